@@ -1,0 +1,228 @@
+//! The client and its builder: settings, checked once.
+
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::pace::Rules;
+use crate::schedule::Schedule;
+#[cfg(feature = "simulator")]
+use crate::simulator::{Memory, Simulator};
+use crate::task::{Task, TaskId};
+use crate::transport::{Http, Line, Settings};
+use crate::watch::{Shared, Watch};
+
+const BASE_URL: &str = "https://api.apikley.ru";
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+const NOT_FOUND_GRACE: Duration = Duration::from_secs(60);
+
+/// A connection to the gateway, and how to wait on it. Cheap to clone; clones share connections.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), luma_watch::Error> {
+/// let client = luma_watch::Client::from_env()?;
+/// let task = client.wait_until_done("774d9a7dd608a0e49293903095e45a4c").await?;
+/// println!("{}", task.result_urls()[0]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// A client of `https://api.apikley.ru` with the default schedule: a poll each 30 s, for at most 15 min.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config): the key is empty or cannot stand in a header.
+    pub fn new(api_key: impl Into<String>) -> Result<Self, Error> {
+        Self::builder(api_key).build()
+    }
+
+    /// The same, from the environment: the key in `APIKLEY_API_KEY`, and a base URL in `APIKLEY_BASE_URL` if it is set and not empty.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), with the variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, Error> {
+        let variable = |name: &str| match env::var(name) {
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Err(env::VarError::NotPresent) => Ok(None),
+            Err(env::VarError::NotUnicode(_)) => {
+                Err(Error::config(format!("the environment variable {name} is not UTF-8")))
+            }
+        };
+        let api_key = variable("APIKLEY_API_KEY")?.ok_or_else(|| {
+            Error::config("the environment variable APIKLEY_API_KEY is not set: it holds the API key")
+        })?;
+        let builder = Self::builder(api_key);
+        match variable("APIKLEY_BASE_URL")? {
+            Some(url) => builder.base_url(url).build(),
+            None => builder.build(),
+        }
+    }
+
+    /// A client with settings of its own.
+    pub fn builder(api_key: impl Into<String>) -> ClientBuilder {
+        ClientBuilder {
+            api_key: api_key.into(),
+            base_url: BASE_URL.to_owned(),
+            schedule: Schedule::default(),
+            request_timeout: REQUEST_TIMEOUT,
+            not_found_grace: NOT_FOUND_GRACE,
+            http_client: None,
+            #[cfg(feature = "simulator")]
+            simulator: None,
+        }
+    }
+
+    /// The same client, connections shared, with another schedule for the watches that it starts from now on.
+    ///
+    /// # Errors
+    /// As [`Schedule::validate`].
+    pub fn with_schedule(&self, schedule: Schedule) -> Result<Self, Error> {
+        schedule.validate()?;
+        let rules = Rules { schedule, ..self.shared.rules.clone() };
+        Ok(Self { shared: Arc::new(Shared { line: self.shared.line.clone(), rules, epoch: self.shared.epoch }) })
+    }
+
+    /// Asks once, without any retry: for a page that shows where a task stands.
+    ///
+    /// # Errors
+    /// Whatever kept the record from being read; a task that failed is no error here, its record says so.
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the request.
+    pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
+        let id = task_id.into();
+        self.shared.line.ask(&id).await.map_err(|error| error.of_task(&id, None))
+    }
+
+    /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled.
+    pub fn watch(&self, task_id: impl Into<TaskId>) -> Watch {
+        Watch::new(Arc::clone(&self.shared), task_id.into())
+    }
+
+    /// Waits for a task's end and gives the task: the same as `watch(task_id).wait_until_done()`, see
+    /// [`Watch::wait_until_done`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts a request in flight, and no other follows.
+    pub async fn wait_until_done(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
+        self.watch(task_id).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("rules", &self.shared.rules).finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`Client`], checked all at once by [`build`](Self::build).
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    api_key: String,
+    base_url: String,
+    schedule: Schedule,
+    request_timeout: Duration,
+    not_found_grace: Duration,
+    http_client: Option<reqwest::Client>,
+    #[cfg(feature = "simulator")]
+    simulator: Option<Simulator>,
+}
+
+impl ClientBuilder {
+    /// Where the gateway is. Default: `https://api.apikley.ru`.
+    ///
+    /// A path in it is kept. Plain `http` is refused unless the host is a loopback address: the key would travel unencrypted.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// When to poll, and when to stop waiting. Default: a poll each 30 s, for at most 15 min.
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// The time for one poll, from connecting to the body's last byte. Default: 20 s.
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long "no such record" may go on before the watch gives up. Default: 60 s.
+    ///
+    /// The gateway may not know a task yet in the first moments after it was created. The time counts from the first such answer
+    /// in a row; any other answer, or none, ends the row. Zero: believed at once.
+    pub const fn not_found_grace(mut self, grace: Duration) -> Self {
+        self.not_found_grace = grace;
+        self
+    }
+
+    /// The HTTP client to use, for proxies, certificates or pools of your own.
+    ///
+    /// The default one follows redirects within the base URL's origin only, ignores the environment's proxies for
+    /// loopback, and takes HTTP/2 where the gateway offers it. An own one does as it is set up, reqwest's
+    /// default being to follow a redirect to another host without the key.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Asks a [`Simulator`], in memory, instead of a gateway; base URL and HTTP client have no part in it then. Needs the feature
+    /// `simulator`.
+    #[cfg(feature = "simulator")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
+    pub fn simulator(mut self, simulator: &Simulator) -> Self {
+        self.simulator = Some(simulator.clone());
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), with the setting that is wrong and why.
+    pub fn build(self) -> Result<Client, Error> {
+        let rules = self.rules()?;
+        let line = self.line()?;
+        Ok(Client { shared: Arc::new(Shared { line, rules, epoch: Instant::now() }) })
+    }
+
+    fn line(self) -> Result<Line, Error> {
+        #[cfg(feature = "simulator")]
+        if let Some(simulator) = self.simulator {
+            return Ok(Line::new(Memory::new(simulator, self.api_key)?, self.request_timeout));
+        }
+        let http = Http::new(Settings { api_key: self.api_key, base_url: self.base_url, client: self.http_client })?;
+        Ok(Line::new(http, self.request_timeout))
+    }
+
+    fn rules(&self) -> Result<Rules, Error> {
+        self.schedule.validate()?;
+        if self.request_timeout.is_zero() {
+            return Err(Error::config("the request timeout is zero: no answer could come in time"));
+        }
+        Ok(Rules { schedule: self.schedule.clone(), not_found_grace: self.not_found_grace })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("schedule", &self.schedule)
+            .field("request_timeout", &self.request_timeout)
+            .field("not_found_grace", &self.not_found_grace)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What a watch tells as it goes.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::error::Error;
+use crate::task::Task;
+
+/// One item of a [`Watch`](crate::Watch): what a poll found out, the moment it is known.
+///
+/// A watch yields any number of [`Generating`](Self::Generating) and [`PollFailed`](Self::PollFailed), then exactly one
+/// [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more. Serialized, it is one flat object with the variant's name under `event` (`generating`,
+/// `poll_failed`, `done`, `gave_up`) and durations in milliseconds.
+#[non_exhaustive]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum StatusEvent {
+    /// The gateway answered: the task is not finished. More will come.
+    Generating(Progress),
+    /// This poll failed, and the watch goes on. More will come.
+    PollFailed(PollFailure),
+    /// The task has ended with flag 1, 2, 3 or 4. The last item.
+    Done(Task),
+    /// The watch has ended and the task, as far as is known, has not: the deadline, or an answer that polling again
+    /// cannot mend. The last item.
+    GaveUp(Error),
+}
+
+impl StatusEvent {
+    /// Whether this is the watch's last item.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::GaveUp(_))
+    }
+
+    /// The task's record, where the event brings one: the one just read, or the last seen.
+    #[must_use]
+    pub fn task(&self) -> Option<&Task> {
+        match self {
+            Self::Generating(progress) => Some(&progress.task),
+            Self::PollFailed(failure) => failure.error.task(),
+            Self::Done(task) => Some(task),
+            Self::GaveUp(error) => error.task(),
+        }
+    }
+}
+
+/// The task is not finished yet.
+#[non_exhaustive]
+#[derive(Clone, Debug, Serialize)]
+pub struct Progress {
+    /// The record as just read.
+    pub task: Task,
+    /// How many polls the watch has made, this one included.
+    pub polls: u32,
+    /// Time since the first poll of the stream.
+    #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+    pub elapsed: Duration,
+    /// How long the watch waits before it asks again.
+    #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
+    pub next_poll_in: Duration,
+}
+
+/// A poll that failed without ending the watch.
+#[non_exhaustive]
+#[derive(Clone, Debug, Serialize)]
+pub struct PollFailure {
+    /// Why it failed.
+    pub error: Error,
+    /// How many polls in a row have failed, this one included.
+    pub consecutive: u32,
+    /// How many polls the watch has made, this one included.
+    pub polls: u32,
+    /// Time since the first poll of the stream.
+    #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+    pub elapsed: Duration,
+    /// How long the watch waits before it asks again.
+    #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
+    pub next_poll_in: Duration,
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod client;
+mod error;
+mod event;
+mod pace;
+mod schedule;
+#[cfg(feature = "simulator")]
+#[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
+pub mod simulator;
+mod task;
+mod transport;
+mod watch;
+mod wire;
+
+pub use client::{Client, ClientBuilder};
+pub use error::{Error, ErrorKind};
+pub use event::{PollFailure, Progress, StatusEvent};
+pub use schedule::Schedule;
+pub use task::{Params, Status, Task, TaskId};
+pub use watch::{Wait, Watch};

@@ -1,0 +1,237 @@
+//! What now, after this answer? A pure step: no clock, no I/O, no async.
+//!
+//! `(state, answer, time) -> (event, state, pause | end)`. Whoever reads [`Pace::judge`] knows what a watch does.
+
+use std::mem;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::event::{PollFailure, Progress, StatusEvent};
+use crate::schedule::{self, Beat, Schedule};
+use crate::task::{Record, Status, Task, TaskId};
+
+/// What does not change from poll to poll.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) schedule: Schedule,
+    /// How long "no such record" may go on before it is believed.
+    pub(crate) not_found_grace: Duration,
+}
+
+/// What a watch remembers between polls: only what the next decision needs, for there may be 100,000 of them.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    polls: u32,
+    stage: Stage,
+    beat: Beat,
+    /// Boxed: most watches never have any.
+    trouble: Option<Box<Trouble>>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Stage {
+    Idle,
+    UnderWay,
+    Over,
+}
+
+/// What a smooth watch never sees.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Failed polls in all.
+    failures: u32,
+    /// Failed polls since the last good answer.
+    consecutive: u32,
+    /// When the first of a row of "no such record" came.
+    not_found_since: Option<Duration>,
+    last_error: Option<Error>,
+    /// The flag of the last record, if it is not the one of a task under way.
+    unknown_flag: Option<i64>,
+}
+
+/// An event for the user, and what the watch does then.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) event: StatusEvent,
+    pub(crate) next: Next,
+}
+
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Ask again so long after this answer.
+    Poll(Duration),
+    /// It is over, and this is what a waiting caller gets.
+    End(Result<Task, Error>),
+}
+
+impl Pace {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { polls: 0, stage: Stage::Idle, beat: rules.schedule.start(), trouble: None }
+    }
+
+    pub(crate) fn polls(&self) -> u32 {
+        self.polls
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.stage = Stage::UnderWay;
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.stage == Stage::UnderWay
+    }
+
+    /// `elapsed`: from the first poll of the stream to the end of this answer. `luck`: a random number from 0 to 1, for jitter.
+    pub(crate) fn judge(
+        &mut self,
+        rules: &Rules,
+        id: &TaskId,
+        answer: Result<Task, Error>,
+        elapsed: Duration,
+        luck: f64,
+    ) -> Verdict {
+        self.polls = self.polls.saturating_add(1);
+        let verdict = match answer {
+            Ok(task) if task.status().is_terminal() => self.done(task, elapsed),
+            Ok(task) => self.generating(rules, task, elapsed, luck),
+            Err(error) => self.failed(rules, id, error, elapsed, luck),
+        };
+        if matches!(verdict.next, Next::End(_)) {
+            self.stage = Stage::Over;
+        }
+        verdict
+    }
+
+    fn done(&self, task: Task, elapsed: Duration) -> Verdict {
+        let outcome = settle(&task).map_err(|error| error.in_watch(self.polls, elapsed));
+        Verdict { event: StatusEvent::Done(task), next: Next::End(outcome) }
+    }
+
+    fn generating(&mut self, rules: &Rules, task: Task, elapsed: Duration, luck: f64) -> Verdict {
+        // Schedules grow with each good answer before this one.
+        let step = self.good_answers().saturating_sub(1);
+        let unknown_flag = Some(task.status().flag()).filter(|_| task.status() != Status::Generating);
+        if unknown_flag.is_some() || self.trouble.is_some() {
+            let trouble = self.trouble.get_or_insert_default();
+            if trouble.consecutive > 0 {
+                self.beat.recovered();
+            }
+            **trouble = Trouble { consecutive: 0, not_found_since: None, unknown_flag, ..mem::take(trouble) };
+        }
+        let pause = self.beat.pause(&rules.schedule, step, luck);
+        let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
+            let id = task.id().clone();
+            return give_up(self.deadline(&id, Some(task), elapsed));
+        };
+        let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
+        Verdict { event: StatusEvent::Generating(progress), next: Next::Poll(next_poll_in) }
+    }
+
+    fn failed(&mut self, rules: &Rules, id: &TaskId, error: Error, elapsed: Duration, luck: f64) -> Verdict {
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.failures = trouble.failures.saturating_add(1);
+        trouble.consecutive = trouble.consecutive.saturating_add(1);
+        let last_record = self.last_record(id);
+        let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
+        if !error.is_transient() {
+            return give_up(error);
+        }
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.last_error = Some(error.clone());
+        trouble.not_found_since =
+            (error.kind() == ErrorKind::NotFound).then(|| trouble.not_found_since.unwrap_or(elapsed));
+        let consecutive = trouble.consecutive;
+        let grace_over = trouble.not_found_since.map(|since| since.saturating_add(rules.not_found_grace));
+        if grace_over.is_some_and(|over| elapsed >= over) {
+            return give_up(error.lasting());
+        }
+
+        let grace_left = grace_over.map_or(Duration::MAX, |over| over.saturating_sub(elapsed));
+        let pause = self.pause_after_failure(rules, &error, consecutive, luck).map(|pause| pause.min(grace_left));
+        let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
+            return give_up(self.deadline(id, last_record, elapsed));
+        };
+        let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
+        Verdict { event: StatusEvent::PollFailed(failure), next: Next::Poll(next_poll_in) }
+    }
+
+    fn good_answers(&self) -> u32 {
+        self.polls.saturating_sub(self.trouble.as_ref().map_or(0, |trouble| trouble.failures))
+    }
+
+    fn pause_after_failure(&mut self, rules: &Rules, error: &Error, consecutive: u32, luck: f64) -> Option<Duration> {
+        let asked_for = error.retry_after().filter(|wait| !wait.is_zero());
+        let throttled = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Maintenance);
+        let retry = schedule::retry_pause(consecutive, luck);
+        let step = self.good_answers();
+        if throttled && asked_for.is_none() {
+            // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
+            let own = self.beat.pause(&rules.schedule, step, 0.0)?;
+            return Some(retry.min(rules.schedule.longest_pause()).max(own));
+        }
+        let own = self.beat.pause(&rules.schedule, step, luck)?;
+        Some(retry.min(own).max(asked_for.unwrap_or_default()))
+    }
+
+    fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration) -> Error {
+        let status = match &task {
+            Some(task) => format!("last seen {}", task.status()),
+            None => "never seen".to_owned(),
+        };
+        let last_error = self.trouble.as_ref().and_then(|trouble| trouble.last_error.clone());
+        let trouble = last_error.map_or_else(String::new, |error| format!("; last poll error: {}", error.anonymous()));
+        let polls = self.polls;
+        let plural = if polls == 1 { "" } else { "s" };
+        Error::new(
+            ErrorKind::Deadline,
+            format!(
+                "{} and {polls} poll{plural} without an end; {status}{trouble}; the task may still finish and be billed, \
+                 so watch the same id again and do not create it again",
+                seconds(elapsed)
+            ),
+        )
+        .of_task(id, task)
+        .in_watch(polls, elapsed)
+    }
+
+    /// What is left of the last record.
+    fn last_record(&self, id: &TaskId) -> Option<Task> {
+        let flag = self.trouble.as_ref().and_then(|trouble| trouble.unknown_flag);
+        let status = flag.map_or(Status::Generating, Status::from_flag);
+        (self.good_answers() > 0).then(|| Task::from(Record::new(id.clone(), status)))
+    }
+}
+
+fn give_up(error: Error) -> Verdict {
+    Verdict { event: StatusEvent::GaveUp(error.clone()), next: Next::End(Err(error)) }
+}
+
+/// What a waiting caller gets from a task that has ended: the task if there is a result to fetch, else why not.
+fn settle(task: &Task) -> Result<Task, Error> {
+    let error = match task.status() {
+        Status::Success | Status::CallbackFailed if !task.result_urls().is_empty() => return Ok(task.clone()),
+        Status::Success | Status::CallbackFailed => Error::new(
+            ErrorKind::MissingResult,
+            format!("its status is {}, but its record names no result URL", task.status()),
+        ),
+        status => {
+            let reason = task.error_message().unwrap_or("the gateway gives no reason");
+            Error::new(ErrorKind::TaskFailed, format!("{status}: {reason}")).answered(None, task.error_code(), None)
+        }
+    };
+    Err(error.of_task(task.id(), Some(task.clone())))
+}
+
+/// The pause, at most up to the deadline. `None`: the deadline is here, or the policy has had enough.
+fn cut_at_deadline(rules: &Rules, pause: Option<Duration>, elapsed: Duration) -> Option<Duration> {
+    let pause = pause?;
+    match rules.schedule.limit() {
+        Some(limit) if elapsed >= limit => None,
+        Some(limit) => Some(pause.min(limit.saturating_sub(elapsed))),
+        None => Some(pause),
+    }
+}
+
+fn seconds(elapsed: Duration) -> String {
+    format!("{:?}", Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
+}

@@ -1,0 +1,123 @@
+//! The life of a simulated task, as a value.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::task::{Status, TaskId};
+
+/// The vendor's own example took 309 s.
+const GENERATION: Duration = Duration::from_secs(300);
+
+/// A task's life: how long it generates, and how it ends.
+///
+/// Unless told otherwise it generates for 5 minutes and then succeeds with one result URL.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SimulatedTask {
+    unknown_for: Duration,
+    generates_for: Option<Duration>,
+    status: Status,
+    meanwhile: Status,
+    result_urls: Option<Vec<String>>,
+    error_code: Option<i64>,
+    error_message: Option<String>,
+}
+
+impl Default for SimulatedTask {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SimulatedTask {
+    /// Generates for 5 minutes, then succeeds with one result URL.
+    pub const fn new() -> Self {
+        Self {
+            unknown_for: Duration::ZERO,
+            generates_for: Some(GENERATION),
+            status: Status::Success,
+            meanwhile: Status::Generating,
+            result_urls: None,
+            error_code: None,
+            error_message: None,
+        }
+    }
+
+    /// How long it generates. Default: 5 minutes.
+    pub const fn generates_for(mut self, time: Duration) -> Self {
+        self.generates_for = Some(time);
+        self
+    }
+
+    /// It generates for ever.
+    pub const fn never_ends(mut self) -> Self {
+        self.generates_for = None;
+        self
+    }
+
+    /// How it ends. Default: [`Status::Success`].
+    pub const fn ends_with(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// What its flag says until then. Default: [`Status::Generating`].
+    pub const fn meanwhile(mut self, status: Status) -> Self {
+        self.meanwhile = status;
+        self
+    }
+
+    /// The results of a task that ends well. Default: one URL. An empty list: none.
+    pub fn result_urls<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
+        self.result_urls = Some(urls.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The reason that a task gives that ends with [`Status::CreateTaskFailed`] or [`Status::GenerateFailed`].
+    pub fn error(mut self, code: i64, message: impl Into<String>) -> Self {
+        self.error_code = Some(code);
+        self.error_message = Some(message.into());
+        self
+    }
+
+    /// How long after its creation the gateway has no record of it yet. Default: no time.
+    pub const fn unknown_for(mut self, time: Duration) -> Self {
+        self.unknown_for = time;
+        self
+    }
+
+    /// The record at this age. `created_at`: in Unix milliseconds.
+    pub(super) fn record(&self, id: &TaskId, age: Duration, created_at: u64) -> Option<Value> {
+        if age < self.unknown_for {
+            return None;
+        }
+        let ended = self.generates_for.filter(|time| age >= *time);
+        let status = if ended.is_some() { self.status } else { self.meanwhile };
+        let failed = matches!(status, Status::CreateTaskFailed | Status::GenerateFailed);
+        let well = matches!(status, Status::Success | Status::CallbackFailed);
+        let completed_at = ended.map(|time| created_at.saturating_add(millis(time)));
+        let results = || {
+            let example = || vec![format!("https://files.example.com/{id}.mp4")];
+            self.result_urls.clone().unwrap_or_else(example)
+        };
+        Some(json!({
+            "taskId": id,
+            "paramJson": r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#,
+            "completeTime": completed_at,
+            "response": well.then(|| json!({
+                "taskId": id,
+                "originUrls": ["https://example.com/video.mp4"],
+                "resultUrls": results(),
+            })),
+            "successFlag": status.flag(),
+            "createTime": created_at,
+            "errorCode": self.error_code.filter(|_| failed),
+            "errorMessage": self.error_message.as_ref().filter(|_| failed),
+        }))
+    }
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,157 @@
+//! The engine behind both faces: tasks on a clock, faults, and the record of all requests.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::fault::{Fault, Happening, Header};
+use super::script::{SimulatedTask, millis};
+use crate::task::TaskId;
+
+const JSON: &str = "application/json";
+
+/// One request that reached the simulator.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// When it came, in the simulator's time.
+    pub at: Duration,
+    /// The task it asked about.
+    pub task_id: TaskId,
+    /// Whether it brought the right key.
+    pub authorized: bool,
+    /// The HTTP status that it was given; none if the connection was reset or stalled.
+    pub status: Option<u16>,
+}
+
+pub(super) struct Timeline {
+    pub(super) api_key: String,
+    pub(super) speed: u32,
+    pub(super) latency: Duration,
+    pub(super) random: fastrand::Rng,
+    pub(super) tasks: HashMap<TaskId, (Duration, SimulatedTask)>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) requests: Vec<Request>,
+    started: Instant,
+    started_at: SystemTime,
+}
+
+/// What comes back.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    Whole(Page),
+    /// Its body breaks off in the middle.
+    Truncated(Page),
+    Reset,
+    Stall,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Timeline {
+    pub(super) fn new() -> Self {
+        Self {
+            api_key: "test-key".to_owned(),
+            speed: 1,
+            latency: Duration::ZERO,
+            random: fastrand::Rng::with_seed(0),
+            tasks: HashMap::new(),
+            faults: Vec::new(),
+            requests: Vec::new(),
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.started.elapsed().saturating_mul(self.speed)
+    }
+
+    pub(super) fn add(&mut self, id: TaskId, task: SimulatedTask) {
+        let now = self.now();
+        self.tasks.insert(id, (now, task));
+    }
+
+    /// Answers a request for `id` that came with this key, now.
+    pub(super) fn answer(&mut self, id: &TaskId, api_key: Option<&str>) -> Answer {
+        let at = self.now();
+        let authorized = api_key == Some(self.api_key.as_str());
+        let luck = self.random.f64();
+        let fault = self.faults.iter_mut().find_map(|fault| fault.strikes(id, luck).then(|| fault.clone()));
+        let answer = match fault {
+            Some(fault) => self.broken(fault, id, authorized, at),
+            None => Answer::Whole(self.right(id, authorized, at)),
+        };
+        let status = match &answer {
+            Answer::Whole(page) | Answer::Truncated(page) => Some(page.status),
+            Answer::Reset | Answer::Stall => None,
+        };
+        self.requests.push(Request { at, task_id: id.clone(), authorized, status });
+        answer
+    }
+
+    fn broken(&self, fault: Fault, id: &TaskId, authorized: bool, at: Duration) -> Answer {
+        let mut page = match fault.happening {
+            Happening::Reset => return Answer::Reset,
+            Happening::Stall => return Answer::Stall,
+            Happening::Truncated => return Answer::Truncated(self.right(id, authorized, at)),
+            Happening::Status(status) => {
+                let html = format!("<html><body><h1>{status}</h1></body></html>");
+                self.page(status, "text/html", html.into(), at)
+            }
+            Happening::Envelope { code, message } => self.envelope(200, code, &message, &Value::Null, at),
+            Happening::Body(body) => self.page(200, JSON, body, at),
+        };
+        for (name, value) in fault.headers {
+            let value = match value {
+                Header::Text(text) => text,
+                Header::DateAfter(wait) => self.date(at.saturating_add(wait)),
+            };
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                page.headers.insert(name, value);
+            }
+        }
+        Answer::Whole(page)
+    }
+
+    fn right(&self, id: &TaskId, authorized: bool, at: Duration) -> Page {
+        if !authorized {
+            return self.envelope(401, 401, "You do not have access permissions", &Value::Null, at);
+        }
+        let record = self.tasks.get(id).and_then(|(born, task)| {
+            let unix = self.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            task.record(id, at.saturating_sub(*born), millis(unix.saturating_add(*born)))
+        });
+        match record {
+            Some(record) => self.envelope(200, 200, "success", &record, at),
+            None => self.envelope(200, 422, "recordInfo is null", &Value::Null, at),
+        }
+    }
+
+    pub(super) fn envelope(&self, status: u16, code: i64, message: &str, data: &Value, at: Duration) -> Page {
+        let body = json!({ "code": code, "msg": message, "data": data });
+        self.page(status, JSON, body.to_string().into(), at)
+    }
+
+    fn page(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> Page {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(date) = HeaderValue::try_from(self.date(at)) {
+            headers.insert(DATE, date);
+        }
+        Page { status, headers, body }
+    }
+
+    fn date(&self, at: Duration) -> String {
+        httpdate::fmt_http_date(self.started_at.checked_add(at).unwrap_or(self.started_at))
+    }
+}

@@ -1,0 +1,221 @@
+//! The reqwest side of the seam.
+
+use std::error::Error as StdError;
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest::{Method, Request, Response, Url, redirect};
+
+use super::{LONGEST_BODY, Transport};
+use crate::error::{Error, ErrorKind};
+use crate::task::TaskId;
+use crate::wire::Reply;
+
+const PATH: &str = "api/v1/modify/record-info";
+/// All but the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What it takes to reach the gateway over HTTP.
+pub(crate) struct Settings {
+    pub(crate) api_key: String,
+    pub(crate) base_url: String,
+    pub(crate) client: Option<reqwest::Client>,
+}
+
+/// The gateway over HTTP.
+pub(crate) struct Http {
+    client: reqwest::Client,
+    /// Made once, cloned for each poll: only the query differs.
+    request: Request,
+    api_key: String,
+    /// Whether there may be a kept connection, which the gateway may just have closed.
+    answered: AtomicBool,
+}
+
+impl Http {
+    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
+        let Settings { api_key, base_url, client } = settings;
+        let authorization = bearer(&api_key)?;
+        let url = endpoint(&base_url)?;
+        let client = match client {
+            Some(client) => client,
+            None => own_client(&url)?,
+        };
+        let mut request = Request::new(Method::GET, url);
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Ok(Self { client, request, api_key, answered: AtomicBool::new(false) })
+    }
+
+    fn request(&self, id: &TaskId) -> Result<Request, Error> {
+        // Only a streaming body cannot be cloned, and a GET has none.
+        let mut request = self.request.try_clone().ok_or_else(|| Error::config("the request cannot be cloned"))?;
+        let query = format!("taskId={}", utf8_percent_encode(id.as_ref(), ENCODED));
+        request.url_mut().set_query(Some(&query));
+        Ok(request)
+    }
+
+    async fn send(&self, id: &TaskId) -> Result<Response, Error> {
+        match self.client.execute(self.request(id)?).await {
+            // The gateway closed a kept connection in the moment of its use. A GET can be asked again, once.
+            Err(error) if self.answered.load(Ordering::Relaxed) && broke_off(&error) => {
+                self.client.execute(self.request(id)?).await
+            }
+            result => result,
+        }
+        .map_err(unreachable)
+    }
+}
+
+impl Transport for Http {
+    async fn fetch(self: Arc<Self>, id: TaskId) -> Result<Reply, Error> {
+        let mut response = self.send(&id).await?;
+        self.answered.store(true, Ordering::Relaxed);
+        let body = body(&mut response).await;
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Reply { status: response.status().as_u16(), headers, body })
+    }
+
+    fn secret(&self) -> &str {
+        &self.api_key
+    }
+}
+
+/// The header that carries the key.
+pub(crate) fn bearer(api_key: &str) -> Result<HeaderValue, Error> {
+    if api_key.trim().is_empty() {
+        return Err(Error::config("the API key is empty"));
+    }
+    if let Some(at) = api_key.chars().position(|c| !c.is_ascii_graphic()) {
+        return Err(Error::config(format!(
+            "character {} of the API key is a space, a control character or not ASCII: a key has none",
+            at.saturating_add(1)
+        )));
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {api_key}"))
+        .map_err(|_| Error::config("the API key cannot stand in a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn endpoint(base_url: &str) -> Result<Url, Error> {
+    // What is wrong is said without the URL: it may hold a password.
+    let mut url = Url::parse(base_url.trim())
+        .map_err(|error| Error::config("the base URL is not a URL (it looks like https://host)").caused_by(error))?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&host) => {}
+        "http" => {
+            return Err(Error::config(format!(
+                "the base URL is plain http to {host}: the API key would travel unencrypted (http is for loopback only)"
+            )));
+        }
+        scheme => return Err(Error::config(format!("the base URL's scheme is {scheme}, not https"))),
+    }
+    if host.is_empty() {
+        return Err(Error::config("the base URL names no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::config("the base URL holds a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Error::config("the base URL has a query or a fragment"));
+    }
+    let path = format!("{}/{PATH}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    address.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+}
+
+fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
+    if url.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        return Err(Error::config(
+            "https needs the feature rustls or native-tls, or an http_client that brings its own TLS",
+        ));
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("luma-watch/", env!("CARGO_PKG_VERSION")))
+        .referer(false)
+        .redirect(redirect::Policy::custom(within_origin));
+    if url.host_str().is_some_and(is_loopback) {
+        // A proxy from the environment is for the world outside.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
+}
+
+/// The key goes to the base URL's host only, so nothing is followed that leads elsewhere.
+fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    const MOST: usize = 3;
+    let previous = attempt.previous();
+    let home = previous.first().map(Url::origin);
+    if previous.len() <= MOST && home == Some(attempt.url().origin()) { attempt.follow() } else { attempt.stop() }
+}
+
+async fn body(response: &mut Response) -> Result<Bytes, Error> {
+    let too_long = || Error::new(ErrorKind::Decode, "it is over 1 MiB long");
+    if response.content_length().is_some_and(|length| length > LONGEST_BODY as u64) {
+        return Err(too_long());
+    }
+    // A record mostly comes in one piece, which is then used as it is.
+    let Some(first) = chunk(response).await? else { return Ok(Bytes::new()) };
+    let Some(second) = chunk(response).await? else { return Ok(first) };
+    let mut whole = BytesMut::from(first);
+    let mut next = Some(second);
+    while let Some(piece) = next {
+        if whole.len().saturating_add(piece.len()) > LONGEST_BODY {
+            return Err(too_long());
+        }
+        whole.extend_from_slice(&piece);
+        next = chunk(response).await?;
+    }
+    Ok(whole.freeze())
+}
+
+async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
+    response.chunk().await.map_err(|error| {
+        if error.is_timeout() {
+            return unreachable(error);
+        }
+        Error::new(ErrorKind::Decode, "it was cut short").caused_by(error.without_url())
+    })
+}
+
+/// What reqwest says of a request that brought no response.
+fn unreachable(error: reqwest::Error) -> Error {
+    let untrusted = causes(&error).any(|cause| cause.contains("certificate"));
+    let (kind, detail) = if error.is_timeout() {
+        (ErrorKind::Timeout, "the HTTP client's own timeout")
+    } else if error.is_builder() {
+        (ErrorKind::InvalidRequest, "the HTTP client refuses it")
+    } else if untrusted {
+        (ErrorKind::Transport, "its TLS certificate is not trusted")
+    } else if error.is_connect() {
+        (ErrorKind::Transport, "no connection")
+    } else {
+        (ErrorKind::Transport, "the connection broke before an answer")
+    };
+    let told = Error::new(kind, detail).caused_by(error.without_url());
+    if untrusted { told.lasting() } else { told }
+}
+
+/// The connection ended after the request was sent and before an answer came.
+fn broke_off(error: &reqwest::Error) -> bool {
+    const SIGNS: [&str; 3] = ["connection closed before message completed", "connection reset", "broken pipe"];
+    let signs = |cause: String| SIGNS.iter().any(|sign| cause.contains(sign));
+    !error.is_connect() && !error.is_timeout() && causes(error).any(signs)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = String> {
+    let first = error.source();
+    iter::successors(first, |&cause| cause.source()).map(|cause| cause.to_string().to_ascii_lowercase())
+}

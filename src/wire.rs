@@ -1,0 +1,139 @@
+//! The gateway's answer, from bytes and headers to a task or an error: the envelope, and the class of what went wrong.
+
+mod lenient;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+use crate::error::{Error, ErrorKind};
+use crate::task::{Record, Status, Task, TaskId};
+
+use lenient::{Envelope, Payload};
+
+/// A `Retry-After` beyond this is a mistake, and no wait should hang on it.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    /// An error if it did not come whole.
+    pub(crate) body: Result<Bytes, Error>,
+}
+
+/// Reads a reply to a question about `id`. `now` is the wall clock, for dates in headers.
+pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime) -> Result<Task, Error> {
+    let Reply { status, headers, body } = reply;
+    let retry_after = || retry_after(&headers, now);
+    let ok_status = (200..300).contains(&status);
+    let body = match body {
+        Ok(body) => body,
+        Err(cut) if ok_status => return Err(cut.answered(Some(status), None, retry_after())),
+        Err(_) => return Err(refusal(status, None, None, retry_after())),
+    };
+    let envelope = match Envelope::parse(&body) {
+        Ok(envelope) => envelope,
+        Err(unreadable) if ok_status => return Err(decode(unreadable).answered(Some(status), None, retry_after())),
+        Err(_) => return Err(refusal(status, None, None, retry_after())),
+    };
+    match envelope.code {
+        Some(501) => {}
+        Some(code) if !(200..300).contains(&code) => {
+            return Err(refusal(status, Some(code), envelope.message, retry_after()));
+        }
+        None if !ok_status => return Err(refusal(status, None, envelope.message, retry_after())),
+        _ => {}
+    }
+    let code = envelope.code;
+    task(id, envelope).map_err(|unreadable| decode(unreadable).answered(Some(status), code, retry_after()))
+}
+
+/// The record in the envelope, as far as there is one. The error is the text of a Decode error.
+fn task(id: &TaskId, envelope: Envelope<'_>) -> Result<Task, String> {
+    let failed = envelope.code == Some(501);
+    let payload = match envelope.data {
+        // A failure is told even if its details cannot be read.
+        Some(data) if failed => Payload::parse(data).unwrap_or_default(),
+        Some(data) => Payload::parse(data)?,
+        None if failed => Payload::default(),
+        None => return Err("there is no data".to_owned()),
+    };
+    if let Some(other) = payload.task_id.filter(|other| other != id.as_ref()) {
+        return Err(format!("data.taskId is {:?}, of another task", excerpt(&other)));
+    }
+    let status = if failed { Status::GenerateFailed } else { Status::from_flag(payload.flag.unwrap_or(-1)) };
+    // Of a 501 the envelope itself is the report; of any other answer its `msg` says nothing ("success").
+    let told = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Ok(Task::from(Record {
+        id: id.clone(),
+        status,
+        result_urls: payload.result_urls,
+        origin_urls: payload.origin_urls,
+        created_at: payload.created_at,
+        completed_at: payload.completed_at,
+        error_code: payload.error_code.or(if failed { envelope.code } else { None }),
+        error_message: told(payload.error_message).or_else(|| told(envelope.message).filter(|_| failed)),
+        param_json: told(payload.param_json),
+    }))
+}
+
+fn decode(unreadable: String) -> Error {
+    Error::new(ErrorKind::Decode, unreadable)
+}
+
+/// The class of an answer that is not a record: by the body's code where there is one, else by the HTTP status.
+fn refusal(status: u16, code: Option<i64>, message: Option<String>, retry_after: Option<Duration>) -> Error {
+    use ErrorKind as K;
+    let message = message.unwrap_or_default();
+    let kind = match code.unwrap_or_else(|| status.into()) {
+        401 | 403 => K::Unauthorized,
+        404 => K::NotFound,
+        422 if says_null_record(&message) => K::NotFound,
+        408 | 425 => K::Transport,
+        429 | 430 => K::RateLimited,
+        455 | 503 => K::Maintenance,
+        400..500 => K::InvalidRequest,
+        500..600 => K::Server,
+        // Without a code this is a redirect that was not followed: something stands before the gateway.
+        _ if code.is_none() => K::Server,
+        _ => K::Decode,
+    };
+    let detail = match kind {
+        K::Decode => format!("its code is none that the contract knows: {}", excerpt(&message)),
+        K::Server if status / 100 == 3 && code.is_none() => {
+            "it redirects elsewhere, where the API key is not sent".to_owned()
+        }
+        _ => excerpt(&message).to_owned(),
+    };
+    Error::new(kind, detail).answered(Some(status), code, retry_after)
+}
+
+/// "recordInfo is null": no record, or not yet.
+fn says_null_record(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("record") && message.contains("null")
+}
+
+/// The start of a text that the gateway wrote, short enough for a log line.
+fn excerpt(text: &str) -> &str {
+    const LONGEST: usize = 300;
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| text.get(..end).unwrap_or_default()).trim()
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date is compared with the answer's own `Date`, so that a wrong clock
+/// here does not matter. `None` if there is none, or if it is neither.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are still "very long".
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()).unwrap_or(now);
+        until.duration_since(now).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
