@@ -220,9 +220,15 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
+            .field("base_url", &without_credentials(&self.base_url))
             .field("schedule", &self.schedule)
             .field("request_timeout", &self.request_timeout)
             .field("not_found_grace", &self.not_found_grace)
             .finish_non_exhaustive()
     }
+}
+
+/// A URL that is still unchecked may hold a password, which ends at the last `@`.
+fn without_credentials(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
 }

@@ -185,7 +185,7 @@ impl Pace {
         Error::new(
             ErrorKind::Deadline,
             format!(
-                "{} and {polls} poll{plural} without an end; {status}{trouble}; the task may still finish and be billed, \
+                "no end after {} and {polls} poll{plural}; {status}{trouble}; the task may still finish and be billed, \
                  so watch the same id again and do not create it again",
                 seconds(elapsed)
             ),
@@ -235,3 +235,6 @@ fn cut_at_deadline(rules: &Rules, pause: Option<Duration>, elapsed: Duration) ->
 fn seconds(elapsed: Duration) -> String {
     format!("{:?}", Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! When to poll, and when to stop waiting.
 
-#[cfg(feature = "backoff")]
+#[cfg_attr(not(feature = "backoff"), path = "schedule/no_policy.rs")]
 mod policy;
 
 use std::time::Duration;
@@ -38,6 +38,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     rhythm: Rhythm,
+    multiplier: Option<f64>,
     jitter: f64,
     first_poll_after: Duration,
     max_wait: Option<Duration>,
@@ -47,14 +48,12 @@ pub struct Schedule {
 enum Rhythm {
     Fixed {
         interval: Duration,
-        multiplier: Option<f64>,
     },
     Exponential {
         initial: Duration,
         max_interval: Duration,
-        multiplier: f64,
     },
-    #[cfg(feature = "backoff")]
+    #[cfg_attr(not(feature = "backoff"), allow(dead_code))] // without the feature there is none
     Policy(policy::Shared),
 }
 
@@ -66,31 +65,26 @@ impl Default for Schedule {
 
 impl Schedule {
     const fn new(rhythm: Rhythm) -> Self {
-        Self { rhythm, jitter: 0.0, first_poll_after: Duration::ZERO, max_wait: Some(MAX_WAIT) }
+        Self { rhythm, multiplier: None, jitter: 0.0, first_poll_after: Duration::ZERO, max_wait: Some(MAX_WAIT) }
     }
 
     /// A poll each `interval`, counted from the end of an answer to the next request.
     #[must_use]
     pub const fn every(interval: Duration) -> Self {
-        Self::new(Rhythm::Fixed { interval, multiplier: None })
+        Self::new(Rhythm::Fixed { interval })
     }
 
     /// Pauses that grow from `initial` to `max_interval`, each 1.5 times the one before unless
     /// [`multiplier`](Self::multiplier) says otherwise.
     #[must_use]
     pub const fn exponential(initial: Duration, max_interval: Duration) -> Self {
-        Self::new(Rhythm::Exponential { initial, max_interval, multiplier: MULTIPLIER })
+        Self::new(Rhythm::Exponential { initial, max_interval }).multiplier(MULTIPLIER)
     }
 
     /// How much longer each pause of an [`exponential`](Self::exponential) schedule is than the one before; at least 1.
     #[must_use]
     pub const fn multiplier(mut self, factor: f64) -> Self {
-        match &mut self.rhythm {
-            Rhythm::Fixed { multiplier, .. } => *multiplier = Some(factor),
-            Rhythm::Exponential { multiplier, .. } => *multiplier = factor,
-            #[cfg(feature = "backoff")]
-            Rhythm::Policy(policy) => policy.multiplier = Some(factor),
-        }
+        self.multiplier = Some(factor);
         self
     }
 
@@ -136,15 +130,16 @@ impl Schedule {
     /// over ten years.
     pub fn validate(&self) -> Result<(), Error> {
         match &self.rhythm {
-            Rhythm::Fixed { interval, multiplier } => {
+            Rhythm::Fixed { interval } => {
                 positive("the interval", *interval)?;
-                if multiplier.is_some() {
+                if self.multiplier.is_some() {
                     return Err(Error::config(
                         "a multiplier does nothing on Schedule::every: use Schedule::exponential",
                     ));
                 }
             }
-            Rhythm::Exponential { initial, max_interval, multiplier } => {
+            Rhythm::Exponential { initial, max_interval } => {
+                let multiplier = self.growth();
                 positive("the initial interval", *initial)?;
                 positive("max_interval", *max_interval)?;
                 if max_interval < initial {
@@ -152,15 +147,14 @@ impl Schedule {
                         "max_interval ({max_interval:?}) is below the initial interval ({initial:?})"
                     )));
                 }
-                if !(multiplier.is_finite() && *multiplier >= 1.0) {
+                if !(multiplier.is_finite() && multiplier >= 1.0) {
                     return Err(Error::config(format!(
                         "the multiplier is {multiplier}: it must be a number, 1 or more"
                     )));
                 }
             }
-            #[cfg(feature = "backoff")]
-            Rhythm::Policy(policy) => {
-                if policy.multiplier.is_some() || self.jitter != 0.0 {
+            Rhythm::Policy(_) => {
+                if self.multiplier.is_some() || self.jitter != 0.0 {
                     return Err(Error::config("multiplier and jitter belong to the backoff policy: set them there"));
                 }
             }
@@ -189,12 +183,15 @@ impl Schedule {
         polls.map(|(_, at)| at)
     }
 
+    fn growth(&self) -> f64 {
+        self.multiplier.unwrap_or(1.0)
+    }
+
     /// How long the pauses may become; of a policy, which grows by itself, nothing is known.
     pub(crate) fn longest_pause(&self) -> Duration {
         match &self.rhythm {
-            Rhythm::Fixed { interval, .. } => *interval,
+            Rhythm::Fixed { interval } => *interval,
             Rhythm::Exponential { max_interval, .. } => *max_interval,
-            #[cfg(feature = "backoff")]
             Rhythm::Policy(_) => Duration::ZERO,
         }
     }
@@ -211,9 +208,8 @@ impl Schedule {
     /// The state of one watch that follows this schedule.
     pub(crate) fn start(&self) -> Beat {
         Beat {
-            #[cfg(feature = "backoff")]
             policy: match &self.rhythm {
-                Rhythm::Policy(policy) => Some(policy.start()),
+                Rhythm::Policy(policy) => policy.start(),
                 _ => None,
             },
         }
@@ -223,30 +219,23 @@ impl Schedule {
 /// What one watch keeps of its schedule: nothing, unless a policy with a state of its own drives it.
 #[derive(Debug)]
 pub(crate) struct Beat {
-    #[cfg(feature = "backoff")]
     policy: Option<policy::Running>,
 }
 
 impl Beat {
     /// The pause before the next poll, after `step` good answers that were each followed by one. `luck` is a random number
     /// from 0 to 1, 0 for the longest pause. `None`: the policy has had enough.
-    #[cfg_attr(not(feature = "backoff"), allow(clippy::unused_self, clippy::needless_pass_by_ref_mut))]
     pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, luck: f64) -> Option<Duration> {
         let full = match &schedule.rhythm {
-            Rhythm::Fixed { interval, .. } => *interval,
-            Rhythm::Exponential { initial, max_interval, multiplier } => {
-                grown(*initial, *multiplier, step, *max_interval)
-            }
-            #[cfg(feature = "backoff")]
+            Rhythm::Fixed { interval } => *interval,
+            Rhythm::Exponential { initial, max_interval } => grown(*initial, schedule.growth(), step, *max_interval),
             Rhythm::Policy(_) => return self.policy.as_mut()?.next(),
         };
         Some(full.saturating_sub(full.mul_f64(schedule.jitter * luck)))
     }
 
     /// The first good answer after failed polls.
-    #[cfg_attr(not(feature = "backoff"), allow(clippy::unused_self, clippy::needless_pass_by_ref_mut))]
     pub(crate) fn recovered(&mut self) {
-        #[cfg(feature = "backoff")]
         if let Some(policy) = &mut self.policy {
             policy.reset();
         }

@@ -137,3 +137,6 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     };
     Some(wait.min(LONGEST_RETRY_AFTER))
 }
+
+#[cfg(test)]
+mod tests;

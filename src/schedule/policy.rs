@@ -36,11 +36,7 @@ impl Schedule {
             // Its own clock is not tokio's: the limit is kept here instead.
             max_wait = Some(exponential.max_elapsed_time.take());
         }
-        let schedule = Self::new(Rhythm::Policy(Shared {
-            policy: Arc::new(Mutex::new(Box::new(policy))),
-            longest,
-            multiplier: None,
-        }));
+        let schedule = Self::new(Rhythm::Policy(Shared { policy: Arc::new(Mutex::new(Box::new(policy))), longest }));
         match max_wait {
             Some(Some(limit)) => schedule.max_wait(limit),
             Some(None) => schedule.no_max_wait(),
@@ -54,15 +50,14 @@ impl Schedule {
 pub(super) struct Shared {
     policy: Arc<Mutex<Box<dyn Policy>>>,
     longest: Duration,
-    /// Set by mistake, see [`Schedule::validate`].
-    pub(super) multiplier: Option<f64>,
 }
 
 impl Shared {
-    pub(super) fn start(&self) -> Running {
+    #[allow(clippy::unnecessary_wraps)] // as its twin without the feature has none
+    pub(super) fn start(&self) -> Option<Running> {
         let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner).fresh();
         policy.reset();
-        Running(Box::new((policy, self.longest)))
+        Some(Running(Box::new((policy, self.longest))))
     }
 }
 

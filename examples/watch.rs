@@ -1,0 +1,54 @@
+//! One task's life, event by event, as it comes.
+//!
+//! `cargo run --example watch` asks a simulated gateway over HTTP, 60 times sped up. With `APIKLEY_API_KEY` in the environment,
+//! `cargo run --example watch -- TASK_ID` asks the real one.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use luma_watch::simulator::{Fault, Server, SimulatedTask, Simulator};
+use luma_watch::{Client, Schedule, StatusEvent, TaskId};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (client, id, _gateway) = match std::env::args().nth(1) {
+        Some(id) => (Client::from_env()?, TaskId::from(id), None),
+        None => simulated().await?,
+    };
+    println!("watching task {id}");
+    let mut events = client.watch(id);
+    while let Some(event) = events.next().await {
+        match event {
+            StatusEvent::Generating(now) => {
+                println!("{:>7.1?}  {}, next poll in {:?}", now.elapsed, now.task.status(), now.next_poll_in);
+            }
+            StatusEvent::PollFailed(now) => {
+                println!("{:>7.1?}  poll failed: {}; next in {:.1?}", now.elapsed, now.error, now.next_poll_in);
+            }
+            StatusEvent::Done(task) => {
+                println!("done: {} after {:?}", task.status(), task.generation_time().unwrap_or_default());
+                for url in task.result_urls() {
+                    println!("result: {url}");
+                }
+                if let Some(reason) = task.error_message() {
+                    println!("reason: {reason}");
+                }
+            }
+            StatusEvent::GaveUp(error) => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A gateway on loopback with one task of five minutes, which pass in five seconds, and one bad moment.
+async fn simulated() -> Result<(Client, TaskId, Option<Server>), Box<dyn std::error::Error>> {
+    let simulator = Simulator::new().speed(60);
+    let server = simulator.serve().await?;
+    let id = simulator.add(SimulatedTask::new());
+    simulator.inject(Fault::status(502).after(3));
+    let schedule = Schedule::every(Duration::from_millis(500)).max_wait(Duration::from_secs(15));
+    let client = Client::builder("test-key").base_url(server.url()).schedule(schedule).build()?;
+    println!("no task id given: a simulated gateway at {}, 60 times sped up", server.url());
+    Ok((client, id, Some(server)))
+}

@@ -1,0 +1,124 @@
+//! Whatever the schedule, the answers and the times: bounds hold, counts are right, and there is one end.
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::*;
+
+/// Mostly what people write, and every edge.
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        4 => (0..2_000_000_u64).prop_map(Duration::from_millis),
+        2 => (0..u64::from(u32::MAX)).prop_map(Duration::from_nanos),
+        1 => (0..400_000_000_u64).prop_map(Duration::from_secs),
+        1 => prop::sample::select(vec![Duration::ZERO, Duration::from_nanos(1), secs(u64::MAX), Duration::MAX]),
+    ]
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let factor = prop_oneof![1.0..3.0, 1.0..1e12, Just(1.0), Just(f64::MAX)];
+    let rhythm = prop_oneof![
+        duration().prop_map(Schedule::every),
+        (duration(), duration(), factor)
+            .prop_map(|(a, b, factor)| Schedule::exponential(a.min(b), a.max(b)).multiplier(factor)),
+    ];
+    let jitter = prop_oneof![0.0..=1.0, Just(0.0), Just(1.0)];
+    (rhythm, jitter, prop::option::of(duration()))
+        .prop_map(|(schedule, jitter, limit)| match limit {
+            Some(limit) => schedule.jitter(jitter).max_wait(limit),
+            None => schedule.jitter(jitter).no_max_wait(),
+        })
+        .prop_filter("a valid schedule", |schedule| schedule.validate().is_ok())
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    use ErrorKind as K;
+    let flag = prop_oneof![8 => Just(0), 1 => any::<i64>(), 1 => -1..6_i64];
+    let passing = vec![K::Transport, K::Timeout, K::Server, K::Decode, K::NotFound, K::RateLimited, K::Maintenance];
+    let error = move || {
+        (prop::sample::select(passing.clone()), prop::option::of(duration()))
+            .prop_map(|(kind, wait)| Error::new(kind, "").answered(None, None, wait))
+    };
+    prop_oneof![
+        10 => flag.prop_map(|flag| good(Status::from_flag(flag))),
+        10 => error().prop_map(Err),
+        1 => error().prop_map(|error| Err(error.lasting())),
+        1 => prop::sample::select(vec![K::Unauthorized, K::InvalidRequest]).prop_map(bad),
+    ]
+}
+
+/// What the watch has to remember, kept in the plainest way.
+#[derive(Default)]
+struct Model {
+    polls: u32,
+    consecutive: u32,
+    missing_since: Option<Duration>,
+}
+
+impl Model {
+    /// Whether this answer ends the watch.
+    fn ends(&mut self, rules: &Rules, answer: &Answer, elapsed: Duration) -> bool {
+        self.polls += 1;
+        let missing = matches!(answer, Err(error) if error.kind() == ErrorKind::NotFound);
+        self.missing_since = missing.then(|| self.missing_since.unwrap_or(elapsed));
+        self.consecutive = if answer.is_ok() { 0 } else { self.consecutive + 1 };
+        let believed = self.missing_since.is_some_and(|since| elapsed >= since.saturating_add(rules.not_found_grace));
+        let final_answer = match answer {
+            Ok(task) => task.status().is_terminal(),
+            Err(error) => !error.is_transient(),
+        };
+        final_answer || believed || rules.schedule.limit().is_some_and(|limit| elapsed >= limit)
+    }
+}
+
+fn longest(rules: &Rules, answer: &Answer) -> Duration {
+    let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
+    rules.schedule.longest_pause().max(asked_for)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2_000, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_answer_at_any_time_breaks_the_bounds_or_the_counts(
+        schedule in schedule(),
+        grace in duration(),
+        steps in prop::collection::vec((answer(), duration(), 0.0..=1.0), 1..40),
+    ) {
+        let mut bench = Bench::new(schedule);
+        bench.rules.not_found_grace = grace;
+        let mut model = Model::default();
+        let mut elapsed = Duration::ZERO;
+        for (answer, later, luck) in steps {
+            // Answers come near each other, or the deadline would end nearly every watch at once.
+            elapsed = elapsed.saturating_add(if luck < 0.9 { later / 1000 } else { later });
+            let ends = model.ends(&bench.rules, &answer, elapsed);
+            let cap = longest(&bench.rules, &answer);
+            let left = bench.rules.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
+            let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
+            let Verdict { event, next } = bench.judge(answer, elapsed, luck);
+            prop_assert_eq!(bench.pace.polls(), model.polls);
+            prop_assert_eq!(event.is_terminal(), ends);
+            prop_assert_eq!(bench.pace.is_under_way(), !ends);
+            prop_assert_eq!(matches!(next, Next::End(_)), ends);
+            let Next::Poll(pause) = next else { break };
+            prop_assert!(pause <= left, "{pause:?} leaves the deadline behind, {left:?} away");
+            prop_assert!(pause <= cap, "{pause:?} is over {cap:?}");
+            prop_assert!(model.missing_since.is_some() || pause >= asked_for.min(left), "{pause:?} is sooner than told: {asked_for:?}");
+            match event {
+                StatusEvent::Generating(progress) => {
+                    prop_assert_eq!((progress.polls, progress.elapsed), (model.polls, elapsed));
+                    prop_assert_eq!(progress.next_poll_in, pause);
+                }
+                StatusEvent::PollFailed(failure) => {
+                    prop_assert_eq!((failure.polls, failure.elapsed), (model.polls, elapsed));
+                    prop_assert_eq!((failure.consecutive, failure.next_poll_in), (model.consecutive, pause));
+                    prop_assert_eq!((failure.error.polls(), failure.error.elapsed()), (model.polls, elapsed));
+                }
+                other => prop_assert!(false, "terminal, yet it goes on: {other:?}"),
+            }
+        }
+    }
+}

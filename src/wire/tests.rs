@@ -1,0 +1,265 @@
+//! Answers of every shape are read as what they mean, or told as an error that names the field and quotes no URL.
+
+mod properties;
+mod retry_after;
+
+use super::*;
+
+const NOW: Duration = Duration::from_secs(1_752_825_253); // Fri, 18 Jul 2025 07:54:13 GMT
+
+fn reply(status: u16, body: &[u8], headers: &[(&'static str, &[u8])]) -> Reply {
+    let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.to_vec().try_into().unwrap()));
+    Reply { status, headers: headers.collect(), body: Ok(Bytes::copy_from_slice(body)) }
+}
+
+fn ask(status: u16, body: impl AsRef<[u8]>) -> Result<Task, Error> {
+    read(&"x".into(), reply(status, body.as_ref(), &[]), SystemTime::UNIX_EPOCH + NOW)
+}
+
+/// What matters of a record, in one line.
+fn summary(task: &Task) -> String {
+    let code = task.error_code().map_or_else(String::new, |code| format!(" code {code}"));
+    let message = task.error_message().map_or_else(String::new, |message| format!(" {message:?}"));
+    format!("{} {:?}{code}{message}", task.status(), task.result_urls()).replace('"', "'")
+}
+
+/// A whole answer with these fields in its data.
+fn data(fields: &str) -> String {
+    format!(r#"{{"code":200,"msg":"success","data":{{"taskId":"x",{fields}}}}}"#)
+}
+
+#[test]
+fn the_documented_answers_are_read_as_documented() {
+    let example = r#"{"code":200,"msg":"success","data":{"taskId":"x","paramJson":"{\"prompt\":\"A city\",\"waterMark\":\"\"}",
+        "completeTime":1755078605000,"response":{"taskId":"x","originUrls":["https://a/o.mp4"],"resultUrls":["https://a/v.mp4"]},
+        "successFlag":1,"createTime":1755078296000,"errorCode":0,"errorMessage":""}}"#;
+    let task = ask(200, example).unwrap();
+    assert_eq!(summary(&task), "SUCCESS ['https://a/v.mp4']");
+    assert_eq!(task.origin_urls(), ["https://a/o.mp4"]);
+    assert_eq!(task.generation_time(), Some(Duration::from_secs(309)));
+    assert_eq!(task.params().unwrap().prompt.as_deref(), Some("A city"));
+    assert_eq!(task.params().unwrap().watermark, None);
+
+    let cases = [
+        (
+            r#"{"code":200,"msg":"success","data":{"taskId":"x","paramJson":"{\"prompt\":\"…\"}","completeTime":null,
+                "response":null,"successFlag":0,"errorCode":null,"errorMessage":null,"createTime":1752825253000,"fallbackFlag":false}}"#,
+            "GENERATING []",
+        ),
+        (
+            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again later","errorCode":null,"response":null}}"#,
+            "CREATE_TASK_FAILED [] 'Internal Error, Please try again later'",
+        ),
+        (
+            r#"{"code":200,"msg":"success","data":{"taskId":"x","successFlag":3,"errorCode":400,"errorMessage":"No audio."}}"#,
+            "GENERATE_FAILED [] code 400 'No audio.'",
+        ),
+        (
+            r#"{"code":200,"data":{"taskId":"x","successFlag":4,"response":{"resultUrls":["https://a/r.mp4"]}}}"#,
+            "CALLBACK_FAILED ['https://a/r.mp4']",
+        ),
+        (r#"{"code":200,"data":{"taskId":"x","successFlag":4}}"#, "CALLBACK_FAILED []"),
+        (
+            r#"{"code":501,"msg":"Video generation task failed"}"#,
+            "GENERATE_FAILED [] code 501 'Video generation task failed'",
+        ),
+        (
+            r#"{"code":501,"msg":"failed","data":{"taskId":"x","successFlag":3,"errorCode":422,"errorMessage":"why"}}"#,
+            "GENERATE_FAILED [] code 422 'why'",
+        ),
+        (r#"{"code":501,"msg":"failed","data":{"response":7}}"#, "GENERATE_FAILED [] code 501 'failed'"),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(summary(&ask(200, body).unwrap()), expected, "{body}");
+    }
+}
+
+#[test]
+fn fields_of_a_neighbouring_shape_are_read_all_the_same() {
+    let url = r#""response":{"resultUrls":["https://a/v"]}"#;
+    let cases = [
+        (format!(r#""successFlag":"1",{url}"#), "SUCCESS ['https://a/v']"),
+        (format!(r#""successFlag":1.0,{url}"#), "SUCCESS ['https://a/v']"),
+        (format!(r#""successFlag":1e0,{url}"#), "SUCCESS ['https://a/v']"),
+        (format!(r#""successFlag":" 1 ",{url}"#), "SUCCESS ['https://a/v']"),
+        (format!(r#""successFlag":0,"successFlag":1,"response":null,{url}"#), "SUCCESS ['https://a/v']"),
+        (r#""successFlag":9"#.into(), "UNKNOWN(9) []"),
+        (r#""successFlag":-1"#.into(), "UNKNOWN(-1) []"),
+        (r#""successFlag":null"#.into(), "UNKNOWN(-1) []"),
+        (r#""successFlag":"""#.into(), "UNKNOWN(-1) []"),
+        (r#""response":null,"nested":{"a":[1,{"b":null}]}"#.into(), "UNKNOWN(-1) []"),
+        (r#""successFlag":1,"response":null"#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":"""#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":"{\"resultUrls\":[\"https://a/v\"]}""#.into(), "SUCCESS ['https://a/v']"),
+        (r#""successFlag":1,"response":{}"#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":{"resultUrls":null}"#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":{"resultUrls":[]}"#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":{"resultUrls":[""]}"#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":{"resultUrls":""}"#.into(), "SUCCESS []"),
+        (r#""successFlag":1,"response":{"resultUrls":"[\"a\",\"b\"]"}"#.into(), "SUCCESS ['a', 'b']"),
+        (r#""successFlag":1,"response":{"resultUrls":"https://a/v"}"#.into(), "SUCCESS ['https://a/v']"),
+        (r#""successFlag":1,"response":{"resultUrls":[null,"a",null,"b"]}"#.into(), "SUCCESS ['a', 'b']"),
+        (r#""successFlag":1,"response":{"resultUrls":["\u0061\ud83d\ude00"]}"#.into(), "SUCCESS ['a😀']"),
+        (r#""successFlag":3,"errorCode":0,"errorMessage":"""#.into(), "GENERATE_FAILED []"),
+        (r#""successFlag":3,"errorCode":"0""#.into(), "GENERATE_FAILED []"),
+        (r#""successFlag":3,"errorCode":"""#.into(), "GENERATE_FAILED []"),
+        (r#""successFlag":3,"errorCode":"400""#.into(), "GENERATE_FAILED [] code 400"),
+        (r#""successFlag":3,"errorMessage":17"#.into(), "GENERATE_FAILED [] '17'"),
+    ];
+    for (fields, expected) in cases {
+        let task = ask(200, data(&fields)).unwrap_or_else(|error| panic!("{fields}: {error}"));
+        assert_eq!(summary(&task), expected, "{fields}");
+    }
+    for code in ["200", "\"200\"", "200.0", "2e2", "null", "\"\"", "201"] {
+        let body = format!(r#"{{"code":{code},"data":{{"taskId":"x","successFlag":0}}}}"#);
+        assert_eq!(summary(&ask(200, &body).unwrap()), "GENERATING []", "{body}");
+    }
+    let no_times = ask(200, data(r#""successFlag":0,"createTime":"0","completeTime":0"#)).unwrap();
+    assert_eq!((no_times.created_at(), no_times.completed_at(), no_times.generation_time()), (None, None, None));
+    let numeric_id = read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), SystemTime::UNIX_EPOCH);
+    assert_eq!(numeric_id.unwrap().id().as_str(), "7");
+}
+
+#[test]
+fn http_status_and_body_code_are_read_together() {
+    use ErrorKind as K;
+    const NULL_RECORD: &str = "recordInfo is null";
+    // HTTP status, the body's code (0: no envelope but HTML), its message, what it is.
+    let cases = [
+        (200, 401, "", K::Unauthorized),
+        (403, 0, "", K::Unauthorized),
+        (500, 401, "", K::Unauthorized),
+        (200, 403, "", K::Unauthorized),
+        (401, 429, "", K::RateLimited),
+        (200, 404, "", K::NotFound),
+        (404, 0, "", K::NotFound),
+        (200, 422, NULL_RECORD, K::NotFound),
+        (422, 422, NULL_RECORD, K::NotFound),
+        (200, 422, "taskId cannot be empty", K::InvalidRequest),
+        (422, 0, "", K::InvalidRequest),
+        (200, 400, NULL_RECORD, K::InvalidRequest),
+        (200, 402, "no credits", K::InvalidRequest),
+        (405, 0, "", K::InvalidRequest),
+        (418, 0, "", K::InvalidRequest),
+        (408, 0, "", K::Transport),
+        (200, 425, "", K::Transport),
+        (429, 0, "", K::RateLimited),
+        (200, 430, "", K::RateLimited),
+        (200, 455, "", K::Maintenance),
+        (503, 0, "", K::Maintenance),
+        (500, 0, "", K::Server),
+        (501, 0, "", K::Server),
+        (502, 0, "", K::Server),
+        (504, 0, "", K::Server),
+        (200, 500, "", K::Server),
+        (200, 505, "", K::Server),
+        (599, 0, "", K::Server),
+        (301, 0, "", K::Server),
+        (307, 0, "", K::Server),
+        (101, 0, "", K::Server),
+        (200, 0, "", K::Decode),
+        (204, 0, "", K::Decode),
+        (200, 302, "", K::Decode),
+        (200, -7, "", K::Decode),
+        (404, 200, "success", K::Decode), // the body's code decides: a success without a record
+    ];
+    for (status, code, message, kind) in cases {
+        let body = match code {
+            0 => "<html><body>no</body></html>".to_owned(),
+            _ => format!(r#"{{"code":{code},"msg":"{message}","data":null}}"#),
+        };
+        let error = ask(status, body).unwrap_err();
+        assert_eq!(error.kind(), kind, "HTTP {status}, code {code}: {error}");
+        assert_eq!(error.http_status(), Some(status));
+        assert_eq!(error.code(), Some(code).filter(|code| *code != 0));
+        assert!(error.to_string().contains(message), "{error}");
+    }
+    // Without a code in the body the HTTP status decides, whatever else is JSON in it.
+    for (status, body, kind) in [
+        (404, r#"{"error":"no"}"#, K::NotFound),
+        (422, r#"{"msg":"recordInfo is null"}"#, K::NotFound),
+        (429, r#"{"code":null,"data":{"taskId":"x","successFlag":0}}"#, K::RateLimited),
+        (502, "[]", K::Server),
+        (501, "{}", K::Server),
+        (400, "", K::InvalidRequest),
+    ] {
+        assert_eq!(ask(status, body).unwrap_err().kind(), kind, "HTTP {status} {body}");
+    }
+    assert_eq!(summary(&ask(500, data(r#""successFlag":0"#)).unwrap()), "GENERATING []");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_path() {
+    let deep = "[".repeat(200_000);
+    let cases: &[(Vec<u8>, &str)] = &[
+        (b"".to_vec(), "empty"),
+        (b" \r\n".to_vec(), "empty"),
+        (b"null".to_vec(), "not a whole JSON object"),
+        (b"[]".to_vec(), "not a whole JSON object"),
+        (b"<html></html>".to_vec(), "not a whole JSON object"),
+        (b"\xef\xbb\xbf{\"code\":200}".to_vec(), "not a whole JSON object"),
+        (b"{\"code\":200}{".to_vec(), "not a whole JSON object"),
+        (data(r#""successFlag":1"#).as_bytes()[..50].to_vec(), "not a whole JSON object"),
+        (deep.clone().into_bytes(), "not a whole JSON object"),
+        (data(&format!(r#""other":{deep}"#)).into_bytes(), "not a whole JSON object"),
+        (b"{\"msg\":\"\xff\xfe\"}".to_vec(), "not a whole JSON object"),
+        (b"{}".to_vec(), "no data"),
+        (b"{\"code\":200,\"data\":{},\"data\":null}".to_vec(), "no data"),
+        (b"{\"code\":\"OK\"}".to_vec(), "code is \"OK\", not an integer"),
+        (b"{\"msg\":\"\\ud800\"}".to_vec(), "msg is "),
+        (b"{\"data\":[]}".to_vec(), "data is a list, not an object"),
+        (b"{\"data\":true}".to_vec(), "data is true, not an object"),
+        (b"{\"data\":{\"taskId\":\"y\"}}".to_vec(), "data.taskId is \"y\", of another task"),
+        (data(r#""successFlag":{}"#).into_bytes(), "data.successFlag is an object, not an integer"),
+        (data(r#""successFlag":1.5"#).into_bytes(), "data.successFlag is 1.5"),
+        (data(r#""successFlag":1e400"#).into_bytes(), "data.successFlag is 1e400"),
+        (data(r#""successFlag":"NaN""#).into_bytes(), "data.successFlag is \"NaN\""),
+        (data(r#""successFlag":true"#).into_bytes(), "data.successFlag is true"),
+        (data(r#""errorCode":99999999999999999999"#).into_bytes(), "data.errorCode is 99999999999999999999"),
+        (data(r#""createTime":1e300"#).into_bytes(), "data.createTime is 1e300"),
+        (data(r#""completeTime":"2025-07-18""#).into_bytes(), "data.completeTime is \"2025-07-18\""),
+        (data(r#""errorMessage":"\ud83d""#).into_bytes(), "data.errorMessage is "),
+        (data(r#""paramJson":"\udc00 x""#).into_bytes(), "data.paramJson is "),
+        (data(r#""response":[1]"#).into_bytes(), "data.response is a list, not an object"),
+        (data(r#""response":"{\"resultUrls\":""#).into_bytes(), "data.response is "),
+        (data(r#""response":{"resultUrls":7}"#).into_bytes(), "data.response.resultUrls is 7, not a list"),
+        (data(r#""response":{"resultUrls":{"a":1}}"#).into_bytes(), "data.response.resultUrls is an object"),
+        (data(r#""response":{"resultUrls":"[broken"}"#).into_bytes(), "data.response.resultUrls is \"[broken\""),
+        (data(r#""response":{"resultUrls":[null,["a"]]}"#).into_bytes(), "data.response.resultUrls[1] is a list"),
+        (data(r#""response":{"originUrls":[{}]}"#).into_bytes(), "data.response.originUrls[0] is an object"),
+    ];
+    for (body, text) in cases {
+        let shown = String::from_utf8_lossy(&body[..body.len().min(200)]);
+        let error = ask(200, body).expect_err(&shown);
+        assert_eq!(error.kind(), ErrorKind::Decode, "{shown}");
+        assert!(error.to_string().contains(text), "{shown}: {error}");
+        assert!(error.is_transient() && error.to_string().chars().count() < 500, "{error}");
+    }
+    let deep_but_whole = data(&format!(r#""successFlag":0,"other":{deep}{}"#, "]".repeat(200_000)));
+    assert_eq!(summary(&ask(200, deep_but_whole).unwrap()), "GENERATING []");
+}
+
+#[test]
+fn an_error_quotes_no_url() {
+    for url in ["https://files.example.com/a-long-name-of-a-video.mp4?sign=secret", "http://a.b/?sign=secret"] {
+        for url in [url.to_owned(), url.replace('/', r"\/"), url.replace(':', r"\u003a")] {
+            let bodies = [
+                format!(r#""{url}""#),
+                format!(r#"["{url}"]"#),
+                format!(r#"{{"code":"{url}"}}"#),
+                format!(r#"{{"data":"{url}"}}"#),
+                format!(r#"{{"data":{{"taskId":"{url}"}}}}"#),
+                data(&format!(r#""successFlag":"{url}""#)),
+                data(&format!(r#""completeTime":"{url}""#)),
+                data(&format!(r#""errorCode":"{url}""#)),
+                data(&format!(r#""response":"{url}""#)),
+                data(&format!(r#""response":{{"resultUrls":"[{url}"}}"#)),
+                data(&format!(r#""response":{{"resultUrls":[["{url}"]]}}"#)),
+            ];
+            for body in bodies {
+                let error = ask(200, &body).expect_err(&body);
+                assert!(!format!("{error:?}").contains("sign=secret"), "{body}: {error:?}");
+            }
+        }
+    }
+}
