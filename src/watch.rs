@@ -240,7 +240,7 @@ impl Run {
             }
             StatusEvent::Done(task) => debug!(polls = self.pace.polls(), status = %task.status(), "finished"),
             StatusEvent::GaveUp(error) => {
-                debug!(polls = self.pace.polls(), error = error as &dyn std::error::Error, "gave up");
+                warn!(polls = self.pace.polls(), error = error as &dyn std::error::Error, "gave up");
             }
         }
     }
