@@ -47,7 +47,7 @@ impl Client {
     /// The same, from the environment: the key in `APIKLEY_API_KEY`, and a base URL in `APIKLEY_BASE_URL` if it is set and not empty.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), with the variable that is missing or wrong.
+    /// [`Config`](crate::ErrorKind::Config), for a variable that is missing, or with the setting that is wrong.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name: &str| match env::var(name) {
             Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),

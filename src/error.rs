@@ -132,14 +132,6 @@ impl Error {
         self.with(|inner| inner.task_id = None)
     }
 
-    /// Takes `secret` out of what the gateway said, should it have echoed it.
-    pub(crate) fn without(self, secret: &str) -> Self {
-        if secret.is_empty() || !self.0.detail.contains(secret) {
-            return self;
-        }
-        self.with(|inner| inner.detail = inner.detail.replace(secret, "[key]").into())
-    }
-
     /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -206,7 +198,7 @@ impl ErrorKind {
             Self::Config => "bad setting",
             Self::Unauthorized => "the gateway refused the API key",
             Self::NotFound => "the gateway has no record of the task",
-            Self::InvalidRequest => "the gateway cannot accept the request",
+            Self::InvalidRequest => "the request was refused",
             Self::RateLimited => "the gateway asks for fewer requests",
             Self::Maintenance => "the gateway is under maintenance",
             Self::Server => "the gateway failed",
@@ -223,7 +215,7 @@ impl ErrorKind {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        if let Some(id) = &inner.task_id {
+        if let Some(id) = inner.task_id.as_ref().filter(|id| !id.as_str().is_empty()) {
             write!(f, "task {id}: ")?;
         }
         f.write_str(inner.kind.sentence())?;

@@ -147,7 +147,9 @@ impl Pace {
         }
 
         let grace_left = grace_over.map_or(Duration::MAX, |over| over.saturating_sub(elapsed));
-        let pause = self.pause_after_failure(rules, &error, consecutive, luck).map(|pause| pause.min(grace_left));
+        let floor = error.retry_after().unwrap_or_default();
+        let pause = self.pause_after_failure(rules, &error, consecutive, luck);
+        let pause = pause.map(|pause| pause.min(grace_left).max(floor));
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
             return give_up(self.deadline(id, last_record, elapsed));
         };
@@ -159,18 +161,17 @@ impl Pace {
         self.polls.saturating_sub(self.trouble.as_ref().map_or(0, |trouble| trouble.failures))
     }
 
+    /// Before `Retry-After`, grace and deadline have their say.
     fn pause_after_failure(&mut self, rules: &Rules, error: &Error, consecutive: u32, luck: f64) -> Option<Duration> {
-        let asked_for = error.retry_after().filter(|wait| !wait.is_zero());
-        let throttled = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Maintenance);
-        let retry = schedule::retry_pause(consecutive, luck);
         let step = self.good_answers();
-        if throttled && asked_for.is_none() {
+        let retry = schedule::retry_pause(consecutive, luck);
+        let throttled = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Maintenance);
+        if throttled && error.retry_after().is_none_or(|wait| wait.is_zero()) {
             // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
             let own = self.beat.pause(&rules.schedule, step, 0.0)?;
             return Some(retry.min(rules.schedule.longest_pause()).max(own));
         }
-        let own = self.beat.pause(&rules.schedule, step, luck)?;
-        Some(retry.min(own).max(asked_for.unwrap_or_default()))
+        Some(retry.min(self.beat.pause(&rules.schedule, step, luck)?))
     }
 
     fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration) -> Error {

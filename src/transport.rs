@@ -23,7 +23,7 @@ pub(crate) const LONGEST_BODY: usize = 1024 * 1024;
 pub(crate) trait Transport: Send + Sync + 'static {
     fn fetch(self: Arc<Self>, id: TaskId) -> impl Future<Output = Result<Reply, Error>> + Send + 'static;
 
-    /// Whatever must not show in an error, even if the other side repeats it.
+    /// What must not show in what the other side says, even if it repeats it.
     fn secret(&self) -> &str;
 }
 
@@ -71,12 +71,11 @@ impl<T: Transport> Ask for Timed<T> {
         let id = id.clone();
         Box::pin(async move {
             let reply = tokio::time::timeout(timeout, Arc::clone(&transport).fetch(id.clone())).await;
-            let answer = match reply {
-                Ok(Ok(reply)) => wire::read(&id, reply, SystemTime::now()),
+            match reply {
+                Ok(Ok(reply)) => wire::read(&id, reply, SystemTime::now(), transport.secret()),
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))),
-            };
-            answer.map_err(|error| error.without(transport.secret()))
+            }
         })
     }
 }

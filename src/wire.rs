@@ -24,8 +24,9 @@ pub(crate) struct Reply {
     pub(crate) body: Result<Bytes, Error>,
 }
 
-/// Reads a reply to a question about `id`. `now` is the wall clock, for dates in headers.
-pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime) -> Result<Task, Error> {
+/// Reads a reply to a question about `id`. `now` is the wall clock, for dates in headers; `secret` is taken out of what the gateway
+/// says, should it repeat it.
+pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime, secret: &str) -> Result<Task, Error> {
     let Reply { status, headers, body } = reply;
     let retry_after = || retry_after(&headers, now);
     let ok_status = (200..300).contains(&status);
@@ -34,11 +35,12 @@ pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime) -> Result<Task, E
         Err(cut) if ok_status => return Err(cut.answered(Some(status), None, retry_after())),
         Err(_) => return Err(refusal(status, None, None, retry_after())),
     };
-    let envelope = match Envelope::parse(&body) {
+    let mut envelope = match Envelope::parse(&body) {
         Ok(envelope) => envelope,
         Err(unreadable) if ok_status => return Err(decode(unreadable).answered(Some(status), None, retry_after())),
         Err(_) => return Err(refusal(status, None, None, retry_after())),
     };
+    envelope.message = envelope.message.map(|text| without(secret, text));
     match envelope.code {
         Some(501) => {}
         Some(code) if !(200..300).contains(&code) => {
@@ -48,11 +50,11 @@ pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime) -> Result<Task, E
         _ => {}
     }
     let code = envelope.code;
-    task(id, envelope).map_err(|unreadable| decode(unreadable).answered(Some(status), code, retry_after()))
+    task(id, envelope, secret).map_err(|unreadable| decode(unreadable).answered(Some(status), code, retry_after()))
 }
 
 /// The record in the envelope, as far as there is one. The error is the text of a Decode error.
-fn task(id: &TaskId, envelope: Envelope<'_>) -> Result<Task, String> {
+fn task(id: &TaskId, envelope: Envelope<'_>, secret: &str) -> Result<Task, String> {
     let failed = envelope.code == Some(501);
     let payload = match envelope.data {
         // A failure is told even if its details cannot be read.
@@ -61,12 +63,12 @@ fn task(id: &TaskId, envelope: Envelope<'_>) -> Result<Task, String> {
         None if failed => Payload::default(),
         None => return Err("there is no data".to_owned()),
     };
-    if let Some(other) = payload.task_id.filter(|other| other != id.as_ref()) {
-        return Err(format!("data.taskId is {:?}, of another task", excerpt(&other)));
+    if payload.task_id.is_some_and(|other| other != id.as_ref()) {
+        return Err("data.taskId is another task's".to_owned());
     }
     let status = if failed { Status::GenerateFailed } else { Status::from_flag(payload.flag.unwrap_or(-1)) };
     // Of a 501 the envelope itself is the report; of any other answer its `msg` says nothing ("success").
-    let told = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let report = envelope.message.filter(|text| failed && !text.is_empty());
     Ok(Task::from(Record {
         id: id.clone(),
         status,
@@ -75,8 +77,8 @@ fn task(id: &TaskId, envelope: Envelope<'_>) -> Result<Task, String> {
         created_at: payload.created_at,
         completed_at: payload.completed_at,
         error_code: payload.error_code.or(if failed { envelope.code } else { None }),
-        error_message: told(payload.error_message).or_else(|| told(envelope.message).filter(|_| failed)),
-        param_json: told(payload.param_json),
+        error_message: payload.error_message.map(|text| without(secret, text)).or(report),
+        param_json: payload.param_json,
     }))
 }
 
@@ -104,7 +106,7 @@ fn refusal(status: u16, code: Option<i64>, message: Option<String>, retry_after:
     let detail = match kind {
         K::Decode => format!("its code is none that the contract knows: {}", excerpt(&message)),
         K::Server if status / 100 == 3 && code.is_none() => {
-            "it redirects elsewhere, where the API key is not sent".to_owned()
+            "a redirect that is not followed: the API key is sent to the base URL's host only".to_owned()
         }
         _ => excerpt(&message).to_owned(),
     };
@@ -115,6 +117,12 @@ fn refusal(status: u16, code: Option<i64>, message: Option<String>, retry_after:
 fn says_null_record(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("record") && message.contains("null")
+}
+
+/// Takes the API key out of a text that the gateway wrote. What is shorter than any real key is left: it may be a word.
+fn without(secret: &str, text: String) -> String {
+    const SHORTEST: usize = 8;
+    if secret.len() >= SHORTEST && text.contains(secret) { text.replace(secret, "[key]") } else { text }
 }
 
 /// The start of a text that the gateway wrote, short enough for a log line.

@@ -1,5 +1,7 @@
 //! Each answer, at each moment, has the one right consequence.
 
+#![allow(clippy::arithmetic_side_effects)]
+
 mod property;
 
 use std::time::Duration;
@@ -62,6 +64,7 @@ fn every(seconds: u64) -> Bench {
     Bench::new(Schedule::every(secs(seconds)))
 }
 
+#[allow(clippy::unnecessary_wraps)] // an answer, as `bad` makes one
 fn good(status: Status) -> Answer {
     Ok(Record::new(TaskId::from("t"), status).into())
 }

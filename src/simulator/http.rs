@@ -133,7 +133,7 @@ fn question(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>)
 
 fn response(page: Page, truncated: bool) -> Response<Sent> {
     let body = if truncated { page.body.slice(..page.body.len() / 2) } else { page.body.clone() };
-    let mut response = Response::new(Sent { left: Some(body), whole: page.body.len(), truncated });
+    let mut response = Response::new(Sent { left: Some(body), whole: page.body.len(), truncated, flushed: false });
     if let Ok(status) = hyper::StatusCode::from_u16(page.status) {
         *response.status_mut() = status;
     }
@@ -146,17 +146,27 @@ struct Sent {
     left: Option<Bytes>,
     whole: usize,
     truncated: bool,
+    flushed: bool,
 }
 
 impl Body for Sent {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Poll::Ready(match self.left.take() {
-            Some(piece) => Some(Ok(Frame::data(piece))),
-            None => self.truncated.then(|| Err(io::ErrorKind::UnexpectedEof.into())),
-        })
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(piece) = self.left.take() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if !self.truncated {
+            return Poll::Ready(None);
+        }
+        if !self.flushed {
+            // The piece must be on its way before the connection goes down.
+            self.flushed = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -92,7 +92,7 @@ pub(crate) fn bearer(api_key: &str) -> Result<HeaderValue, Error> {
     }
     if let Some(at) = api_key.chars().position(|c| !c.is_ascii_graphic()) {
         return Err(Error::config(format!(
-            "character {} of the API key is a space, a control character or not ASCII: a key has none",
+            "character {} of the API key is none that a key has: a space, a line break or other control character, or not ASCII",
             at.saturating_add(1)
         )));
     }
@@ -104,8 +104,9 @@ pub(crate) fn bearer(api_key: &str) -> Result<HeaderValue, Error> {
 
 fn endpoint(base_url: &str) -> Result<Url, Error> {
     // What is wrong is said without the URL: it may hold a password.
-    let mut url = Url::parse(base_url.trim())
-        .map_err(|error| Error::config("the base URL is not a URL (it looks like https://host)").caused_by(error))?;
+    let mut url = Url::parse(base_url.trim()).map_err(|error| {
+        Error::config("the base URL is not a URL: it should look like https://api.apikley.ru").caused_by(error)
+    })?;
     let host = url.host_str().unwrap_or_default().to_owned();
     match url.scheme() {
         "https" => {}
@@ -133,7 +134,7 @@ fn endpoint(base_url: &str) -> Result<Url, Error> {
 
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    address.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+    address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 
 fn own_client(url: &Url) -> Result<reqwest::Client, Error> {

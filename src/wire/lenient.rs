@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 /// One field's JSON text, and where it stood.
@@ -71,14 +72,15 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Envelope<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, String> {
+        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body); // a byte order mark
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err("it is empty".to_owned());
         }
         let fields = fields!(body, code = "code" at "code", message = "msg" at "msg", data = "data" at "data")
-            .map_err(|error| format!("it is not a whole JSON object: {}", super::excerpt(&error.to_string())))?;
+            .map_err(|error| unreadable(&error))?;
         Ok(Self {
             code: read(fields.code, Field::integer)?,
-            message: read(fields.message, Field::text)?,
+            message: fields.message.map(Field::text),
             data: fields.data,
         })
     }
@@ -103,23 +105,29 @@ impl Payload {
             None => (Vec::new(), Vec::new()),
         };
         let placeholder = |number: &i64| *number != 0;
+        let error_message = fields.error_message.map(Field::text).filter(|text| !text.is_empty());
+        let (error_code, error_message) = match fields.error_code {
+            // Some codes are words. They have no number, and are part of the reason.
+            Some(code) if code.is_word() => (None, Some(reason(code.text(), error_message))),
+            code => (read(code, Field::integer)?.filter(placeholder), error_message),
+        };
         Ok(Self {
-            task_id: read(fields.task_id, Field::text)?,
+            task_id: fields.task_id.map(Field::text).filter(|text| !text.is_empty()),
             flag: read(fields.flag, Field::integer)?,
             result_urls,
             origin_urls,
             created_at: read(fields.created_at, Field::integer)?.filter(placeholder),
             completed_at: read(fields.completed_at, Field::integer)?.filter(placeholder),
-            error_code: read(fields.error_code, Field::integer)?.filter(placeholder),
-            error_message: read(fields.error_message, Field::text)?,
-            param_json: read(fields.param_json, Field::text)?,
+            error_code,
+            error_message,
+            param_json: fields.param_json.map(Field::text).filter(|text| !text.is_empty()),
         })
     }
 }
 
 fn results(response: Field<'_>) -> Result<(Vec<String>, Vec<String>), String> {
     let json = response.unwrapped()?;
-    if json.trim().is_empty() {
+    if matches!(json.trim(), "" | "null" | "[]") {
         return Ok((Vec::new(), Vec::new()));
     }
     let fields = fields!(
@@ -164,8 +172,13 @@ impl<'a> Field<'a> {
         serde_json::from_str::<Key<'a>>(self.json).map(|text| text.0).map_err(|_| self.unfit("a valid text"))
     }
 
-    fn text(self) -> Result<Option<String>, String> {
-        self.unwrapped().map(|text| Some(text.into_owned()))
+    /// What cannot be unescaped (half a surrogate pair) stays as it was written.
+    fn text(self) -> String {
+        self.unwrapped().map_or_else(|_| self.json.to_owned(), Cow::into_owned)
+    }
+
+    fn is_word(&self) -> bool {
+        self.is_text() && self.integer().is_err()
     }
 
     /// `1`, `1.0`, `"1"`; an empty text is no number at all.
@@ -185,7 +198,8 @@ impl<'a> Field<'a> {
     fn texts(self) -> Result<Vec<String>, String> {
         let json = self.unwrapped()?;
         if self.is_text() && !json.trim_start().starts_with('[') {
-            return Ok(Some(json.into_owned()).filter(|only| !only.trim().is_empty()).into_iter().collect());
+            let only = Some(json.into_owned()).filter(|only| !matches!(only.trim(), "" | "null"));
+            return Ok(only.into_iter().collect());
         }
         let items: Vec<Option<&RawValue>> = serde_json::from_str(&json).map_err(|_| self.unfit("a list"))?;
         let texts = items.iter().enumerate().filter_map(|(index, item)| Some((index, (*item)?)));
@@ -197,12 +211,29 @@ impl<'a> Field<'a> {
     }
 }
 
-/// What a value is, in words: its content may be a result's URL, which has no place in an error.
+fn reason(code: String, message: Option<String>) -> String {
+    match message {
+        Some(message) => format!("{code}: {message}"),
+        None => code,
+    }
+}
+
+/// Why the envelope cannot be cut, without a word of its content.
+fn unreadable(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Eof => "it ends too soon",
+        Category::Data => "it is other JSON",
+        Category::Syntax | Category::Io => "it is not JSON",
+    };
+    format!("it is not a whole JSON object: {what} (line {}, column {})", error.line(), error.column())
+}
+
+/// What a value is, in words: a text may be a result's URL, or hold the API key, which have no place in an error.
 fn describe(json: &str) -> &str {
     match json.as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
-        Some(b'"') if json.len() > 34 || json.contains("://") => "a text",
+        Some(b'"') => "a text",
         _ => super::excerpt(json),
     }
 }

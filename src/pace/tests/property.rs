@@ -78,7 +78,7 @@ fn longest(rules: &Rules, answer: &Answer) -> Duration {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2_000, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default()
+        cases: 500, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
@@ -106,7 +106,7 @@ proptest! {
             let Next::Poll(pause) = next else { break };
             prop_assert!(pause <= left, "{pause:?} leaves the deadline behind, {left:?} away");
             prop_assert!(pause <= cap, "{pause:?} is over {cap:?}");
-            prop_assert!(model.missing_since.is_some() || pause >= asked_for.min(left), "{pause:?} is sooner than told: {asked_for:?}");
+            prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than told: {asked_for:?}");
             match event {
                 StatusEvent::Generating(progress) => {
                     prop_assert_eq!((progress.polls, progress.elapsed), (model.polls, elapsed));

@@ -1,0 +1,52 @@
+//! A gateway in memory on tokio's paused clock, and a client of it.
+#![allow(dead_code, clippy::unwrap_used)] // no test file uses all of it
+
+use std::time::Duration;
+
+use luma_watch::simulator::{SimulatedTask, Simulator};
+use luma_watch::{Client, ErrorKind, PollFailure, Progress, Schedule, StatusEvent, TaskId};
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A gateway with one task, and a client of it with this schedule.
+pub(crate) fn gateway(task: SimulatedTask, schedule: Schedule) -> (Simulator, Client, TaskId) {
+    let simulator = Simulator::new();
+    let id = simulator.add(task);
+    let client = Client::builder("test-key").schedule(schedule).simulator(&simulator).build().unwrap();
+    (simulator, client, id)
+}
+
+/// When each request came.
+pub(crate) fn asked_at(simulator: &Simulator) -> Vec<Duration> {
+    simulator.requests().iter().map(|request| request.at).collect()
+}
+
+#[track_caller]
+pub(crate) fn progress(event: Option<StatusEvent>) -> Progress {
+    match event {
+        Some(StatusEvent::Generating(progress)) => progress,
+        other => unreachable!("not progress: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn failure(event: Option<StatusEvent>) -> PollFailure {
+    match event {
+        Some(StatusEvent::PollFailed(failure)) => failure,
+        other => unreachable!("not a failed poll: {other:?}"),
+    }
+}
+
+/// The kind of the error that ended the watch.
+pub(crate) fn gave_up(event: &StatusEvent) -> Option<ErrorKind> {
+    match event {
+        StatusEvent::GaveUp(error) => Some(error.kind()),
+        _ => None,
+    }
+}
