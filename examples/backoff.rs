@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example backoff --features backoff` asks a simulated gateway in memory, on a paused clock.
 
+#![allow(clippy::print_stdout)] // it is there to print
+
 use std::time::Duration;
 
 use backoff::ExponentialBackoffBuilder;

@@ -2,9 +2,11 @@
 //!
 //! `cargo run --example compose` asks a simulated gateway in memory, on a paused clock: minutes pass at once.
 
+#![allow(clippy::print_stdout)] // it is there to print
+
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join_all, ready};
 use futures::stream::{StreamExt, select_all};
 use luma_watch::simulator::{SimulatedTask, Simulator};
 use luma_watch::{Client, StatusEvent};
@@ -15,25 +17,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::time::pause();
     let simulator = Simulator::new();
     let client = Client::builder("test-key").simulator(&simulator).build()?;
-    let minutes = |m: u64| SimulatedTask::new().generates_for(Duration::from_secs(60 * m));
+    let lasting = |seconds| SimulatedTask::new().generates_for(Duration::from_secs(seconds));
 
     // All of them, each in its own time.
-    let ids = [2, 5, 3].map(|m| simulator.add(minutes(m)));
+    let ids = [120, 300, 180].map(|seconds| simulator.add(lasting(seconds)));
     let tasks = join_all(ids.iter().map(|id| client.wait_until_done(id))).await;
     println!("join_all: {} tasks done", tasks.iter().filter(|task| task.is_ok()).count());
 
     // Their events as one stream, up to a shutdown signal (here: two minutes; in a service: tokio::signal::ctrl_c()).
-    let ids = [4, 1].map(|m| simulator.add(minutes(m)));
+    let ids = [240, 60].map(|seconds| simulator.add(lasting(seconds)));
     let shutdown = Box::pin(sleep(Duration::from_secs(120)));
-    let mut events = select_all(ids.iter().map(|id| client.watch(id))).take_until(shutdown);
-    let mut done = 0;
-    while let Some(event) = events.next().await {
-        done += usize::from(matches!(event, StatusEvent::Done(_)));
-    }
+    let events = select_all(ids.iter().map(|id| client.watch(id))).take_until(shutdown);
+    let done = events.filter(|event| ready(matches!(event, StatusEvent::Done(_)))).count().await;
     println!("select_all, take_until: {done} of {} done at shutdown", ids.len());
 
     // Whatever comes first. A `next()` that loses the race loses nothing: a request under way lives in the watch.
-    let mut watch = client.watch(simulator.add(minutes(2)));
+    let mut watch = client.watch(simulator.add(lasting(120)));
     loop {
         tokio::select! {
             event = watch.next() => match event {
@@ -47,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("select!: {}", watch.await?.status());
 
     // A limit of your own. The watch goes on afterwards, where it was.
-    let mut watch = client.watch(simulator.add(minutes(10)));
+    let mut watch = client.watch(simulator.add(lasting(600)));
     let patience = timeout(Duration::from_secs(60), watch.by_ref().for_each(|_| async {})).await;
     println!("timeout: {}, later: {}", if patience.is_err() { "not yet" } else { "done" }, watch.await?.status());
     Ok(())

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example wait` asks a simulated gateway over HTTP, 60 times sped up.
 
+#![allow(clippy::print_stdout)] // it is there to print
+
 use std::time::Duration;
 
 use luma_watch::simulator::{SimulatedTask, Simulator};

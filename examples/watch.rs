@@ -3,6 +3,8 @@
 //! `cargo run --example watch` asks a simulated gateway over HTTP, 60 times sped up. With `APIKLEY_API_KEY` in the environment,
 //! `cargo run --example watch -- TASK_ID` asks the real one.
 
+#![allow(clippy::print_stdout)] // it is there to print
+
 use std::time::Duration;
 
 use futures::StreamExt;

@@ -110,6 +110,16 @@ async fn a_failed_task_tells_the_vendors_code_and_reason_and_never_the_envelopes
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failed_task_without_a_reason_is_given_none() {
+    let silent = SimulatedTask::new().generates_for(secs(0)).ends_with(Status::GenerateFailed);
+    let (_, client, id) = gateway(silent, Schedule::default());
+    let error = client.wait_until_done(&id).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::TaskFailed, None));
+    assert!(!error.to_string().contains("success") && error.to_string().contains("gives no reason"), "{error}");
+    assert_eq!(error.task().and_then(Task::error_message), None);
+}
+
 /// A fault, and the error that it makes: kind, HTTP status, code.
 type Row = (Fault, ErrorKind, Option<u16>, Option<i64>);
 
