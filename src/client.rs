@@ -22,6 +22,8 @@ const NOT_FOUND_GRACE: Duration = Duration::from_secs(60);
 
 /// A connection to the gateway, and how to wait on it. Cheap to clone; clones share connections.
 ///
+/// Its kept connections belong to the runtime that opened them: use one client per runtime.
+///
 /// ```no_run
 /// # async fn run() -> Result<(), luma_watch::Error> {
 /// let client = luma_watch::Client::from_env()?;
@@ -57,7 +59,7 @@ impl Client {
             }
         };
         let api_key = variable("APIKLEY_API_KEY")?.ok_or_else(|| {
-            Error::config("the environment variable APIKLEY_API_KEY is not set: it holds the API key")
+            Error::config("the environment variable APIKLEY_API_KEY is not set or empty: it holds the API key")
         })?;
         let builder = Self::builder(api_key);
         match variable("APIKLEY_BASE_URL")? {
@@ -90,19 +92,25 @@ impl Client {
         Ok(Self { shared: Arc::new(Shared { line: self.shared.line.clone(), rules, epoch: self.shared.epoch }) })
     }
 
-    /// Asks once, without any retry: for a page that shows where a task stands.
+    /// Asks once: for a page that shows where a task stands.
+    ///
+    /// There is no retry, but for one: where a kept connection breaks in the moment of its use, the question is put again at once.
     ///
     /// # Errors
     /// Whatever kept the record from being read; a task that failed is no error here, its record says so.
     ///
     /// # Cancel safety
     /// Dropping the future aborts the request.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its timer and I/O enabled.
     pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         let id = task_id.into();
         self.shared.line.ask(&id).await.map_err(|error| error.of_task(&id, None))
     }
 
-    /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled.
+    /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled. An empty id
+    /// is told as the first event, [`GaveUp`](crate::StatusEvent::GaveUp).
     pub fn watch(&self, task_id: impl Into<TaskId>) -> Watch {
         Watch::new(Arc::clone(&self.shared), task_id.into())
     }
@@ -115,6 +123,9 @@ impl Client {
     ///
     /// # Cancel safety
     /// Dropping the future aborts a request in flight, and no other follows.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its timer and I/O enabled.
     pub async fn wait_until_done(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         self.watch(task_id).await
     }
@@ -173,8 +184,8 @@ impl ClientBuilder {
     /// The HTTP client to use, for proxies, certificates or pools of your own.
     ///
     /// The default one follows redirects within the base URL's origin only, ignores the environment's proxies for
-    /// loopback, and takes HTTP/2 where the gateway offers it. An own one does as it is set up, reqwest's
-    /// default being to follow a redirect to another host without the key.
+    /// loopback, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a request is open. Yours (of reqwest 0.13)
+    /// follows its own settings; reqwest's default is to follow a redirect to another host, without the key, and to send no pings.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -220,7 +231,7 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("base_url", &without_credentials(&self.base_url))
+            .field("base_url", &origin(&self.base_url))
             .field("schedule", &self.schedule)
             .field("request_timeout", &self.request_timeout)
             .field("not_found_grace", &self.not_found_grace)
@@ -228,7 +239,7 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// A URL that is still unchecked may hold a password, which ends at the last `@`.
-fn without_credentials(url: &str) -> &str {
-    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
+/// What may be shown of a URL that is still unchecked: not its user, its password, its query.
+fn origin(url: &str) -> Option<String> {
+    Some(reqwest::Url::parse(url).ok()?.origin().ascii_serialization())
 }

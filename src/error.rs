@@ -21,7 +21,8 @@ pub enum ErrorKind {
     Config,
     /// The gateway does not accept the API key (401, 403).
     Unauthorized,
-    /// The gateway has no record of the task: a wrong id, or a task created a moment ago (404, or 422 with a null record).
+    /// The gateway has no record of the task: a wrong id, or a task created a moment ago (404, or 422 with a message that the
+    /// record is null).
     NotFound,
     /// The gateway does not accept the request (400, 402, 422 and other 4xx), or the task id is empty.
     InvalidRequest,
@@ -31,7 +32,7 @@ pub enum ErrorKind {
     Maintenance,
     /// The gateway, or something before it, failed (500, 502, 504, other 5xx, a redirect that was not followed).
     Server,
-    /// The gateway could not be reached, or the connection broke before an answer (also 408, 425).
+    /// No connection to the gateway, or one that broke before an answer (also 408, 425).
     Transport,
     /// No whole answer within the request timeout.
     Timeout,
@@ -47,8 +48,11 @@ pub enum ErrorKind {
 
 /// Why a poll failed, a wait ended without a result, or a setting was refused.
 ///
-/// One pointer wide and cheap to clone. [`kind`](Self::kind) is for programs, `Display` is one sentence for people. Causes below it
-/// are in [`source`](StdError::source) and are never part of the sentence. Neither holds the API key or a URL.
+/// One pointer wide and cheap to clone. [`kind`](Self::kind) is for programs, `Display` is one sentence for people, on one line. Causes
+/// below it are in [`source`](StdError::source) and are never part of the sentence. Neither holds the API key or the request's URL.
+///
+/// Serialized, it is an object with `kind` (as in `rate_limited`), `message`, `causes`, `transient`, `task_id`, `task`, `http_status`,
+/// `code`, `retry_after_ms`, `polls` and `elapsed_ms`.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -108,6 +112,11 @@ impl Error {
         })
     }
 
+    /// With the causes of another error, whose sentence is in this one's.
+    pub(crate) fn caused_like(self, other: &Self) -> Self {
+        self.with(|inner| inner.source.clone_from(&other.0.source))
+    }
+
     /// Polling again cannot mend this one, whatever its kind says.
     pub(crate) fn lasting(self) -> Self {
         self.with(|inner| inner.transient = false)
@@ -138,9 +147,10 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether polling again makes sense.
+    /// Whether polling again makes sense: of this error, not of its kind.
     ///
     /// True for a failed poll that the watch survives, and for [`Deadline`](ErrorKind::Deadline): watch the same task again.
+    /// [`NotFound`](ErrorKind::NotFound) is transient until its grace is over, [`Transport`](ErrorKind::Transport) unless the certificate is not trusted.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.transient
@@ -202,7 +212,7 @@ impl ErrorKind {
             Self::RateLimited => "the gateway asks for fewer requests",
             Self::Maintenance => "the gateway is under maintenance",
             Self::Server => "the gateway failed",
-            Self::Transport => "the gateway could not be reached",
+            Self::Transport => "the connection to the gateway failed",
             Self::Timeout => "the gateway did not answer in time",
             Self::Decode => "the gateway's answer cannot be read",
             Self::TaskFailed => "the task failed",
@@ -215,12 +225,12 @@ impl ErrorKind {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        if let Some(id) = inner.task_id.as_ref().filter(|id| !id.as_str().is_empty()) {
-            write!(f, "task {id}: ")?;
+        if let Some(id) = inner.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
+            write!(f, "task {}: ", OneLine(id.as_str()))?;
         }
         f.write_str(inner.kind.sentence())?;
         if !inner.detail.is_empty() {
-            write!(f, ": {}", inner.detail)?;
+            write!(f, ": {}", OneLine(&inner.detail))?;
         }
         match (inner.http_status, inner.code) {
             _ if inner.kind == ErrorKind::TaskFailed => match inner.code {
@@ -236,6 +246,19 @@ impl fmt::Display for Error {
             Some(wait) => write!(f, "; retry after {wait:?}"),
             None => Ok(()),
         }
+    }
+}
+
+/// A text from elsewhere, kept from breaking the line that it is printed in, or from filling the page.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 1000;
+        self.0.chars().take(LONGEST).try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
     }
 }
 

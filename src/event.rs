@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::ser::{SerializeStruct, Serializer};
 
 use crate::error::Error;
 use crate::task::Task;
@@ -10,10 +10,19 @@ use crate::task::Task;
 /// One item of a [`Watch`](crate::Watch): what a poll found out, the moment it is known.
 ///
 /// A watch yields any number of [`Generating`](Self::Generating) and [`PollFailed`](Self::PollFailed), then exactly one
-/// [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more. Serialized, it is one flat object with the variant's name under `event` (`generating`,
-/// `poll_failed`, `done`, `gave_up`) and durations in milliseconds.
+/// [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more.
+///
+/// Serialized, it is an object with the variant's name under `event`, durations in milliseconds, a [`Task`] under `task` and an
+/// [`Error`] under `error`:
+///
+/// ```json
+/// {"event":"generating","task":{…},"polls":2,"elapsed_ms":30000,"next_poll_in_ms":30000}
+/// {"event":"poll_failed","error":{…},"consecutive":1,"polls":3,"elapsed_ms":60000,"next_poll_in_ms":812}
+/// {"event":"done","task":{…}}
+/// {"event":"gave_up","error":{…}}
+/// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum StatusEvent {
     /// The gateway answered: the task is not finished. More will come.
@@ -21,10 +30,10 @@ pub enum StatusEvent {
     /// This poll failed, and the watch goes on. More will come.
     PollFailed(PollFailure),
     /// The task has ended with flag 1, 2, 3 or 4. The last item.
-    Done(Task),
+    Done(#[serde(serialize_with = "as_task")] Task),
     /// The watch has ended and the task, as far as is known, has not: the deadline, or an answer that polling again
     /// cannot mend. The last item.
-    GaveUp(Error),
+    GaveUp(#[serde(serialize_with = "as_error")] Error),
 }
 
 impl StatusEvent {
@@ -34,7 +43,8 @@ impl StatusEvent {
         matches!(self, Self::Done(_) | Self::GaveUp(_))
     }
 
-    /// The task's record, where the event brings one: the one just read, or the last seen.
+    /// The task's record, where the event brings one: the one just read, or what is left of the last one, see
+    /// [`Error::task`].
     #[must_use]
     pub fn task(&self) -> Option<&Task> {
         match self {
@@ -48,7 +58,7 @@ impl StatusEvent {
 
 /// The task is not finished yet.
 #[non_exhaustive]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Progress {
     /// The record as just read.
     pub task: Task,
@@ -64,7 +74,7 @@ pub struct Progress {
 
 /// A poll that failed without ending the watch.
 #[non_exhaustive]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct PollFailure {
     /// Why it failed.
     pub error: Error,
@@ -82,4 +92,16 @@ pub struct PollFailure {
 
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn as_task<S: Serializer>(task: &Task, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut out = serializer.serialize_struct("Done", 1)?;
+    out.serialize_field("task", task)?;
+    out.end()
+}
+
+fn as_error<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut out = serializer.serialize_struct("GaveUp", 1)?;
+    out.serialize_field("error", error)?;
+    out.end()
 }

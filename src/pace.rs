@@ -2,7 +2,6 @@
 //!
 //! `(state, answer, time) -> (event, state, pause | end)`. Whoever reads [`Pace::judge`] knows what a watch does.
 
-use std::mem;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
@@ -116,7 +115,9 @@ impl Pace {
             if trouble.consecutive > 0 {
                 self.beat.recovered();
             }
-            **trouble = Trouble { consecutive: 0, not_found_since: None, unknown_flag, ..mem::take(trouble) };
+            trouble.consecutive = 0;
+            trouble.not_found_since = None;
+            trouble.unknown_flag = unknown_flag;
         }
         let pause = self.beat.pause(&rules.schedule, step, luck);
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
@@ -179,11 +180,11 @@ impl Pace {
             Some(task) => format!("last seen {}", task.status()),
             None => "never seen".to_owned(),
         };
-        let last_error = self.trouble.as_ref().and_then(|trouble| trouble.last_error.clone());
-        let trouble = last_error.map_or_else(String::new, |error| format!("; last poll error: {}", error.anonymous()));
+        let last_error = self.trouble.as_ref().and_then(|trouble| trouble.last_error.clone()).map(Error::anonymous);
+        let trouble = last_error.as_ref().map_or_else(String::new, |error| format!("; last poll error: {error}"));
         let polls = self.polls;
         let plural = if polls == 1 { "" } else { "s" };
-        Error::new(
+        let deadline = Error::new(
             ErrorKind::Deadline,
             format!(
                 "no end after {} and {polls} poll{plural}; {status}{trouble}; the task may still finish and be billed, \
@@ -192,7 +193,11 @@ impl Pace {
             ),
         )
         .of_task(id, task)
-        .in_watch(polls, elapsed)
+        .in_watch(polls, elapsed);
+        match last_error {
+            Some(last) => deadline.caused_like(&last),
+            None => deadline,
+        }
     }
 
     /// What is left of the last record.
@@ -213,7 +218,10 @@ fn settle(task: &Task) -> Result<Task, Error> {
         Status::Success | Status::CallbackFailed if !task.result_urls().is_empty() => return Ok(task.clone()),
         Status::Success | Status::CallbackFailed => Error::new(
             ErrorKind::MissingResult,
-            format!("its status is {}, but its record names no result URL", task.status()),
+            format!(
+                "its status is {}, but its record names no result URL, and asking again changes nothing",
+                task.status()
+            ),
         ),
         status => {
             let reason = task.error_message().unwrap_or("the gateway gives no reason");

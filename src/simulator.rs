@@ -90,7 +90,7 @@ impl Simulator {
         self
     }
 
-    /// The seed of all that is random here: ids, and faults with a probability. Default: 0.
+    /// The seed of the ids and of faults with a probability. Default: 0. (The jitter of a client's pauses is not seeded.)
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         self.lock().random.seed(seed);

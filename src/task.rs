@@ -1,7 +1,9 @@
 //! The gateway's record of a task, as values: id, status, times, results, reason of a failure.
 
 mod params;
+mod status;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use params::Params;
+pub use status::Status;
 
 /// The id that the gateway gave when the task was created. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +55,24 @@ impl AsRef<str> for TaskId {
     }
 }
 
+impl Borrow<str> for TaskId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for TaskId {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl PartialEq<&str> for TaskId {
+    fn eq(&self, other: &&str) -> bool {
+        *self.0 == **other
+    }
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -76,111 +97,13 @@ impl<'de> Deserialize<'de> for TaskId {
     }
 }
 
-/// Where a task stands: the vendor's `successFlag`.
-///
-/// `Display` prints the vendor's names (`GENERATING`, `SUCCESS`, …), and `Serialize` writes them; an unknown flag is written as its number.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// 0: the task is being worked on.
-    Generating,
-    /// 1: the result is there.
-    Success,
-    /// 2: the task could not be created.
-    CreateTaskFailed,
-    /// 3: the task was created, and failed.
-    GenerateFailed,
-    /// 4: **a success**: the result is there, and only the vendor's call to the task's own callback URL failed.
-    CallbackFailed,
-    /// A flag that the vendor does not document; -1 stands for no flag at all. The watch goes on.
-    Unknown(i64),
-}
-
-impl Status {
-    /// The vendor's number for it.
-    #[must_use]
-    pub const fn flag(self) -> i64 {
-        match self {
-            Self::Generating => 0,
-            Self::Success => 1,
-            Self::CreateTaskFailed => 2,
-            Self::GenerateFailed => 3,
-            Self::CallbackFailed => 4,
-            Self::Unknown(flag) => flag,
-        }
-    }
-
-    /// Whether the task has ended, well or not: flags 1, 2, 3 and 4.
-    #[must_use]
-    pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Success | Self::CreateTaskFailed | Self::GenerateFailed | Self::CallbackFailed)
-    }
-
-    pub(crate) const fn from_flag(flag: i64) -> Self {
-        match flag {
-            0 => Self::Generating,
-            1 => Self::Success,
-            2 => Self::CreateTaskFailed,
-            3 => Self::GenerateFailed,
-            4 => Self::CallbackFailed,
-            other => Self::Unknown(other),
-        }
-    }
-
-    const fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Generating => Some("GENERATING"),
-            Self::Success => Some("SUCCESS"),
-            Self::CreateTaskFailed => Some("CREATE_TASK_FAILED"),
-            Self::GenerateFailed => Some("GENERATE_FAILED"),
-            Self::CallbackFailed => Some("CALLBACK_FAILED"),
-            Self::Unknown(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(name),
-            None => f.pad(&format!("UNKNOWN({})", self.flag())),
-        }
-    }
-}
-
-impl Serialize for Status {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.name() {
-            Some(name) => serializer.serialize_str(name),
-            None => serializer.serialize_i64(self.flag()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Status {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Flag(i64),
-            Name(String),
-        }
-        match Written::deserialize(deserializer)? {
-            Written::Flag(flag) => Ok(Self::from_flag(flag)),
-            Written::Name(name) => (0..=4)
-                .map(Self::from_flag)
-                .find(|status| status.name() == Some(name.as_str()))
-                .ok_or_else(|| serde::de::Error::custom(format_args!("unknown status {name:?}"))),
-        }
-    }
-}
-
 /// The gateway's record of one task. Cheap to clone.
 ///
-/// It serializes under the names of its accessors, times in Unix milliseconds, and reads back as the same task.
+/// It serializes under the names of its accessors, the times as `created_at_ms` and `completed_at_ms` (Unix milliseconds), and
+/// reads back as the same task.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Task(#[serde(with = "shared")] Arc<Record>);
+pub struct Task(Arc<Record>);
 
 /// What a [`Task`] holds.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,9 +114,9 @@ pub(crate) struct Record {
     pub(crate) result_urls: Vec<String>,
     #[serde(default)]
     pub(crate) origin_urls: Vec<String>,
-    #[serde(default)]
+    #[serde(default, rename = "created_at_ms")]
     pub(crate) created_at: Option<i64>,
-    #[serde(default)]
+    #[serde(default, rename = "completed_at_ms")]
     pub(crate) completed_at: Option<i64>,
     #[serde(default)]
     pub(crate) error_code: Option<i64>,
@@ -216,22 +139,6 @@ impl Record {
             error_message: None,
             param_json: None,
         }
-    }
-}
-
-mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Record;
-
-    pub(super) fn serialize<S: Serializer>(record: &Arc<Record>, serializer: S) -> Result<S::Ok, S::Error> {
-        Record::serialize(record, serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Record>, D::Error> {
-        Record::deserialize(deserializer).map(Arc::new)
     }
 }
 
@@ -260,7 +167,7 @@ impl Task {
         &self.0.result_urls
     }
 
-    /// The videos that were edited.
+    /// The videos that were edited. May be empty until the task has ended.
     #[must_use]
     pub fn origin_urls(&self) -> &[String] {
         &self.0.origin_urls

@@ -3,10 +3,13 @@
 mod http;
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, ErrorKind};
 use crate::task::{Task, TaskId};
@@ -70,12 +73,76 @@ impl<T: Transport> Ask for Timed<T> {
         let timeout = self.timeout;
         let id = id.clone();
         Box::pin(async move {
-            let reply = tokio::time::timeout(timeout, Arc::clone(&transport).fetch(id.clone())).await;
-            match reply {
-                Ok(Ok(reply)) => wire::read(&id, reply, SystemTime::now(), transport.secret()),
-                Ok(Err(error)) => Err(error),
-                Err(_) => Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))),
+            match attended(timeout, Arc::clone(&transport).fetch(id.clone())).await {
+                Some(Ok(reply)) => wire::read(&id, reply, SystemTime::now(), transport.secret()),
+                Some(Err(error)) => Err(error),
+                None => Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))),
             }
         })
+    }
+}
+
+/// A timeout that is fair to a consumer who was away: what came in time is still read when it comes back late. `None`: too late.
+async fn attended<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
+    /// How late a timer is noticed by someone who waits for it.
+    const ATTENTION: Duration = Duration::from_millis(100);
+    const ALLOWANCE: Duration = Duration::from_secs(1);
+    let mut future = pin!(future);
+    let mut timer = pin!(sleep(timeout));
+    let mut allowed = false;
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            ready!(timer.as_mut().poll(cx));
+            let now = Instant::now();
+            if allowed || now.saturating_duration_since(timer.deadline()) < ATTENTION {
+                return Poll::Ready(None);
+            }
+            allowed = true;
+            timer.as_mut().reset(now.checked_add(ALLOWANCE.min(timeout)).unwrap_or(now));
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_millis(300);
+
+    /// An answer in two pieces, 30 ms each.
+    async fn in_pieces() {
+        sleep(Duration::from_millis(30)).await;
+        sleep(Duration::from_millis(30)).await;
+    }
+
+    async fn after_absence(future: impl Future<Output = ()>) -> (Option<()>, Duration) {
+        let started = Instant::now();
+        let mut waiting = pin!(attended(TIMEOUT, future));
+        assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await.is_pending());
+        advance(Duration::from_millis(500)).await;
+        (waiting.await, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_consumer_that_comes_back_late_still_gets_what_came_in_time() {
+        assert_eq!(after_absence(in_pieces()).await, (Some(()), Duration::from_millis(530)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absence_gains_a_dead_request_one_allowance_and_no_more() {
+        assert_eq!(after_absence(std::future::pending()).await, (None, Duration::from_millis(500) + TIMEOUT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_waited_for_ends_at_its_timeout() {
+        let started = Instant::now();
+        assert_eq!(attended(TIMEOUT, std::future::pending::<()>()).await, None);
+        assert_eq!(started.elapsed(), TIMEOUT);
     }
 }

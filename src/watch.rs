@@ -31,6 +31,18 @@ pub(crate) struct Shared {
     pub(crate) epoch: Instant,
 }
 
+impl Shared {
+    /// Nanoseconds since the epoch.
+    fn now(&self) -> i64 {
+        let now = Instant::now();
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        match now.checked_duration_since(self.epoch) {
+            Some(after) => nanos(after),
+            None => nanos(self.epoch.saturating_duration_since(now)).saturating_neg(),
+        }
+    }
+}
+
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why waiting is
 /// over. Made by [`Client::watch`](crate::Client::watch).
 ///
@@ -46,7 +58,7 @@ pub(crate) struct Shared {
 /// other follows.
 ///
 /// # Panics
-/// Polled outside a tokio runtime with its timer enabled.
+/// Polled outside a tokio runtime with its timer and I/O enabled, or after the runtime that polled it before was shut down.
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct Watch {
     task_id: TaskId,
@@ -172,8 +184,8 @@ struct Run {
     shared: Arc<Shared>,
     id: TaskId,
     pace: Pace,
-    /// Nanoseconds since the client was made.
-    started: u64,
+    /// Nanoseconds since the client was made, or before it: its clock may have been another.
+    started: i64,
     /// Boxed, for most programs have no use for it.
     span: Option<Box<Span>>,
 }
@@ -188,14 +200,14 @@ impl Run {
     fn start(&mut self) -> Option<Instant> {
         let span = info_span!("luma.watch", task_id = %self.id, outcome = Empty, polls = Empty, elapsed = Empty);
         self.span = (!span.is_disabled()).then(|| Box::new(span));
-        self.started = u64::try_from(self.shared.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.started = self.shared.now();
         self.pace.start();
         let pause = self.shared.rules.schedule.first_pause();
         (!pause.is_zero()).then(|| later(Instant::now(), pause))
     }
 
     fn elapsed(&self) -> Duration {
-        self.shared.epoch.elapsed().saturating_sub(Duration::from_nanos(self.started))
+        Duration::from_nanos(u64::try_from(self.shared.now().saturating_sub(self.started)).unwrap_or(0))
     }
 
     fn span(&self) -> Span {

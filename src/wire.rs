@@ -46,6 +46,11 @@ pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime, secret: &str) -> 
         Some(code) if !(200..300).contains(&code) => {
             return Err(refusal(status, Some(code), envelope.message, retry_after()));
         }
+        // A code of 200 and no record, under a status that says otherwise: the status is right.
+        Some(_) if !ok_status && envelope.data.is_none() => {
+            let refusal = refusal(status, None, envelope.message, None);
+            return Err(refusal.answered(Some(status), envelope.code, retry_after()));
+        }
         None if !ok_status => return Err(refusal(status, None, envelope.message, retry_after())),
         _ => {}
     }
@@ -104,9 +109,10 @@ fn refusal(status: u16, code: Option<i64>, message: Option<String>, retry_after:
         _ => K::Decode,
     };
     let detail = match kind {
-        K::Decode => format!("its code is none that the contract knows: {}", excerpt(&message)),
-        K::Server if status / 100 == 3 && code.is_none() => {
-            "a redirect that is not followed: the API key is sent to the base URL's host only".to_owned()
+        K::Decode => format!("an unknown code, with the message {:?}", excerpt(&message)),
+        K::Server if matches!(status, 301 | 302 | 303 | 307 | 308) && code.is_none() => {
+            "a redirect that is not followed, to another host (where the API key is not sent) or one too many"
+                .to_owned()
         }
         _ => excerpt(&message).to_owned(),
     };
@@ -116,7 +122,7 @@ fn refusal(status: u16, code: Option<i64>, message: Option<String>, retry_after:
 /// "recordInfo is null": no record, or not yet.
 fn says_null_record(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    message.contains("record") && message.contains("null")
+    message.contains("record is null") || message.contains("recordinfo") && message.contains("null")
 }
 
 /// Takes the API key out of a text that the gateway wrote. What is shorter than any real key is left: it may be a word.

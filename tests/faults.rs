@@ -217,7 +217,7 @@ async fn a_gateway_that_never_recovers_is_given_up_at_the_deadline_with_the_reas
     let (StatusEvent::GaveUp(error), failures) = events.split_last().unwrap() else { panic!("{events:?}") };
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Deadline, true));
     assert!(error.elapsed() >= SHORT * 8, "{:?}", error.elapsed());
-    assert!(error.to_string().contains("last poll error: the gateway could not be reached"), "{error}");
+    assert!(error.to_string().contains("last poll error: the connection to the gateway failed"), "{error}");
     for (number, event) in (1_u32..).zip(failures) {
         let StatusEvent::PollFailed(failure) = event else { panic!("{event:?}") };
         assert_eq!((failure.consecutive, failure.polls), (number, number));

@@ -146,7 +146,7 @@ async fn an_unknown_flag_is_visible_and_the_watch_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_serializes_as_one_flat_object_with_its_name() {
+async fn an_event_serializes_as_an_object_with_its_name() {
     let limit = Schedule::default().max_wait(secs(45));
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), limit);
     simulator.inject(Fault::code(429, "slow down").retry_after("7").after(1));
@@ -162,14 +162,17 @@ async fn an_event_serializes_as_one_flat_object_with_its_name() {
     assert_eq!(fields(&told[1]), [json!("poll_failed"), json!(2), json!(1), json!(30_000), json!(7_000)]);
     assert_eq!(told[1]["error"]["kind"], json!("rate_limited"));
     assert_eq!(told[1]["error"]["retry_after_ms"], json!(7_000));
-    assert_eq!(fields(&told[3]), [json!("gave_up"), json!(4), Value::Null, json!(45_000), Value::Null]);
-    assert_eq!(told[3]["kind"], json!("deadline"));
-    assert_eq!(told[3]["transient"], json!(true));
+    let error = &told[3]["error"];
+    assert_eq!(told[3].as_object().unwrap().len(), 2, "event and error: {error}");
+    assert_eq!((&told[3]["event"], &error["kind"]), (&json!("gave_up"), &json!("deadline")));
+    assert_eq!((&error["polls"], &error["elapsed_ms"]), (&json!(4), &json!(45_000)));
+    assert_eq!(error["transient"], json!(true));
 
     sleep(secs(60)).await;
     let done = serde_json::to_value(client.watch(&id).next().await).unwrap();
-    assert_eq!((&done["event"], &done["id"], &done["status"]), (&json!("done"), &json!(id), &json!("SUCCESS")));
-    assert_eq!(done["result_urls"], json!([format!("https://files.example.com/{id}.mp4")]));
+    let task = &done["task"];
+    assert_eq!((&done["event"], &task["id"], &task["status"]), (&json!("done"), &json!(id), &json!("SUCCESS")));
+    assert_eq!(task["result_urls"], json!([format!("https://files.example.com/{id}.mp4")]));
 }
 
 /// A task as its documented JSON: the names of its accessors.
@@ -193,7 +196,7 @@ fn record() -> impl Strategy<Value = Value> {
         )| {
             json!({
                 "id": id, "status": status, "result_urls": result_urls, "origin_urls": origin_urls,
-                "created_at": created_at, "completed_at": completed_at, "error_code": error_code,
+                "created_at_ms": created_at, "completed_at_ms": completed_at, "error_code": error_code,
                 "error_message": error_message, "param_json": param_json,
             })
         },
@@ -214,7 +217,7 @@ proptest! {
         prop_assert_eq!(json!(task.id()), record["id"].clone());
         prop_assert_eq!(json!(task.error_code()), record["error_code"].clone());
         prop_assert_eq!(json!(task.error_message()), record["error_message"].clone());
-        let created = record["created_at"].as_i64().and_then(|at| u64::try_from(at).ok()).map(Duration::from_millis);
+        let created = record["created_at_ms"].as_i64().and_then(|at| u64::try_from(at).ok()).map(Duration::from_millis);
         let read = task.created_at().map(|at| at.duration_since(std::time::UNIX_EPOCH).unwrap());
         prop_assert_eq!(read, created);
     }

@@ -19,7 +19,7 @@ fn ends_with(status: Status) -> SimulatedTask {
 /// All that a caller can see of an outcome, but for dates: those are of the real clock.
 fn seen(outcome: &Result<Task, Error>) -> Value {
     let mut seen = outcome.as_ref().map_or_else(|error| json!(error), |task| json!(task));
-    for date in ["/created_at", "/completed_at", "/task/created_at", "/task/completed_at"] {
+    for date in ["/created_at_ms", "/completed_at_ms", "/task/created_at_ms", "/task/completed_at_ms"] {
         seen.pointer_mut(date).map(Value::take);
     }
     seen

@@ -40,8 +40,9 @@ impl Fault {
         Self { happening, headers: Vec::new(), task: None, skip: 0, left: Some(1), probability: 1.0 }
     }
 
-    /// An HTTP status with a page of HTML, as a proxy before the gateway would send it.
+    /// An HTTP status, 200 to 999, with a page of HTML, as a proxy before the gateway would send it.
     pub const fn status(status: u16) -> Self {
+        let status = if status < 200 || status > 999 { 500 } else { status };
         Self::new(Happening::Status(status))
     }
 
@@ -56,6 +57,9 @@ impl Fault {
     }
 
     /// The connection is reset instead of an answer.
+    ///
+    /// Over HTTP a client asks again at once, unseen, when a kept connection breaks: there, a reset after an answer shows
+    /// from [`times(2)`](Self::times) on.
     pub const fn reset() -> Self {
         Self::new(Happening::Reset)
     }
@@ -81,7 +85,7 @@ impl Fault {
         self
     }
 
-    /// With a header. One that HTTP does not allow is left out.
+    /// With a header. One that HTTP does not allow is left out, as is one about the body's length.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Header::Text(value.into())));
         self
@@ -117,16 +121,20 @@ impl Fault {
         self
     }
 
+    pub(super) fn is_spent(&self) -> bool {
+        self.left == Some(0)
+    }
+
     /// Whether it happens to this request; counts it if so.
-    pub(super) fn strikes(&mut self, id: &TaskId, luck: f64) -> bool {
-        if self.left == Some(0) || self.task.as_ref().is_some_and(|task| task != id) {
+    pub(super) fn strikes(&mut self, id: &TaskId, random: &mut fastrand::Rng) -> bool {
+        if self.is_spent() || self.task.as_ref().is_some_and(|task| task != id) {
             return false;
         }
         if self.skip > 0 {
             self.skip = self.skip.saturating_sub(1);
             return false;
         }
-        let strikes = luck < self.probability;
+        let strikes = random.f64() < self.probability;
         if strikes {
             self.left = self.left.map(|left| left.saturating_sub(1));
         }

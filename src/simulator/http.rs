@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -28,7 +29,7 @@ use crate::task::TaskId;
 
 const PATH: &str = "/api/v1/modify/record-info";
 
-/// A [`Simulator`] that answers over HTTP/1.1 on loopback. Dropping it closes its port and all its connections.
+/// A [`Simulator`] that answers over HTTP/1.1 on loopback. Dropping it stops it: the runtime closes its port and its connections.
 #[must_use = "a server that is dropped stops"]
 pub struct Server {
     address: SocketAddr,
@@ -67,8 +68,12 @@ async fn accept(listener: TcpListener, simulator: Simulator) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            Ok((stream, _)) = listener.accept() => drop(connections.spawn(connection(stream, simulator.clone()))),
-            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(connections.spawn(connection(stream, simulator.clone()))),
+                // Out of file descriptors, say: it passes.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            _ = connections.join_next(), if !connections.is_empty() => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -85,8 +85,9 @@ impl Timeline {
     pub(super) fn answer(&mut self, id: &TaskId, api_key: Option<&str>) -> Answer {
         let at = self.now();
         let authorized = api_key == Some(self.api_key.as_str());
-        let luck = self.random.f64();
-        let fault = self.faults.iter_mut().find_map(|fault| fault.strikes(id, luck).then(|| fault.clone()));
+        let Self { faults, random, .. } = self;
+        let fault = faults.iter_mut().find_map(|fault| fault.strikes(id, random).then(|| fault.clone()));
+        self.faults.retain(|fault| !fault.is_spent());
         let answer = match fault {
             Some(fault) => self.broken(fault, id, authorized, at),
             None => Answer::Whole(self.right(id, authorized, at)),
@@ -100,16 +101,16 @@ impl Timeline {
     }
 
     fn broken(&self, fault: Fault, id: &TaskId, authorized: bool, at: Duration) -> Answer {
-        let mut page = match fault.happening {
+        let mut page = match &fault.happening {
             Happening::Reset => return Answer::Reset,
             Happening::Stall => return Answer::Stall,
-            Happening::Truncated => return Answer::Truncated(self.right(id, authorized, at)),
+            Happening::Truncated => self.right(id, authorized, at),
             Happening::Status(status) => {
                 let html = format!("<html><body><h1>{status}</h1></body></html>");
-                self.page(status, "text/html", html.into(), at)
+                self.page(*status, "text/html", html.into(), at)
             }
-            Happening::Envelope { code, message } => self.envelope(200, code, &message, &Value::Null, at),
-            Happening::Body(body) => self.page(200, JSON, body, at),
+            Happening::Envelope { code, message } => self.envelope(200, *code, message, &Value::Null, at),
+            Happening::Body(body) => self.page(200, JSON, body.clone(), at),
         };
         for (name, value) in fault.headers {
             let value = match value {
@@ -120,7 +121,10 @@ impl Timeline {
                 page.headers.insert(name, value);
             }
         }
-        Answer::Whole(page)
+        // How long the body is follows from the body.
+        page.headers.remove(CONTENT_LENGTH);
+        page.headers.remove(TRANSFER_ENCODING);
+        if matches!(fault.happening, Happening::Truncated) { Answer::Truncated(page) } else { Answer::Whole(page) }
     }
 
     fn right(&self, id: &TaskId, authorized: bool, at: Duration) -> Page {

@@ -1,9 +1,11 @@
 //! The reqwest side of the seam.
 
 use std::error::Error as StdError;
+use std::io;
 use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -62,7 +64,8 @@ impl Http {
     async fn send(&self, id: &TaskId) -> Result<Response, Error> {
         match self.client.execute(self.request(id)?).await {
             // The gateway closed a kept connection in the moment of its use. A GET can be asked again, once.
-            Err(error) if self.answered.load(Ordering::Relaxed) && broke_off(&error) => {
+            // Not twice without an answer in between, or a gateway in trouble would get double traffic.
+            Err(error) if broke_off(&error) && self.answered.swap(false, Ordering::Relaxed) => {
                 self.client.execute(self.request(id)?).await
             }
             result => result,
@@ -116,16 +119,16 @@ fn endpoint(base_url: &str) -> Result<Url, Error> {
                 "the base URL is plain http to {host}: the API key would travel unencrypted (http is for loopback only)"
             )));
         }
-        scheme => return Err(Error::config(format!("the base URL's scheme is {scheme}, not https"))),
+        scheme => return Err(Error::config(format!("the base URL's scheme is {scheme}: use https"))),
     }
-    if host.is_empty() {
-        return Err(Error::config("the base URL names no host"));
+    if host.is_empty() || url.port() == Some(0) {
+        return Err(Error::config("the base URL names no host, or port 0"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::config("the base URL holds a user name or password"));
+        return Err(Error::config("the base URL holds a user name or password: leave it out"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Error::config("the base URL has a query or a fragment"));
+        return Err(Error::config("the base URL has a query or a fragment: leave it out"));
     }
     let path = format!("{}/{PATH}", url.path().trim_end_matches('/'));
     url.set_path(&path);
@@ -146,7 +149,10 @@ fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("luma-watch/", env!("CARGO_PKG_VERSION")))
         .referer(false)
-        .redirect(redirect::Policy::custom(within_origin));
+        .redirect(redirect::Policy::custom(within_origin))
+        // A silent HTTP/2 connection would else take every later poll with it.
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .http2_keep_alive_timeout(Duration::from_secs(5));
     if url.host_str().is_some_and(is_loopback) {
         // A proxy from the environment is for the world outside.
         builder = builder.no_proxy();
@@ -193,7 +199,7 @@ async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
 
 /// What reqwest says of a request that brought no response.
 fn unreachable(error: reqwest::Error) -> Error {
-    let untrusted = causes(&error).any(|cause| cause.contains("certificate"));
+    let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
     let (kind, detail) = if error.is_timeout() {
         (ErrorKind::Timeout, "the HTTP client's own timeout")
     } else if error.is_builder() {
@@ -211,12 +217,14 @@ fn unreachable(error: reqwest::Error) -> Error {
 
 /// The connection ended after the request was sent and before an answer came.
 fn broke_off(error: &reqwest::Error) -> bool {
-    const SIGNS: [&str; 3] = ["connection closed before message completed", "connection reset", "broken pipe"];
-    let signs = |cause: String| SIGNS.iter().any(|sign| cause.contains(sign));
-    !error.is_connect() && !error.is_timeout() && causes(error).any(signs)
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    let sign = |cause: &(dyn StdError + 'static)| match cause.downcast_ref::<io::Error>() {
+        Some(error) => matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset),
+        None => cause.to_string().contains("connection closed before message completed"),
+    };
+    !error.is_connect() && !error.is_timeout() && causes(error).any(sign)
 }
 
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = String> {
-    let first = error.source();
-    iter::successors(first, |&cause| cause.source()).map(|cause| cause.to_string().to_ascii_lowercase())
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    iter::successors(error.source(), |&cause| cause.source())
 }

@@ -221,11 +221,11 @@ fn reason(code: String, message: Option<String>) -> String {
 /// Why the envelope cannot be cut, without a word of its content.
 fn unreadable(error: &serde_json::Error) -> String {
     let what = match error.classify() {
-        Category::Eof => "it ends too soon",
-        Category::Data => "it is other JSON",
+        Category::Eof => "it is JSON that ends too soon",
+        Category::Data => "it is JSON, but not an object",
         Category::Syntax | Category::Io => "it is not JSON",
     };
-    format!("it is not a whole JSON object: {what} (line {}, column {})", error.line(), error.column())
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// What a value is, in words: a text may be a result's URL, or hold the API key, which have no place in an error.

@@ -164,7 +164,7 @@ fn http_status_and_body_code_are_read_together() {
         (204, 0, "", K::Decode),
         (200, 302, "", K::Decode),
         (200, -7, "", K::Decode),
-        (404, 200, "", K::Decode), // the body's code decides: a success without a record
+        (404, 200, "", K::NotFound), // a success without a record says nothing
     ];
     for (status, code, message, kind) in cases {
         let body = match code {
@@ -197,14 +197,14 @@ fn what_cannot_be_read_is_told_with_its_path() {
     let cases: &[(Vec<u8>, &str)] = &[
         (b"".to_vec(), "empty"),
         (b" \r\n".to_vec(), "empty"),
-        (b"null".to_vec(), "not a whole JSON object"),
-        (b"[]".to_vec(), "not a whole JSON object"),
-        (b"<html></html>".to_vec(), "not a whole JSON object"),
-        (b"{\"code\":200}{".to_vec(), "not a whole JSON object"),
-        (data(r#""successFlag":1"#).as_bytes()[..50].to_vec(), "not a whole JSON object"),
-        (deep.clone().into_bytes(), "not a whole JSON object"),
-        (data(&format!(r#""other":{deep}"#)).into_bytes(), "not a whole JSON object"),
-        (b"{\"msg\":\"\xff\xfe\"}".to_vec(), "not a whole JSON object"),
+        (b"null".to_vec(), "JSON, but not an object"),
+        (b"[]".to_vec(), "JSON, but not an object"),
+        (b"<html></html>".to_vec(), "it is not JSON"),
+        (b"{\"code\":200}{".to_vec(), "it is not JSON"),
+        (data(r#""successFlag":1"#).as_bytes()[..50].to_vec(), "ends too soon"),
+        (deep.clone().into_bytes(), "JSON, but not an object"),
+        (data(&format!(r#""other":{deep}"#)).into_bytes(), "it is not JSON"),
+        (b"{\"msg\":\"\xff\xfe\"}".to_vec(), "it is not JSON"),
         (b"{}".to_vec(), "no data"),
         (b"{\"code\":200,\"data\":{},\"data\":null}".to_vec(), "no data"),
         (b"{\"code\":\"OK\"}".to_vec(), "code is "),
