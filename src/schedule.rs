@@ -163,7 +163,7 @@ impl Schedule {
             return Err(Error::config(format!("the jitter is {}: it must be a fraction from 0 to 1", self.jitter)));
         }
         bounded("first_poll_after", self.first_poll_after)?;
-        self.max_wait.map_or(Ok(()), |limit| bounded("max_wait (no_max_wait waits without limit)", limit))
+        self.max_wait.map_or(Ok(()), |limit| bounded("max_wait", limit))
     }
 
     /// The instants, counted from the start of the watch, at which a task that never ends is polled: the last look
@@ -261,7 +261,7 @@ fn positive(what: &str, duration: Duration) -> Result<(), Error> {
 
 fn bounded(what: &str, duration: Duration) -> Result<(), Error> {
     if duration > LONGEST {
-        return Err(Error::config(format!("{what} is over ten years")));
+        return Err(Error::config(format!("{what} is over ten years (a wait without limit is no_max_wait)")));
     }
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! - **HTTP on loopback**, by [`Simulator::serve`]: the gateway's path, JSON and key check over real sockets, on real time, best
 //!   [sped up](Simulator::speed).
 //!
+//! Pausing the clock takes tokio's feature `test-util`.
+//!
 //! ```
 //! use std::time::Duration;
 //! use luma_watch::{Client, Status};

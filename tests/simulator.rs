@@ -1,5 +1,6 @@
 //! The simulator does what it is told, and the same again with the same seed.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 
