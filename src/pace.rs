@@ -22,7 +22,6 @@ pub(crate) struct Rules {
 pub(crate) struct Pace {
     polls: u32,
     stage: Stage,
-    beat: Beat,
     /// Boxed: most watches never have any.
     trouble: Option<Box<Trouble>>,
 }
@@ -34,9 +33,10 @@ enum Stage {
     Over,
 }
 
-/// What a smooth watch never sees.
+/// What a smooth watch on a schedule without a state of its own never needs.
 #[derive(Debug, Default)]
 struct Trouble {
+    beat: Beat,
     /// Failed polls in all.
     failures: u32,
     /// Failed polls since the last good answer.
@@ -65,7 +65,9 @@ pub(crate) enum Next {
 
 impl Pace {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { polls: 0, stage: Stage::Idle, beat: rules.schedule.start(), trouble: None }
+        let beat = rules.schedule.start();
+        let trouble = beat.has_state().then(|| Box::new(Trouble { beat, ..Trouble::default() }));
+        Self { polls: 0, stage: Stage::Idle, trouble }
     }
 
     pub(crate) fn polls(&self) -> u32 {
@@ -113,13 +115,13 @@ impl Pace {
         if unknown_flag.is_some() || self.trouble.is_some() {
             let trouble = self.trouble.get_or_insert_default();
             if trouble.consecutive > 0 {
-                self.beat.recovered();
+                trouble.beat.recovered();
             }
             trouble.consecutive = 0;
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
-        let pause = self.beat.pause(&rules.schedule, step, luck);
+        let pause = self.pause(rules, step, luck);
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
             let id = task.id().clone();
             return give_up(self.deadline(&id, Some(task), elapsed));
@@ -158,6 +160,13 @@ impl Pace {
         Verdict { event: StatusEvent::PollFailed(failure), next: Next::Poll(next_poll_in) }
     }
 
+    /// The schedule's own pause.
+    fn pause(&mut self, rules: &Rules, step: u32, luck: f64) -> Option<Duration> {
+        let mut stateless = Beat::default();
+        let beat = self.trouble.as_mut().map_or(&mut stateless, |trouble| &mut trouble.beat);
+        beat.pause(&rules.schedule, step, luck)
+    }
+
     fn good_answers(&self) -> u32 {
         self.polls.saturating_sub(self.trouble.as_ref().map_or(0, |trouble| trouble.failures))
     }
@@ -169,10 +178,10 @@ impl Pace {
         let throttled = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Maintenance);
         if throttled && error.retry_after().is_none_or(|wait| wait.is_zero()) {
             // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
-            let own = self.beat.pause(&rules.schedule, step, 0.0)?;
+            let own = self.pause(rules, step, 0.0)?;
             return Some(retry.min(rules.schedule.longest_pause()).max(own));
         }
-        Some(retry.min(self.beat.pause(&rules.schedule, step, luck)?))
+        Some(retry.min(self.pause(rules, step, luck)?))
     }
 
     fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration) -> Error {

@@ -217,12 +217,16 @@ impl Schedule {
 }
 
 /// What one watch keeps of its schedule: nothing, unless a policy with a state of its own drives it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Beat {
     policy: Option<policy::Running>,
 }
 
 impl Beat {
+    pub(crate) fn has_state(&self) -> bool {
+        self.policy.is_some()
+    }
+
     /// The pause before the next poll, after `step` good answers that were each followed by one. `luck` is a random number
     /// from 0 to 1, 0 for the longest pause. `None`: the policy has had enough.
     pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, luck: f64) -> Option<Duration> {

@@ -66,7 +66,7 @@ struct Timed<T> {
 impl<T: Transport> Ask for Timed<T> {
     // One box for all that a poll in flight needs, so that an idle watch holds none of it.
     fn ask(&self, id: &TaskId) -> Asking {
-        if id.as_ref().trim().is_empty() {
+        if wire::is_blank(id.as_ref()) {
             return Box::pin(std::future::ready(Err(Error::new(ErrorKind::InvalidRequest, "the task id is empty"))));
         }
         let transport = Arc::clone(&self.transport);
@@ -74,7 +74,7 @@ impl<T: Transport> Ask for Timed<T> {
         let id = id.clone();
         Box::pin(async move {
             match attended(timeout, Arc::clone(&transport).fetch(id.clone())).await {
-                Some(Ok(reply)) => wire::read(&id, reply, SystemTime::now(), transport.secret()),
+                Some(Ok(reply)) => wire::read(&id, reply, SystemTime::now, transport.secret()),
                 Some(Err(error)) => Err(error),
                 None => Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))),
             }

@@ -32,9 +32,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Nanoseconds since the epoch.
-    fn now(&self) -> i64 {
-        let now = Instant::now();
+    /// Nanoseconds from the epoch to now.
+    fn nanos(&self, now: Instant) -> i64 {
         let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
         match now.checked_duration_since(self.epoch) {
             Some(after) => nanos(after),
@@ -200,14 +199,14 @@ impl Run {
     fn start(&mut self) -> Option<Instant> {
         let span = info_span!("luma.watch", task_id = %self.id, outcome = Empty, polls = Empty, elapsed = Empty);
         self.span = (!span.is_disabled()).then(|| Box::new(span));
-        self.started = self.shared.now();
+        self.started = self.shared.nanos(Instant::now());
         self.pace.start();
         let pause = self.shared.rules.schedule.first_pause();
         (!pause.is_zero()).then(|| later(Instant::now(), pause))
     }
 
-    fn elapsed(&self) -> Duration {
-        Duration::from_nanos(u64::try_from(self.shared.now().saturating_sub(self.started)).unwrap_or(0))
+    fn elapsed(&self, now: Instant) -> Duration {
+        Duration::from_nanos(u64::try_from(self.shared.nanos(now).saturating_sub(self.started)).unwrap_or(0))
     }
 
     fn span(&self) -> Span {
@@ -224,11 +223,13 @@ impl Run {
 
     /// The verdict on an answer that came just now, and the time of the next poll.
     fn judge(&mut self, answer: Result<Task, Error>) -> (Verdict, Option<Instant>) {
-        let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, self.elapsed(), fastrand::f64());
+        let now = Instant::now();
+        let elapsed = self.elapsed(now);
+        let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, elapsed, fastrand::f64());
         self.span().in_scope(|| self.tell(&verdict.event));
         let next = match &verdict.next {
             // From the end of the answer, wherever the consumer is meanwhile.
-            Next::Poll(pause) => Some(later(Instant::now(), *pause)),
+            Next::Poll(pause) => Some(later(now, *pause)),
             Next::End(outcome) => {
                 match outcome {
                     Ok(task) => self.close(task.status()),
@@ -258,7 +259,7 @@ impl Run {
     }
 
     fn close(&mut self, outcome: impl fmt::Display) {
-        let (polls, elapsed) = (self.pace.polls(), self.elapsed());
+        let (polls, elapsed) = (self.pace.polls(), self.elapsed(Instant::now()));
         let span = self.span();
         span.record("outcome", field::display(&outcome))
             .record("polls", polls)

@@ -1,7 +1,9 @@
 //! The gateway's answer, from bytes and headers to a task or an error: the envelope, and the class of what went wrong.
 
 mod lenient;
+mod strict;
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -26,32 +28,32 @@ pub(crate) struct Reply {
 
 /// Reads a reply to a question about `id`. `now` is the wall clock, for dates in headers; `secret` is taken out of what the gateway
 /// says, should it repeat it.
-pub(crate) fn read(id: &TaskId, reply: Reply, now: SystemTime, secret: &str) -> Result<Task, Error> {
+pub(crate) fn read(id: &TaskId, reply: Reply, now: impl Fn() -> SystemTime, secret: &str) -> Result<Task, Error> {
     let Reply { status, headers, body } = reply;
-    let retry_after = || retry_after(&headers, now);
+    let retry_after = || retry_after(&headers, &now);
+    let clean = |text| without(secret, text);
     let ok_status = (200..300).contains(&status);
     let body = match body {
         Ok(body) => body,
         Err(cut) if ok_status => return Err(cut.answered(Some(status), None, retry_after())),
         Err(_) => return Err(refusal(status, None, None, retry_after())),
     };
-    let mut envelope = match Envelope::parse(&body) {
+    let envelope = match strict::read(&body).map_or_else(|| Envelope::parse(&body), Ok) {
         Ok(envelope) => envelope,
         Err(unreadable) if ok_status => return Err(decode(unreadable).answered(Some(status), None, retry_after())),
         Err(_) => return Err(refusal(status, None, None, retry_after())),
     };
-    envelope.message = envelope.message.map(|text| without(secret, text));
     match envelope.code {
         Some(501) => {}
         Some(code) if !(200..300).contains(&code) => {
-            return Err(refusal(status, Some(code), envelope.message, retry_after()));
+            return Err(refusal(status, Some(code), envelope.message.map(clean), retry_after()));
         }
         // A code of 200 and no record, under a status that says otherwise: the status is right.
         Some(_) if !ok_status && envelope.data.is_none() => {
-            let refusal = refusal(status, None, envelope.message, None);
+            let refusal = refusal(status, None, envelope.message.map(clean), None);
             return Err(refusal.answered(Some(status), envelope.code, retry_after()));
         }
-        None if !ok_status => return Err(refusal(status, None, envelope.message, retry_after())),
+        None if !ok_status => return Err(refusal(status, None, envelope.message.map(clean), retry_after())),
         _ => {}
     }
     let code = envelope.code;
@@ -74,6 +76,7 @@ fn task(id: &TaskId, envelope: Envelope<'_>, secret: &str) -> Result<Task, Strin
     let status = if failed { Status::GenerateFailed } else { Status::from_flag(payload.flag.unwrap_or(-1)) };
     // Of a 501 the envelope itself is the report; of any other answer its `msg` says nothing ("success").
     let report = envelope.message.filter(|text| failed && !text.is_empty());
+    let reason = payload.error_message.map(Cow::Owned).or(report);
     Ok(Task::from(Record {
         id: id.clone(),
         status,
@@ -82,7 +85,7 @@ fn task(id: &TaskId, envelope: Envelope<'_>, secret: &str) -> Result<Task, Strin
         created_at: payload.created_at,
         completed_at: payload.completed_at,
         error_code: payload.error_code.or(if failed { envelope.code } else { None }),
-        error_message: payload.error_message.map(|text| without(secret, text)).or(report),
+        error_message: reason.map(|text| without(secret, text).into_owned()),
         param_json: payload.param_json,
     }))
 }
@@ -92,7 +95,7 @@ fn decode(unreadable: String) -> Error {
 }
 
 /// The class of an answer that is not a record: by the body's code where there is one, else by the HTTP status.
-fn refusal(status: u16, code: Option<i64>, message: Option<String>, retry_after: Option<Duration>) -> Error {
+fn refusal(status: u16, code: Option<i64>, message: Option<Cow<'_, str>>, retry_after: Option<Duration>) -> Error {
     use ErrorKind as K;
     let message = message.unwrap_or_default();
     let kind = match code.unwrap_or_else(|| status.into()) {
@@ -126,9 +129,14 @@ fn says_null_record(message: &str) -> bool {
 }
 
 /// Takes the API key out of a text that the gateway wrote. What is shorter than any real key is left: it may be a word.
-fn without(secret: &str, text: String) -> String {
+fn without<'a>(secret: &str, text: Cow<'a, str>) -> Cow<'a, str> {
     const SHORTEST: usize = 8;
-    if secret.len() >= SHORTEST && text.contains(secret) { text.replace(secret, "[key]") } else { text }
+    if secret.len() >= SHORTEST && text.contains(secret) { text.replace(secret, "[key]").into() } else { text }
+}
+
+/// Cheaper than to trim it at both ends.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 /// The start of a text that the gateway wrote, short enough for a log line.
@@ -139,14 +147,15 @@ fn excerpt(text: &str) -> &str {
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date is compared with the answer's own `Date`, so that a wrong clock
 /// here does not matter. `None` if there is none, or if it is neither.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are still "very long".
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         let until = httpdate::parse_http_date(text).ok()?;
-        let now = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()).unwrap_or(now);
+        let now =
+            headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()).unwrap_or_else(now);
         until.duration_since(now).unwrap_or_default()
     };
     Some(wait.min(LONGEST_RETRY_AFTER))

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url, redirect};
 
 use super::{LONGEST_BODY, Transport};
@@ -17,9 +16,8 @@ use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
 use crate::wire::Reply;
 
+const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
 const PATH: &str = "api/v1/modify/record-info";
-/// All but the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What it takes to reach the gateway over HTTP.
 pub(crate) struct Settings {
@@ -42,12 +40,19 @@ impl Http {
     pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
         let Settings { api_key, base_url, client } = settings;
         let authorization = bearer(&api_key)?;
-        let url = endpoint(&base_url)?;
+        let mut url = endpoint(&base_url)?;
+        let own = client.is_none();
         let client = match client {
             Some(client) => client,
             None => own_client(&url)?,
         };
+        // Each clone then has room for an id already.
+        url.query_pairs_mut().append_pair("taskId", &"0".repeat(32));
         let mut request = Request::new(Method::GET, url);
+        if own {
+            // Here and not in the client, which would add it to each request anew.
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
+        }
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         Ok(Self { client, request, api_key, answered: AtomicBool::new(false) })
@@ -56,8 +61,13 @@ impl Http {
     fn request(&self, id: &TaskId) -> Result<Request, Error> {
         // Only a streaming body cannot be cloned, and a GET has none.
         let mut request = self.request.try_clone().ok_or_else(|| Error::config("the request cannot be cloned"))?;
-        let query = format!("taskId={}", utf8_percent_encode(id.as_ref(), ENCODED));
-        request.url_mut().set_query(Some(&query));
+        let url = request.url_mut();
+        url.query_pairs_mut().clear().append_pair("taskId", id.as_ref());
+        if id.as_ref().contains(' ') {
+            // A form's `+` for a space; not every reader of a URL knows it.
+            let query = url.query().unwrap_or_default().replace('+', "%20");
+            url.set_query(Some(&query));
+        }
         Ok(request)
     }
 
@@ -147,9 +157,10 @@ fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
         ));
     }
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("luma-watch/", env!("CARGO_PKG_VERSION")))
         .referer(false)
         .redirect(redirect::Policy::custom(within_origin))
+        // reqwest keeps a copy of each request in case HTTP/2 refuses it: `send` repeats those too, and copies only then.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         // A silent HTTP/2 connection would else take every later poll with it.
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(5));
@@ -174,7 +185,11 @@ async fn body(response: &mut Response) -> Result<Bytes, Error> {
         return Err(too_long());
     }
     // A record mostly comes in one piece, which is then used as it is.
+    let length = response.content_length();
     let Some(first) = chunk(response).await? else { return Ok(Bytes::new()) };
+    if length == Some(first.len() as u64) {
+        return Ok(first);
+    }
     let Some(second) = chunk(response).await? else { return Ok(first) };
     let mut whole = BytesMut::from(first);
     let mut next = Some(second);
@@ -215,12 +230,18 @@ fn unreachable(error: reqwest::Error) -> Error {
     if untrusted { told.lasting() } else { told }
 }
 
-/// The connection ended after the request was sent and before an answer came.
+/// The connection ended, or HTTP/2 let go of the request, after it was sent and before an answer came.
 fn broke_off(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    let sign = |cause: &(dyn StdError + 'static)| match cause.downcast_ref::<io::Error>() {
-        Some(error) => matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset),
-        None => cause.to_string().contains("connection closed before message completed"),
+    // Of hyper, and of h2 for a refused stream and a GOAWAY without an error.
+    const SIGNS: [&str; 3] =
+        ["connection closed before message completed", "refused stream", "not a result of an error"];
+    let sign = |cause: &(dyn StdError + 'static)| {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
+        }
+        let text = cause.to_string();
+        SIGNS.iter().any(|sign| text.contains(sign))
     };
     !error.is_connect() && !error.is_timeout() && causes(error).any(sign)
 }

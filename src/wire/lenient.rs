@@ -21,14 +21,20 @@ pub(super) struct Field<'a> {
 /// The outcome of the request, around the record.
 pub(super) struct Envelope<'a> {
     pub(super) code: Option<i64>,
-    pub(super) message: Option<String>,
-    pub(super) data: Option<Field<'a>>,
+    pub(super) message: Option<Cow<'a, str>>,
+    pub(super) data: Option<Data<'a>>,
+}
+
+/// The record in an envelope, read already or still to be read.
+pub(super) enum Data<'a> {
+    Read(Payload<'a>),
+    Raw(Field<'a>),
 }
 
 /// The record, as far as it is there.
-#[derive(Default)]
-pub(super) struct Payload {
-    pub(super) task_id: Option<String>,
+#[derive(Debug, Default)]
+pub(super) struct Payload<'a> {
+    pub(super) task_id: Option<Cow<'a, str>>,
     pub(super) flag: Option<i64>,
     pub(super) result_urls: Vec<String>,
     pub(super) origin_urls: Vec<String>,
@@ -81,13 +87,17 @@ impl<'a> Envelope<'a> {
         Ok(Self {
             code: read(fields.code, Field::integer)?,
             message: fields.message.map(Field::text),
-            data: fields.data,
+            data: fields.data.map(Data::Raw),
         })
     }
 }
 
-impl Payload {
-    pub(super) fn parse(data: Field<'_>) -> Result<Self, String> {
+impl<'a> Payload<'a> {
+    pub(super) fn parse(data: Data<'a>) -> Result<Self, String> {
+        let data = match data {
+            Data::Read(payload) => return Ok(payload),
+            Data::Raw(data) => data,
+        };
         let fields = fields!(
             data.json.as_bytes(),
             task_id = "taskId" at "data.taskId",
@@ -105,10 +115,10 @@ impl Payload {
             None => (Vec::new(), Vec::new()),
         };
         let placeholder = |number: &i64| *number != 0;
-        let error_message = fields.error_message.map(Field::text).filter(|text| !text.is_empty());
+        let error_message = fields.error_message.map(|text| text.text().into_owned()).filter(|text| !text.is_empty());
         let (error_code, error_message) = match fields.error_code {
             // Some codes are words. They have no number, and are part of the reason.
-            Some(code) if code.is_word() => (None, Some(reason(code.text(), error_message))),
+            Some(code) if code.is_word() => (None, Some(reason(code.text().into_owned(), error_message))),
             code => (read(code, Field::integer)?.filter(placeholder), error_message),
         };
         Ok(Self {
@@ -120,7 +130,7 @@ impl Payload {
             completed_at: read(fields.completed_at, Field::integer)?.filter(placeholder),
             error_code,
             error_message,
-            param_json: fields.param_json.map(Field::text).filter(|text| !text.is_empty()),
+            param_json: fields.param_json.map(|text| text.text().into_owned()).filter(|text| !text.is_empty()),
         })
     }
 }
@@ -173,8 +183,8 @@ impl<'a> Field<'a> {
     }
 
     /// What cannot be unescaped (half a surrogate pair) stays as it was written.
-    fn text(self) -> String {
-        self.unwrapped().map_or_else(|_| self.json.to_owned(), Cow::into_owned)
+    fn text(self) -> Cow<'a, str> {
+        self.unwrapped().unwrap_or(Cow::Borrowed(self.json))
     }
 
     fn is_word(&self) -> bool {

@@ -16,7 +16,7 @@ fn reply(status: u16, body: &[u8], headers: &[(&'static str, &[u8])]) -> Reply {
 }
 
 fn ask(status: u16, body: impl AsRef<[u8]>) -> Result<Task, Error> {
-    read(&"x".into(), reply(status, body.as_ref(), &[]), now(), "")
+    read(&"x".into(), reply(status, body.as_ref(), &[]), now, "")
 }
 
 /// What matters of a record, in one line.
@@ -119,7 +119,7 @@ fn fields_of_a_neighbouring_shape_are_read_all_the_same() {
     }
     let no_times = ask(200, data(r#""successFlag":0,"createTime":"0","completeTime":0"#)).unwrap();
     assert_eq!((no_times.created_at(), no_times.completed_at(), no_times.generation_time()), (None, None, None));
-    let numeric_id = read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), SystemTime::UNIX_EPOCH, "");
+    let numeric_id = read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), now, "");
     assert_eq!(numeric_id.unwrap().id().as_str(), "7");
 }
 
