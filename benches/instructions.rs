@@ -1,7 +1,8 @@
 //! User instructions and heap allocations per poll, of this crate and beside it of what one would write by hand.
 //!
-//! `instructions VARIANT POLLS [URL]` makes so many polls and says how often it allocated. Without a variant it does that for all of them
-//! in two lengths, under callgrind if valgrind is there: the difference is what a poll costs, and what a start costs is gone.
+//! `instructions VARIANT POLLS [URL]` makes so many polls and says how often it allocated. Without a variant it does
+//! that for all of them in two lengths, under callgrind if valgrind is there: the difference is what a poll costs, and
+//! what a start costs is gone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
 

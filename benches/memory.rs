@@ -1,7 +1,8 @@
 //! What an idle watch holds: bytes of heap, and of resident memory, beside a hand-written loop in a task of its own.
 //!
-//! `memory VARIANT COUNT` brings so many into the pause after their first poll, over loopback HTTP, and says what they hold. Without a
-//! variant it does that for all of them, each in a process of its own, so that none finds the freed heap of another.
+//! `memory VARIANT COUNT` brings so many into the pause after their first poll, over loopback HTTP, and says what they
+//! hold. Without a variant it does that for all of them, each in a process of its own, so that none finds the freed
+//! heap of another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 

@@ -1,6 +1,8 @@
-//! What one poll costs over loopback HTTP: processor time of the client's thread, and time on the clock where there is no pause.
+//! What one poll costs over loopback HTTP: processor time of the client's thread, and time on the clock where there is
+//! no pause.
 //!
-//! Processor time leaves out the pause between two polls, in which the thread sleeps, and the gateway, which is a process of its own.
+//! Processor time leaves out the pause between two polls, in which the thread sleeps, and the gateway, which is a
+//! process of its own.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::cast_precision_loss)]
 

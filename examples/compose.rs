@@ -1,4 +1,5 @@
-//! A watch is a stream and a future: `select!`, `join_all`, `timeout`, `select_all` and `take_until` work with it as with any other.
+//! A watch is a stream and a future: `select!`, `join_all`, `timeout`, `select_all` and `take_until` work with it as
+//! with any other.
 //!
 //! `cargo run --example compose` asks a simulated gateway in memory, on a paused clock: minutes pass at once.
 

@@ -1,7 +1,7 @@
 //! One task's life, event by event, as it comes.
 //!
-//! `cargo run --example watch` asks a simulated gateway over HTTP, 60 times sped up. With `APIKLEY_API_KEY` in the environment,
-//! `cargo run --example watch -- TASK_ID` asks the real one.
+//! `cargo run --example watch` asks a simulated gateway over HTTP, 60 times sped up. With `APIKLEY_API_KEY` in the
+//! environment, `cargo run --example watch -- TASK_ID` asks the real one.
 
 #![allow(clippy::print_stdout)] // it is there to print
 

@@ -46,7 +46,8 @@ impl Client {
         Self::builder(api_key).build()
     }
 
-    /// The same, from the environment: the key in `APIKLEY_API_KEY`, and a base URL in `APIKLEY_BASE_URL` if it is set and not empty.
+    /// The same, from the environment: the key in `APIKLEY_API_KEY`, and a base URL in `APIKLEY_BASE_URL` if it is set
+    /// and not empty.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), for a variable that is missing, or with the setting that is wrong.
@@ -94,7 +95,8 @@ impl Client {
 
     /// Asks once: for a page that shows where a task stands.
     ///
-    /// There is no retry, but for one: where a kept connection breaks in the moment of its use, the question is put again at once.
+    /// There is no retry, but for one: where a kept connection breaks in the moment of its use, the question is put
+    /// again at once.
     ///
     /// # Errors
     /// Whatever kept the record from being read; a task that failed is no error here, its record says so.
@@ -109,8 +111,8 @@ impl Client {
         self.shared.line.ask(&id).await.map_err(|error| error.of_task(&id, None))
     }
 
-    /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled. An empty id
-    /// is told as the first event, [`GaveUp`](crate::StatusEvent::GaveUp).
+    /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled. An
+    /// empty id is told as the first event, [`GaveUp`](crate::StatusEvent::GaveUp).
     pub fn watch(&self, task_id: impl Into<TaskId>) -> Watch {
         Watch::new(Arc::clone(&self.shared), task_id.into())
     }
@@ -154,7 +156,8 @@ pub struct ClientBuilder {
 impl ClientBuilder {
     /// Where the gateway is. Default: `https://api.apikley.ru`.
     ///
-    /// A path in it is kept. Plain `http` is refused unless the host is a loopback address: the key would travel unencrypted.
+    /// A path in it is kept. Plain `http` is refused unless the host is a loopback address: the key would travel
+    /// unencrypted.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
         self
@@ -174,8 +177,8 @@ impl ClientBuilder {
 
     /// How long "no such record" may go on before the watch gives up. Default: 60 s.
     ///
-    /// The gateway may not know a task yet in the first moments after it was created. The time counts from the first such answer
-    /// in a row; any other answer, or none, ends the row. Zero: believed at once.
+    /// The gateway may not know a task yet in the first moments after it was created. The time counts from the first
+    /// such answer in a row; any other answer, or none, ends the row. Zero: believed at once.
     pub const fn not_found_grace(mut self, grace: Duration) -> Self {
         self.not_found_grace = grace;
         self
@@ -184,15 +187,16 @@ impl ClientBuilder {
     /// The HTTP client to use, for proxies, certificates or pools of your own.
     ///
     /// The default one follows redirects within the base URL's origin only, ignores the environment's proxies for
-    /// loopback, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a request is open. Yours (of reqwest 0.13)
-    /// follows its own settings; reqwest's default is to follow a redirect to another host, without the key, and to send no pings.
+    /// loopback, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a request is open. Yours (of
+    /// reqwest 0.13) follows its own settings; reqwest's default is to follow a redirect to another host, without the
+    /// key, and to send no pings.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
     }
 
-    /// Asks a [`Simulator`], in memory, instead of a gateway; base URL and HTTP client have no part in it then. Needs the feature
-    /// `simulator`.
+    /// Asks a [`Simulator`], in memory, instead of a gateway; base URL and HTTP client have no part in it then. Needs
+    /// the feature `simulator`.
     #[cfg(feature = "simulator")]
     #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
     pub fn simulator(mut self, simulator: &Simulator) -> Self {

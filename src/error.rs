@@ -21,8 +21,8 @@ pub enum ErrorKind {
     Config,
     /// The gateway does not accept the API key (401, 403).
     Unauthorized,
-    /// The gateway has no record of the task: a wrong id, or a task created a moment ago (404, or 422 with a message that the
-    /// record is null).
+    /// The gateway has no record of the task: a wrong id, or a task created a moment ago (404, or 422 with a message
+    /// that the record is null).
     NotFound,
     /// The gateway does not accept the request (400, 402, 422 and other 4xx), or the task id is empty.
     InvalidRequest,
@@ -48,11 +48,12 @@ pub enum ErrorKind {
 
 /// Why a poll failed, a wait ended without a result, or a setting was refused.
 ///
-/// One pointer wide and cheap to clone. [`kind`](Self::kind) is for programs, `Display` is one sentence for people, on one line. Causes
-/// below it are in [`source`](StdError::source) and are never part of the sentence. Neither holds the API key or the request's URL.
+/// One pointer wide and cheap to clone. [`kind`](Self::kind) is for programs, `Display` is one sentence for people, on
+/// one line. Causes below it are in [`source`](StdError::source) and are never part of the sentence. Neither holds the
+/// API key or the request's URL.
 ///
-/// Serialized, it is an object with `kind` (as in `rate_limited`), `message`, `causes`, `transient`, `task_id`, `task`, `http_status`,
-/// `code`, `retry_after_ms`, `polls` and `elapsed_ms`.
+/// Serialized, it is an object with `kind` (as in `rate_limited`), `message`, `causes`, `transient`, `task_id`, `task`,
+/// `http_status`, `code`, `retry_after_ms`, `polls` and `elapsed_ms`.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -149,8 +150,9 @@ impl Error {
 
     /// Whether polling again makes sense: of this error, not of its kind.
     ///
-    /// True for a failed poll that the watch survives, and for [`Deadline`](ErrorKind::Deadline): watch the same task again.
-    /// [`NotFound`](ErrorKind::NotFound) is transient until its grace is over, [`Transport`](ErrorKind::Transport) unless the certificate is not trusted.
+    /// True for a failed poll that the watch survives, and for [`Deadline`](ErrorKind::Deadline): watch the same task
+    /// again. [`NotFound`](ErrorKind::NotFound) is transient until its grace is over,
+    /// [`Transport`](ErrorKind::Transport) unless the certificate is not trusted.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.transient
@@ -164,8 +166,8 @@ impl Error {
 
     /// The last record seen of the task.
     ///
-    /// Between polls a watch keeps no more of a record than its status: of an error from a poll that brought no record, this
-    /// is a record with id and status only.
+    /// Between polls a watch keeps no more of a record than its status: of an error from a poll that brought no record,
+    /// this is a record with id and status only.
     #[must_use]
     pub fn task(&self) -> Option<&Task> {
         self.0.task.as_ref()

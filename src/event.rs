@@ -12,8 +12,8 @@ use crate::task::Task;
 /// A watch yields any number of [`Generating`](Self::Generating) and [`PollFailed`](Self::PollFailed), then exactly one
 /// [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more.
 ///
-/// Serialized, it is an object with the variant's name under `event`, durations in milliseconds, a [`Task`] under `task` and an
-/// [`Error`] under `error`:
+/// Serialized, it is an object with the variant's name under `event`, durations in milliseconds, a [`Task`] under
+/// `task` and an [`Error`] under `error`:
 ///
 /// ```json
 /// {"event":"generating","task":{…},"polls":2,"elapsed_ms":30000,"next_poll_in_ms":30000}

@@ -82,7 +82,8 @@ impl Pace {
         self.stage == Stage::UnderWay
     }
 
-    /// `elapsed`: from the first poll of the stream to the end of this answer. `luck`: a random number from 0 to 1, for jitter.
+    /// `elapsed`: from the first poll of the stream to the end of this answer. `luck`: a random number from 0 to 1, for
+    /// jitter.
     pub(crate) fn judge(
         &mut self,
         rules: &Rules,

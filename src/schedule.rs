@@ -20,10 +20,11 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// When to poll, and when to stop waiting.
 ///
 /// The default is [`every`](Self::every) 30 s, for at most 15 min. A schedule is checked where it is used
-/// ([`ClientBuilder::build`](crate::ClientBuilder::build), [`Client::with_schedule`](crate::Client::with_schedule)), or by
-/// [`validate`](Self::validate).
+/// ([`ClientBuilder::build`](crate::ClientBuilder::build), [`Client::with_schedule`](crate::Client::with_schedule)), or
+/// by [`validate`](Self::validate).
 ///
-/// Failed polls have a rhythm of their own: 1 s, doubling, less up to half of it by chance, never longer than the schedule's pause.
+/// Failed polls have a rhythm of their own: 1 s, doubling, less up to half of it by chance, never longer than the
+/// schedule's pause.
 ///
 /// ```
 /// use std::time::Duration;
@@ -125,9 +126,9 @@ impl Schedule {
     /// Whether the schedule makes sense.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), with the setting and what is wrong with it: an interval of zero, a multiplier
-    /// below 1 or on a schedule that does not grow, a jitter outside 0 to 1, `max_interval` below `initial`, a duration
-    /// over ten years.
+    /// [`Config`](crate::ErrorKind::Config), with the setting and what is wrong with it: an interval of zero, a
+    /// multiplier below 1 or on a schedule that does not grow, a jitter outside 0 to 1, `max_interval` below `initial`,
+    /// a duration over ten years.
     pub fn validate(&self) -> Result<(), Error> {
         match &self.rhythm {
             Rhythm::Fixed { interval } => {
@@ -227,8 +228,8 @@ impl Beat {
         self.policy.is_some()
     }
 
-    /// The pause before the next poll, after `step` good answers that were each followed by one. `luck` is a random number
-    /// from 0 to 1, 0 for the longest pause. `None`: the policy has had enough.
+    /// The pause before the next poll, after `step` good answers that were each followed by one. `luck` is a random
+    /// number from 0 to 1, 0 for the longest pause. `None`: the policy has had enough.
     pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, luck: f64) -> Option<Duration> {
         let full = match &schedule.rhythm {
             Rhythm::Fixed { interval } => *interval,

@@ -1,6 +1,7 @@
 //! A gateway to test against, without a key and without a network. Needs the feature `simulator`.
 //!
-//! A [`Simulator`] holds tasks that generate for a while and then end as you say, and the faults that you ask for. It has two faces:
+//! A [`Simulator`] holds tasks that generate for a while and then end as you say, and the faults that you ask for. It
+//! has two faces:
 //! - **in memory**, by [`ClientBuilder::simulator`](crate::ClientBuilder::simulator): on tokio's clock, so that with
 //!   the clock paused a wait of 15 minutes tests in milliseconds;
 //! - **HTTP on loopback**, by [`Simulator::serve`]: the gateway's path, JSON and key check over real sockets, on real time, best
@@ -92,7 +93,8 @@ impl Simulator {
         self
     }
 
-    /// The seed of the ids and of faults with a probability. Default: 0. (The jitter of a client's pauses is not seeded.)
+    /// The seed of the ids and of faults with a probability. Default: 0. (The jitter of a client's pauses is not
+    /// seeded.)
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         self.lock().random.seed(seed);

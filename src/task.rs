@@ -99,8 +99,8 @@ impl<'de> Deserialize<'de> for TaskId {
 
 /// The gateway's record of one task. Cheap to clone.
 ///
-/// It serializes under the names of its accessors, the times as `created_at_ms` and `completed_at_ms` (Unix milliseconds), and
-/// reads back as the same task.
+/// It serializes under the names of its accessors, the times as `created_at_ms` and `completed_at_ms` (Unix
+/// milliseconds), and reads back as the same task.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Task(Arc<Record>);

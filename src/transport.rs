@@ -82,7 +82,8 @@ impl<T: Transport> Ask for Timed<T> {
     }
 }
 
-/// A timeout that is fair to a consumer who was away: what came in time is still read when it comes back late. `None`: too late.
+/// A timeout that is fair to a consumer who was away: what came in time is still read when it comes back late. `None`:
+/// too late.
 async fn attended<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
     /// How late a timer is noticed by someone who waits for it.
     const ATTENTION: Duration = Duration::from_millis(100);

@@ -45,19 +45,21 @@ impl Shared {
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why waiting is
 /// over. Made by [`Client::watch`](crate::Client::watch).
 ///
-/// Nothing is sent before it is polled first. An event is yielded the moment it is known, and the pause to the next request passes inside the next
-/// poll of the stream. After the one terminal event ([`is_terminal`](StatusEvent::is_terminal)) come `None`s for ever.
-/// A failed poll is an event, never an error of the stream: no combinator ends at a blip.
+/// Nothing is sent before it is polled first. An event is yielded the moment it is known, and the pause to the next
+/// request passes inside the next poll of the stream. After the one terminal event
+/// ([`is_terminal`](StatusEvent::is_terminal)) come `None`s for ever. A failed poll is an event, never an error of the
+/// stream: no combinator ends at a blip.
 ///
 /// Awaiting it, or [`wait_until_done`](Self::wait_until_done), passes over the events and gives the end.
 ///
 /// # Cancel safety
-/// Dropping a future that polls the stream (`next()` in a `select!`, a `timeout` around it) loses nothing: a request in flight
-/// lives in the watch and goes on when it is polled again. Dropping the watch stops it: a request in flight is aborted and no
-/// other follows.
+/// Dropping a future that polls the stream (`next()` in a `select!`, a `timeout` around it) loses nothing: a request in
+/// flight lives in the watch and goes on when it is polled again. Dropping the watch stops it: a request in flight is
+/// aborted and no other follows.
 ///
 /// # Panics
-/// Polled outside a tokio runtime with its timer and I/O enabled, or after the runtime that polled it before was shut down.
+/// Polled outside a tokio runtime with its timer and I/O enabled, or after the runtime that polled it before was shut
+/// down.
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct Watch {
     task_id: TaskId,
@@ -81,17 +83,19 @@ impl Watch {
         &self.task_id
     }
 
-    /// Waits for the end, from wherever the stream stands: a watch that has already yielded its terminal event answers from that.
+    /// Waits for the end, from wherever the stream stands: a watch that has already yielded its terminal event answers
+    /// from that.
     ///
-    /// `Ok` means that there is a result to fetch: flag 1, or flag 4 (only the vendor's callback failed; [`Task::status`]
-    /// tells), with at least one URL.
+    /// `Ok` means that there is a result to fetch: flag 1, or flag 4 (only the vendor's callback failed;
+    /// [`Task::status`] tells), with at least one URL.
     ///
     /// # Errors
     /// [`TaskFailed`](ErrorKind::TaskFailed) for flags 2 and 3, with the vendor's code and message;
-    /// [`MissingResult`](ErrorKind::MissingResult) for a success without a URL; [`Deadline`](ErrorKind::Deadline) when the
-    /// schedule's `max_wait` is over: the task may still finish, watch the same id again. At once, whatever polling again
-    /// cannot mend: [`Unauthorized`](ErrorKind::Unauthorized), [`InvalidRequest`](ErrorKind::InvalidRequest), an untrusted certificate
-    /// ([`Transport`](ErrorKind::Transport)), and [`NotFound`](ErrorKind::NotFound) after its grace.
+    /// [`MissingResult`](ErrorKind::MissingResult) for a success without a URL; [`Deadline`](ErrorKind::Deadline) when
+    /// the schedule's `max_wait` is over: the task may still finish, watch the same id again. At once, whatever polling
+    /// again cannot mend: [`Unauthorized`](ErrorKind::Unauthorized), [`InvalidRequest`](ErrorKind::InvalidRequest), an
+    /// untrusted certificate ([`Transport`](ErrorKind::Transport)), and [`NotFound`](ErrorKind::NotFound) after its
+    /// grace.
     ///
     /// # Cancel safety
     /// It owns the watch: dropping it stops the watch. To keep the watch, poll the stream.
@@ -276,7 +280,8 @@ impl Drop for Run {
     }
 }
 
-/// No schedule and no `Retry-After` is long enough to pass the clock's end; should one be, asking at once is the lesser evil.
+/// No schedule and no `Retry-After` is long enough to pass the clock's end; should one be, asking at once is the lesser
+/// evil.
 fn later(from: Instant, by: Duration) -> Instant {
     from.checked_add(by).unwrap_or(from)
 }

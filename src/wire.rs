@@ -26,8 +26,8 @@ pub(crate) struct Reply {
     pub(crate) body: Result<Bytes, Error>,
 }
 
-/// Reads a reply to a question about `id`. `now` is the wall clock, for dates in headers; `secret` is taken out of what the gateway
-/// says, should it repeat it.
+/// Reads a reply to a question about `id`. `now` is the wall clock, for dates in headers; `secret` is taken out of what
+/// the gateway says, should it repeat it.
 pub(crate) fn read(id: &TaskId, reply: Reply, now: impl Fn() -> SystemTime, secret: &str) -> Result<Task, Error> {
     let Reply { status, headers, body } = reply;
     let retry_after = || retry_after(&headers, &now);
@@ -75,7 +75,8 @@ fn task(id: &TaskId, envelope: Envelope<'_>, secret: &str) -> Result<Task, Strin
     }
     let status = if failed { Status::GenerateFailed } else { Status::from_flag(payload.flag.unwrap_or(-1)) };
     // Of a 501 the envelope itself is the report; of any other answer its `msg` says nothing ("success").
-    let report = envelope.message.filter(|text| failed && !text.is_empty());
+    let says_nothing = |text: &str| text.is_empty() || text.eq_ignore_ascii_case("success");
+    let report = envelope.message.filter(|text| failed && !says_nothing(text));
     let reason = payload.error_message.map(Cow::Owned).or(report);
     Ok(Task::from(Record {
         id: id.clone(),
@@ -145,8 +146,8 @@ fn excerpt(text: &str) -> &str {
     text.char_indices().nth(LONGEST).map_or(text, |(end, _)| text.get(..end).unwrap_or_default()).trim()
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date is compared with the answer's own `Date`, so that a wrong clock
-/// here does not matter. `None` if there is none, or if it is neither.
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date is compared with the answer's own `Date`, so that a
+/// wrong clock here does not matter. `None` if there is none, or if it is neither.
 fn retry_after(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -132,7 +132,8 @@ async fn a_refused_connection_is_survived_until_the_port_opens() {
     assert_eq!(server.asked().len(), 1);
 }
 
-/// Floods the first request, endlessly unless the head names a length, and answers the others. Counts what it could write.
+/// Floods the first request, endlessly unless the head names a length, and answers the others. Counts what it could
+/// write.
 async fn flood(flood_head: &'static str, chunked: bool) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

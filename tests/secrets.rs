@@ -1,4 +1,5 @@
-//! The key is in no text that leaves the crate, even if the gateway repeats it, and no URL that opens a result is in a log or error.
+//! The key is in no text that leaves the crate, even if the gateway repeats it, and no URL that opens a result is in a
+//! log or error.
 
 #![cfg(all(feature = "simulator", any(feature = "rustls", feature = "native-tls")))]
 #![allow(clippy::unwrap_used)]

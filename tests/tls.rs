@@ -17,7 +17,8 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
-/// A gateway behind TLS, whose tasks have all ended. It leaves so many handshakes without an answer. Returns its URL and certificate.
+/// A gateway behind TLS, whose tasks have all ended. It leaves so many handshakes without an answer. Returns its URL
+/// and certificate.
 async fn gateway(names: &[&str], change: impl FnOnce(&mut CertificateParams), stalled: usize) -> (String, Vec<u8>) {
     let key = KeyPair::generate().unwrap();
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();

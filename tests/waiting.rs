@@ -1,4 +1,5 @@
-//! Waiting gives a task only if there is a result to fetch, and each wrong answer passes or ends the wait as documented.
+//! Waiting gives a task only if there is a result to fetch, and each wrong answer passes or ends the wait as
+//! documented.
 #![cfg(feature = "simulator")]
 
 mod memory;

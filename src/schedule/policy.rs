@@ -17,12 +17,12 @@ impl Schedule {
     /// Lets a policy of the [`backoff`] crate drive the poller. Needs the feature `backoff`.
     ///
     /// Each pause is what the policy says next: at least 1 ms, and of an [`ExponentialBackoff`] never more than its
-    /// `max_interval`, which the crate's own jitter exceeds. The policy is asked after failed polls too, whose
-    /// pause is the shorter of its answer and the watch's own (1 s, doubling); `reset()` is called at the first good answer
+    /// `max_interval`, which the crate's own jitter exceeds. The policy is asked after failed polls too, whose pause is
+    /// the shorter of its answer and the watch's own (1 s, doubling); `reset()` is called at the first good answer
     /// after them. `None` from the policy ends the wait as [`Deadline`](crate::ErrorKind::Deadline).
     ///
-    /// An [`ExponentialBackoff`]'s `max_elapsed_time` becomes [`max_wait`](Self::max_wait), on tokio's clock; of
-    /// any other policy `max_wait` is 15 min unless set. Each watch starts with a clone of the policy. A schedule made so
+    /// An [`ExponentialBackoff`]'s `max_elapsed_time` becomes [`max_wait`](Self::max_wait), on tokio's clock; of any
+    /// other policy `max_wait` is 15 min unless set. Each watch starts with a clone of the policy. A schedule made so
     /// equals only its own clones.
     #[must_use]
     pub fn from_backoff<P>(mut policy: P) -> Self

@@ -58,8 +58,8 @@ impl Fault {
 
     /// The connection is reset instead of an answer.
     ///
-    /// Over HTTP a client asks again at once, unseen, when a kept connection breaks: there, a reset after an answer shows
-    /// from [`times(2)`](Self::times) on.
+    /// Over HTTP a client asks again at once, unseen, when a kept connection breaks: there, a reset after an answer
+    /// shows from [`times(2)`](Self::times) on.
     pub const fn reset() -> Self {
         Self::new(Happening::Reset)
     }

@@ -29,7 +29,8 @@ use crate::task::TaskId;
 
 const PATH: &str = "/api/v1/modify/record-info";
 
-/// A [`Simulator`] that answers over HTTP/1.1 on loopback. Dropping it stops it: the runtime closes its port and its connections.
+/// A [`Simulator`] that answers over HTTP/1.1 on loopback. Dropping it stops it: the runtime closes its port and its
+/// connections.
 #[must_use = "a server that is dropped stops"]
 pub struct Server {
     address: SocketAddr,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Where a task stands: the vendor's `successFlag`.
 ///
-/// `Display` prints the vendor's names (`GENERATING`, `SUCCESS`, …), and `Serialize` writes them; an unknown flag is written as its
-/// number, as all of them are in binary formats.
+/// `Display` prints the vendor's names (`GENERATING`, `SUCCESS`, …), and `Serialize` writes them; an unknown flag is
+/// written as its number, as all of them are in binary formats.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {

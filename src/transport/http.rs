@@ -159,7 +159,8 @@ fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()
         .referer(false)
         .redirect(redirect::Policy::custom(within_origin))
-        // reqwest keeps a copy of each request in case HTTP/2 refuses it: `send` repeats those too, and copies only then.
+        // reqwest keeps a copy of each request in case HTTP/2 refuses it: `send` repeats those too, and copies only
+        // then.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         // A silent HTTP/2 connection would else take every later poll with it.
         .http2_keep_alive_interval(Duration::from_secs(10))

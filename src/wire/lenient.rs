@@ -1,7 +1,7 @@
 //! JSON as the gateway really writes it: any field may be absent, null, of the neighbouring type, twice, or new.
 //!
-//! Two steps: the objects are cut into raw fields, which cannot fail on anything that is JSON; then each field is read as what it should
-//! be, and a field that cannot be read is named with its path.
+//! Two steps: the objects are cut into raw fields, which cannot fail on anything that is JSON; then each field is read
+//! as what it should be, and a field that cannot be read is named with its path.
 
 use std::borrow::Cow;
 use std::fmt;

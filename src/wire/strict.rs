@@ -1,5 +1,5 @@
-//! An answer whose fields are all of their own type, as nearly all answers are, read in one go. Any other is left to `lenient`; what
-//! both can read they read alike.
+//! An answer whose fields are all of their own type, as nearly all answers are, read in one go. Any other is left to
+//! `lenient`; what both can read they read alike.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -92,7 +92,8 @@ fn urls(list: Option<Vec<String>>) -> Vec<String> {
     list
 }
 
-/// JSON in JSON is half escapes, and serde's buffer for them grows six times on the way: here it has its size from the start.
+/// JSON in JSON is half escapes, and serde's buffer for them grows six times on the way: here it has its size from the
+/// start.
 fn unescaped(json: &str) -> Option<String> {
     let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
     let mut text = String::with_capacity(rest.len());
