@@ -25,6 +25,7 @@ impl Schedule {
     /// other policy `max_wait` is 15 min unless set. Each watch starts with a clone of the policy. A schedule made so
     /// equals only its own clones.
     #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "backoff")))]
     pub fn from_backoff<P>(mut policy: P) -> Self
     where
         P: Backoff + Clone + Send + 'static,
