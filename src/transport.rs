@@ -22,6 +22,19 @@ pub(crate) use http::{Http, Settings};
 /// No record is longer; what is longer is not the gateway's.
 pub(crate) const LONGEST_BODY: usize = 1024 * 1024;
 
+/// What any transport says of a reply that did not come, or not whole.
+pub(crate) fn broken() -> Error {
+    Error::new(ErrorKind::Transport, "the connection broke before an answer")
+}
+
+pub(crate) fn cut_short() -> Error {
+    Error::new(ErrorKind::Decode, "it was cut short")
+}
+
+pub(crate) fn too_long() -> Error {
+    Error::new(ErrorKind::Decode, "it is over 1 MiB long")
+}
+
 /// Carries a question to the gateway and its reply back. The future owns what it needs; dropping it aborts the request.
 pub(crate) trait Transport: Send + Sync + 'static {
     fn fetch(self: Arc<Self>, id: TaskId) -> impl Future<Output = Result<Reply, Error>> + Send + 'static;

@@ -203,10 +203,11 @@ impl Run {
     fn start(&mut self) -> Option<Instant> {
         let span = info_span!("luma.watch", task_id = %self.id, outcome = Empty, polls = Empty, elapsed = Empty);
         self.span = (!span.is_disabled()).then(|| Box::new(span));
-        self.started = self.shared.nanos(Instant::now());
+        let now = Instant::now();
+        self.started = self.shared.nanos(now);
         self.pace.start();
         let pause = self.shared.rules.schedule.first_pause();
-        (!pause.is_zero()).then(|| later(Instant::now(), pause))
+        (!pause.is_zero()).then(|| later(now, pause))
     }
 
     fn elapsed(&self, now: Instant) -> Duration {

@@ -49,11 +49,10 @@ pub(crate) fn read(id: &TaskId, reply: Reply, now: impl Fn() -> SystemTime, secr
             return Err(refusal(status, Some(code), envelope.message.map(clean), retry_after()));
         }
         // A code of 200 and no record, under a status that says otherwise: the status is right.
-        Some(_) if !ok_status && envelope.data.is_none() => {
+        code if !ok_status && (code.is_none() || envelope.data.is_none()) => {
             let refusal = refusal(status, None, envelope.message.map(clean), None);
-            return Err(refusal.answered(Some(status), envelope.code, retry_after()));
+            return Err(refusal.answered(Some(status), code, retry_after()));
         }
-        None if !ok_status => return Err(refusal(status, None, envelope.message.map(clean), retry_after())),
         _ => {}
     }
     let code = envelope.code;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Simulator;
 use super::timeline::{Answer, Page};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::task::TaskId;
-use crate::transport::{LONGEST_BODY, Transport, bearer};
+use crate::transport::{LONGEST_BODY, Transport, bearer, broken, cut_short, too_long};
 use crate::wire::Reply;
 
 /// A client's way to a simulator without a socket.
@@ -35,14 +35,10 @@ impl Transport for Memory {
         }
         let whole = |Page { status, headers, body }: Page| Reply { status, headers, body: Ok(body) };
         match answer {
-            Answer::Whole(page) if page.body.len() > LONGEST_BODY => {
-                Ok(Reply { body: Err(Error::new(ErrorKind::Decode, "it is over 1 MiB long")), ..whole(page) })
-            }
+            Answer::Whole(page) if page.body.len() > LONGEST_BODY => Ok(Reply { body: Err(too_long()), ..whole(page) }),
             Answer::Whole(page) => Ok(whole(page)),
-            Answer::Truncated(page) => {
-                Ok(Reply { body: Err(Error::new(ErrorKind::Decode, "it was cut short")), ..whole(page) })
-            }
-            Answer::Reset => Err(Error::new(ErrorKind::Transport, "the connection broke before an answer")),
+            Answer::Truncated(page) => Ok(Reply { body: Err(cut_short()), ..whole(page) }),
+            Answer::Reset => Err(broken()),
             Answer::Stall => future::pending().await,
         }
     }

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url, redirect};
 
-use super::{LONGEST_BODY, Transport};
+use super::{LONGEST_BODY, Transport, broken, cut_short, too_long};
 use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
 use crate::wire::Reply;
@@ -181,12 +181,11 @@ fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
 }
 
 async fn body(response: &mut Response) -> Result<Bytes, Error> {
-    let too_long = || Error::new(ErrorKind::Decode, "it is over 1 MiB long");
-    if response.content_length().is_some_and(|length| length > LONGEST_BODY as u64) {
+    let length = response.content_length();
+    if length.is_some_and(|length| length > LONGEST_BODY as u64) {
         return Err(too_long());
     }
     // A record mostly comes in one piece, which is then used as it is.
-    let length = response.content_length();
     let Some(first) = chunk(response).await? else { return Ok(Bytes::new()) };
     if length == Some(first.len() as u64) {
         return Ok(first);
@@ -209,25 +208,25 @@ async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
         if error.is_timeout() {
             return unreachable(error);
         }
-        Error::new(ErrorKind::Decode, "it was cut short").caused_by(error.without_url())
+        cut_short().caused_by(error.without_url())
     })
 }
 
 /// What reqwest says of a request that brought no response.
 fn unreachable(error: reqwest::Error) -> Error {
     let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
-    let (kind, detail) = if error.is_timeout() {
-        (ErrorKind::Timeout, "the HTTP client's own timeout")
+    let told = if error.is_timeout() {
+        Error::new(ErrorKind::Timeout, "the HTTP client's own timeout")
     } else if error.is_builder() {
-        (ErrorKind::InvalidRequest, "the HTTP client refuses it")
+        Error::new(ErrorKind::InvalidRequest, "the HTTP client refuses it")
     } else if untrusted {
-        (ErrorKind::Transport, "its TLS certificate is not trusted")
+        Error::new(ErrorKind::Transport, "its TLS certificate is not trusted")
     } else if error.is_connect() {
-        (ErrorKind::Transport, "no connection")
+        Error::new(ErrorKind::Transport, "no connection")
     } else {
-        (ErrorKind::Transport, "the connection broke before an answer")
+        broken()
     };
-    let told = Error::new(kind, detail).caused_by(error.without_url());
+    let told = told.caused_by(error.without_url());
     if untrusted { told.lasting() } else { told }
 }
 

@@ -114,24 +114,41 @@ impl<'a> Payload<'a> {
             Some(response) => results(response)?,
             None => (Vec::new(), Vec::new()),
         };
-        let placeholder = |number: &i64| *number != 0;
         let error_message = fields.error_message.map(|text| text.text().into_owned()).filter(|text| !text.is_empty());
         let (error_code, error_message) = match fields.error_code {
             // Some codes are words. They have no number, and are part of the reason.
             Some(code) if code.is_word() => (None, Some(reason(code.text().into_owned(), error_message))),
-            code => (read(code, Field::integer)?.filter(placeholder), error_message),
+            code => (read(code, Field::integer)?, error_message),
         };
-        Ok(Self {
-            task_id: fields.task_id.map(Field::text).filter(|text| !text.is_empty()),
+        let payload = Self {
+            task_id: fields.task_id.map(Field::text),
             flag: read(fields.flag, Field::integer)?,
             result_urls,
             origin_urls,
-            created_at: read(fields.created_at, Field::integer)?.filter(placeholder),
-            completed_at: read(fields.completed_at, Field::integer)?.filter(placeholder),
+            created_at: read(fields.created_at, Field::integer)?,
+            completed_at: read(fields.completed_at, Field::integer)?,
             error_code,
             error_message,
-            param_json: fields.param_json.map(|text| text.text().into_owned()).filter(|text| !text.is_empty()),
-        })
+            param_json: fields.param_json.map(|text| text.text().into_owned()),
+        };
+        Ok(payload.without_placeholders())
+    }
+
+    /// Zeros and empty texts stand for nothing.
+    pub(super) fn without_placeholders(mut self) -> Self {
+        let given = |number: &i64| *number != 0;
+        let told = |text: &String| !text.is_empty();
+        self.result_urls.retain(|url| !super::is_blank(url));
+        self.origin_urls.retain(|url| !super::is_blank(url));
+        Self {
+            task_id: self.task_id.filter(|id| !id.is_empty()),
+            created_at: self.created_at.filter(given),
+            completed_at: self.completed_at.filter(given),
+            error_code: self.error_code.filter(given),
+            error_message: self.error_message.filter(told),
+            param_json: self.param_json.filter(told),
+            ..self
+        }
     }
 }
 
@@ -208,7 +225,7 @@ impl<'a> Field<'a> {
     fn texts(self) -> Result<Vec<String>, String> {
         let json = self.unwrapped()?;
         if self.is_text() && !json.trim_start().starts_with('[') {
-            let only = Some(json.into_owned()).filter(|only| !matches!(only.trim(), "" | "null"));
+            let only = Some(json.into_owned()).filter(|only| only.trim() != "null");
             return Ok(only.into_iter().collect());
         }
         let items: Vec<Option<&RawValue>> = serde_json::from_str(&json).map_err(|_| self.unfit("a list"))?;
@@ -217,7 +234,7 @@ impl<'a> Field<'a> {
             serde_json::from_str::<String>(item.get())
                 .map_err(|_| format!("{}[{index}] is {}, not a text", self.path, describe(item.get())))
         });
-        texts.filter(|text| !matches!(text, Ok(text) if text.trim().is_empty())).collect()
+        texts.collect()
     }
 }
 

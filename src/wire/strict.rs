@@ -67,29 +67,22 @@ pub(super) fn read(body: &[u8]) -> Option<Envelope<'_>> {
 
 fn payload(record: Record<'_>) -> Option<Payload<'_>> {
     let files = record.response.unwrap_or_default();
-    let given = |number: &i64| *number != 0;
-    let told = |text: &String| !text.is_empty();
     let param_json = match record.param_json {
         Some(json) => Some(unescaped(json.get())?),
         None => None,
     };
-    Some(Payload {
-        task_id: record.task_id.filter(|id| !id.is_empty()).map(Cow::Borrowed),
+    let payload = Payload {
+        task_id: record.task_id.map(Cow::Borrowed),
         flag: record.flag,
-        result_urls: urls(files.result_urls),
-        origin_urls: urls(files.origin_urls),
-        created_at: record.created_at.filter(given),
-        completed_at: record.completed_at.filter(given),
-        error_code: record.error_code.filter(given),
-        error_message: record.error_message.filter(told),
-        param_json: param_json.filter(told),
-    })
-}
-
-fn urls(list: Option<Vec<String>>) -> Vec<String> {
-    let mut list = list.unwrap_or_default();
-    list.retain(|url| !super::is_blank(url));
-    list
+        result_urls: files.result_urls.unwrap_or_default(),
+        origin_urls: files.origin_urls.unwrap_or_default(),
+        created_at: record.created_at,
+        completed_at: record.completed_at,
+        error_code: record.error_code,
+        error_message: record.error_message,
+        param_json,
+    };
+    Some(payload.without_placeholders())
 }
 
 /// JSON in JSON is half escapes, and serde's buffer for them grows six times on the way: here it has its size from the
