@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
 
+mod command;
 mod gateway;
 mod peers;
 
@@ -34,17 +35,12 @@ fn main() {
     if gateway::serve_if_asked_to() {
         return;
     }
-    let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with("--"));
-    let asked = |option: &str| options.iter().any(|given| given == option);
-    if asked("--list") {
-        return;
-    }
+    let Some(command::Command { words, in_full }) = command::read() else { return };
     if let [variant, polls, rest @ ..] = words.as_slice() {
         let own = rest.is_empty().then(Gateway::start);
         let url = own.as_ref().map_or_else(|| rest[0].clone(), |gateway| gateway.url().to_owned());
         println!("{}", run(variant, polls.parse().expect("a number of polls"), url.leak()));
     } else {
-        let in_full = asked("--bench") && !asked("--test");
         compare(if in_full { [200, 2200] } else { [10, 30] }, in_full);
     }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 
+mod command;
 mod gateway;
 mod peers;
 
@@ -37,17 +38,13 @@ fn main() {
     if gateway::serve_if_asked_to() {
         return;
     }
-    let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with("--"));
-    let asked = |option: &str| options.iter().any(|given| given == option);
-    if asked("--list") {
-        return;
-    }
+    let Some(command::Command { words, in_full }) = command::read() else { return };
     if let [variant, count] = words.as_slice() {
         let gateway = Gateway::start();
         let (heap, resident) = run(variant, count.parse().expect("a count"), gateway.url().to_owned().leak());
         println!("{heap} {resident}");
     } else {
-        compare(if asked("--bench") && !asked("--test") { 100_000 } else { 1_000 });
+        compare(if in_full { 100_000 } else { 1_000 });
     }
 }
 
