@@ -7,20 +7,31 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::budget::{Limits, RequestBudget, Turnstile};
 use crate::error::Error;
+use crate::fleet::WatchAll;
 use crate::pace::Rules;
+use crate::run::Shared;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
 use crate::simulator::{Memory, Simulator};
 use crate::task::{Task, TaskId};
 use crate::transport::{Http, Line, Settings};
-use crate::watch::{Shared, Watch};
+use crate::watch::Watch;
 
 const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const NOT_FOUND_GRACE: Duration = Duration::from_secs(60);
+/// Enough for 2,500 polls per second at 100 ms each; few enough connections, where each needs one, for a process that
+/// may open 1,024 files.
+const MAX_IN_FLIGHT: usize = 256;
 
-/// A connection to the gateway, and how to wait on it. Cheap to clone; clones share connections.
+/// A connection to the gateway, and how to wait on it. Cheap to clone; clones share connections, the request budget and
+/// the bound on requests in flight.
+///
+/// Where the gateway refuses a request because there are too many (429, 430) or because it is under maintenance (455,
+/// 503), all watches of the client and of its clones hold back until its `Retry-After`, or else the schedule's interval,
+/// is over. Then one request tries, and if it is not refused, the rest follow one after the other.
 ///
 /// Its kept connections belong to the runtime that opened them: use one client per runtime.
 ///
@@ -77,6 +88,8 @@ impl Client {
             schedule: Schedule::default(),
             request_timeout: REQUEST_TIMEOUT,
             not_found_grace: NOT_FOUND_GRACE,
+            request_budget: None,
+            max_in_flight: MAX_IN_FLIGHT,
             http_client: None,
             #[cfg(feature = "simulator")]
             simulator: None,
@@ -96,7 +109,8 @@ impl Client {
     /// Asks once: for a page that shows where a task stands.
     ///
     /// There is no retry, but for one: where a kept connection breaks in the moment of its use, the question is put
-    /// again at once.
+    /// again at once. It takes its turn within the request budget, but does not wait for a gateway that has asked the
+    /// watches to hold back.
     ///
     /// # Errors
     /// Whatever kept the record from being read; a task that failed is no error here, its record says so.
@@ -108,13 +122,31 @@ impl Client {
     /// Outside a tokio runtime with its timer and I/O enabled.
     pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         let id = task_id.into();
-        self.shared.line.ask(&id).await.map_err(|error| error.of_task(&id, None))
+        let Shared { line, rules, .. } = &*self.shared;
+        let rest = rules.schedule.rest();
+        let permit = match line.turnstile().try_enter(rest) {
+            Some(permit) => permit,
+            None => line.turnstile().turn(rest).past_gate().next().await,
+        };
+        line.ask(&id, permit, line.timeout()).await.map_err(|error| error.of_task(&id, None))
     }
 
     /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled. An
     /// empty id is told as the first event, [`GaveUp`](crate::StatusEvent::GaveUp).
     pub fn watch(&self, task_id: impl Into<TaskId>) -> Watch {
         Watch::new(Arc::clone(&self.shared), task_id.into())
+    }
+
+    /// Watches many tasks in one stream, in a few dozen bytes each. Lazy, as [`watch`](Self::watch) is; an id that comes
+    /// twice is watched once.
+    pub fn watch_all<I>(&self, task_ids: I) -> WatchAll
+    where
+        I: IntoIterator,
+        I::Item: Into<TaskId>,
+    {
+        let mut all = WatchAll::new(Arc::clone(&self.shared));
+        all.extend(task_ids);
+        all
     }
 
     /// Waits for a task's end and gives the task: the same as `watch(task_id).wait_until_done()`, see
@@ -148,6 +180,8 @@ pub struct ClientBuilder {
     schedule: Schedule,
     request_timeout: Duration,
     not_found_grace: Duration,
+    request_budget: Option<RequestBudget>,
+    max_in_flight: usize,
     http_client: Option<reqwest::Client>,
     #[cfg(feature = "simulator")]
     simulator: Option<Simulator>,
@@ -184,6 +218,26 @@ impl ClientBuilder {
         self
     }
 
+    /// How many requests may go out in how much time, for all watches of the client and of its clones together. Default:
+    /// no bound.
+    ///
+    /// Polls beyond it wait for their turn, first come, first served. An immediate repeat on a broken kept connection,
+    /// which the gateway has most likely not seen, is not counted. Where the gateway counts itself, leave a little room:
+    /// requests that leave at an even pace need not arrive at one.
+    pub const fn request_budget(mut self, budget: RequestBudget) -> Self {
+        self.request_budget = Some(budget);
+        self
+    }
+
+    /// How many requests may be in flight at once, for all watches of the client and of its clones together. Default:
+    /// 256.
+    ///
+    /// Over HTTP/1.1 each of them needs a connection of its own.
+    pub const fn max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = requests;
+        self
+    }
+
     /// The HTTP client to use, for proxies, certificates or pools of your own.
     ///
     /// The default one follows redirects within the base URL's origin only, ignores the environment's proxies for
@@ -210,17 +264,28 @@ impl ClientBuilder {
     /// [`Config`](crate::ErrorKind::Config), with the setting that is wrong and why.
     pub fn build(self) -> Result<Client, Error> {
         let rules = self.rules()?;
-        let line = self.line()?;
+        let turnstile = Turnstile::new(self.limits()?);
+        let line = self.line(turnstile)?;
         Ok(Client { shared: Arc::new(Shared { line, rules, epoch: Instant::now() }) })
     }
 
-    fn line(self) -> Result<Line, Error> {
+    fn limits(&self) -> Result<Limits, Error> {
+        self.request_budget.map_or(Ok(()), RequestBudget::validate)?;
+        if self.max_in_flight == 0 {
+            return Err(Error::config("max_in_flight is 0: nothing could ever be asked"));
+        }
+        // A little longer than any request that someone waits for.
+        let lease = self.request_timeout.saturating_add(Duration::from_secs(1));
+        Ok(Limits { budget: self.request_budget, in_flight: self.max_in_flight, lease })
+    }
+
+    fn line(self, turnstile: Arc<Turnstile>) -> Result<Line, Error> {
         #[cfg(feature = "simulator")]
         if let Some(simulator) = self.simulator {
-            return Ok(Line::new(Memory::new(simulator, self.api_key)?, self.request_timeout));
+            return Ok(Line::new(Memory::new(simulator, self.api_key)?, self.request_timeout, turnstile));
         }
         let http = Http::new(Settings { api_key: self.api_key, base_url: self.base_url, client: self.http_client })?;
-        Ok(Line::new(http, self.request_timeout))
+        Ok(Line::new(http, self.request_timeout, turnstile))
     }
 
     fn rules(&self) -> Result<Rules, Error> {
@@ -239,6 +304,8 @@ impl fmt::Debug for ClientBuilder {
             .field("schedule", &self.schedule)
             .field("request_timeout", &self.request_timeout)
             .field("not_found_grace", &self.not_found_grace)
+            .field("request_budget", &self.request_budget)
+            .field("max_in_flight", &self.max_in_flight)
             .finish_non_exhaustive()
     }
 }

@@ -142,6 +142,11 @@ impl Error {
         self.with(|inner| inner.task_id = None)
     }
 
+    /// What its sentence says beyond its kind.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -205,6 +210,11 @@ impl Error {
 }
 
 impl ErrorKind {
+    /// Whether the gateway asks for fewer requests: of all who ask it, not only of the one who is told.
+    pub(crate) const fn asks_for_rest(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Maintenance)
+    }
+
     fn sentence(self) -> &'static str {
         match self {
             Self::Config => "bad setting",

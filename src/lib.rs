@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod budget;
 mod client;
 mod error;
 mod event;
+mod fleet;
 mod pace;
+mod run;
 mod schedule;
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
@@ -14,9 +17,11 @@ mod transport;
 mod watch;
 mod wire;
 
+pub use budget::RequestBudget;
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
 pub use event::{PollFailure, Progress, StatusEvent};
+pub use fleet::WatchAll;
 pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId};
 pub use watch::{Wait, Watch};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, Progress, StatusEvent};
-use crate::schedule::{self, Beat, Schedule};
+use crate::schedule::{self, Beat, Schedule, Shift};
 use crate::task::{Record, Status, Task, TaskId};
 
 /// What does not change from poll to poll.
@@ -22,6 +22,8 @@ pub(crate) struct Rules {
 pub(crate) struct Pace {
     polls: u32,
     stage: Stage,
+    /// In 1/65536: how far it lies apart from the watches that started together with it.
+    phase: u16,
     /// Boxed: most watches never have any.
     trouble: Option<Box<Trouble>>,
 }
@@ -67,15 +69,21 @@ impl Pace {
     pub(crate) fn new(rules: &Rules) -> Self {
         let beat = rules.schedule.start();
         let trouble = beat.has_state().then(|| Box::new(Trouble { beat, ..Trouble::default() }));
-        Self { polls: 0, stage: Stage::Idle, trouble }
+        Self { polls: 0, stage: Stage::Idle, phase: 0, trouble }
     }
 
     pub(crate) fn polls(&self) -> u32 {
         self.polls
     }
 
-    pub(crate) fn start(&mut self) {
+    pub(crate) fn start(&mut self, phase: u16) {
         self.stage = Stage::UnderWay;
+        self.phase = phase;
+    }
+
+    /// There is nobody to go apart from.
+    pub(crate) fn keep_step(&mut self) {
+        self.phase = 0;
     }
 
     pub(crate) fn is_under_way(&self) -> bool {
@@ -83,7 +91,7 @@ impl Pace {
     }
 
     /// `elapsed`: from the first poll of the stream to the end of this answer. `luck`: a random number from 0 to 1, for
-    /// jitter.
+    /// jitter. An answer that is a Deadline says why there is none: it was not asked any more.
     pub(crate) fn judge(
         &mut self,
         rules: &Rules,
@@ -92,6 +100,12 @@ impl Pace {
         elapsed: Duration,
         luck: f64,
     ) -> Verdict {
+        if let Err(error) = &answer {
+            if error.kind() == ErrorKind::Deadline {
+                self.stage = Stage::Over;
+                return give_up(self.deadline(id, self.last_record(id), elapsed, Some(error)));
+            }
+        }
         self.polls = self.polls.saturating_add(1);
         let verdict = match answer {
             Ok(task) if task.status().is_terminal() => self.done(task, elapsed),
@@ -122,10 +136,11 @@ impl Pace {
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
-        let pause = self.pause(rules, step, luck);
+        let shift = Shift { luck, phase: f64::from(self.phase) / 65_536.0, elapsed };
+        let pause = self.pause(rules, step, shift);
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
             let id = task.id().clone();
-            return give_up(self.deadline(&id, Some(task), elapsed));
+            return give_up(self.deadline(&id, Some(task), elapsed, None));
         };
         let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
         Verdict { event: StatusEvent::Generating(progress), next: Next::Poll(next_poll_in) }
@@ -155,17 +170,17 @@ impl Pace {
         let pause = self.pause_after_failure(rules, &error, consecutive, luck);
         let pause = pause.map(|pause| pause.min(grace_left).max(floor));
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
-            return give_up(self.deadline(id, last_record, elapsed));
+            return give_up(self.deadline(id, last_record, elapsed, None));
         };
         let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
         Verdict { event: StatusEvent::PollFailed(failure), next: Next::Poll(next_poll_in) }
     }
 
     /// The schedule's own pause.
-    fn pause(&mut self, rules: &Rules, step: u32, luck: f64) -> Option<Duration> {
+    fn pause(&mut self, rules: &Rules, step: u32, shift: Shift) -> Option<Duration> {
         let mut stateless = Beat::default();
         let beat = self.trouble.as_mut().map_or(&mut stateless, |trouble| &mut trouble.beat);
-        beat.pause(&rules.schedule, step, luck)
+        beat.pause(&rules.schedule, step, shift)
     }
 
     fn good_answers(&self) -> u32 {
@@ -176,28 +191,29 @@ impl Pace {
     fn pause_after_failure(&mut self, rules: &Rules, error: &Error, consecutive: u32, luck: f64) -> Option<Duration> {
         let step = self.good_answers();
         let retry = schedule::retry_pause(consecutive, luck);
-        let throttled = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Maintenance);
+        let throttled = error.kind().asks_for_rest();
         if throttled && error.retry_after().is_none_or(|wait| wait.is_zero()) {
             // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
-            let own = self.pause(rules, step, 0.0)?;
+            let own = self.pause(rules, step, Shift::NONE)?;
             return Some(retry.min(rules.schedule.longest_pause()).max(own));
         }
-        Some(retry.min(self.pause(rules, step, luck)?))
+        Some(retry.min(self.pause(rules, step, Shift::by_luck(luck))?))
     }
 
-    fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration) -> Error {
+    fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration, no_last_look: Option<&Error>) -> Error {
         let status = match &task {
             Some(task) => format!("last seen {}", task.status()),
             None => "never seen".to_owned(),
         };
         let last_error = self.trouble.as_ref().and_then(|trouble| trouble.last_error.clone()).map(Error::anonymous);
         let trouble = last_error.as_ref().map_or_else(String::new, |error| format!("; last poll error: {error}"));
+        let unasked = no_last_look.map_or_else(String::new, |why| format!("; no last look: {}", why.detail()));
         let polls = self.polls;
         let plural = if polls == 1 { "" } else { "s" };
         let deadline = Error::new(
             ErrorKind::Deadline,
             format!(
-                "no end after {} and {polls} poll{plural}; {status}{trouble}; the task may still finish and be billed, \
+                "no end after {} and {polls} poll{plural}; {status}{trouble}{unasked}; the task may still finish and be billed, \
                  so watch the same id again and do not create it again",
                 seconds(elapsed)
             ),

@@ -178,7 +178,7 @@ impl Schedule {
         let first = self.validate().is_ok().then(|| (0, self.first_pause()));
         let polls = std::iter::successors(first, move |&(step, at)| {
             let left = schedule.max_wait.map_or(Duration::MAX, |limit| limit.saturating_sub(at));
-            let pause = beat.pause(&schedule, step, 0.0).filter(|_| !left.is_zero())?;
+            let pause = beat.pause(&schedule, step, Shift::NONE).filter(|_| !left.is_zero())?;
             Some((step.saturating_add(1), at.saturating_add(pause.min(left))))
         });
         polls.map(|(_, at)| at)
@@ -194,6 +194,15 @@ impl Schedule {
             Rhythm::Fixed { interval } => *interval,
             Rhythm::Exponential { max_interval, .. } => *max_interval,
             Rhythm::Policy(_) => Duration::ZERO,
+        }
+    }
+
+    /// How long to rest when the gateway asks for it and does not say how long; of a policy, the watch's own first pause
+    /// after a failed poll.
+    pub(crate) fn rest(&self) -> Duration {
+        match &self.rhythm {
+            Rhythm::Fixed { interval: pause } | Rhythm::Exponential { initial: pause, .. } => *pause,
+            Rhythm::Policy(_) => FIRST_RETRY,
         }
     }
 
@@ -217,6 +226,38 @@ impl Schedule {
     }
 }
 
+/// What makes a pause shorter than the schedule says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shift {
+    /// A random number from 0 to 1, for the jitter: 1 takes it whole.
+    pub(crate) luck: f64,
+    /// From 0 to 1: the watch's place among those that started together; 0 has none to keep.
+    pub(crate) phase: f64,
+    /// Since the start.
+    pub(crate) elapsed: Duration,
+}
+
+impl Shift {
+    pub(crate) const NONE: Self = Self::by_luck(0.0);
+
+    pub(crate) const fn by_luck(luck: f64) -> Self {
+        Self { luck, phase: 0.0, elapsed: Duration::ZERO }
+    }
+
+    /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
+    fn apart(self, schedule: &Schedule, pause: Duration, before: Duration) -> Duration {
+        if pause > before && !before.is_zero() || schedule.jitter > 0.0 {
+            // So far they lie apart by a part of the pause before; now by as large a part of this one.
+            return pause.saturating_sub(pause.saturating_sub(before).mul_f64(self.phase));
+        }
+        // Not counted from this answer: those that had to wait for their turn would stay together from then on.
+        let since_place = (self.elapsed.as_secs_f64() + pause.mul_f64(self.phase).as_secs_f64()) % pause.as_secs_f64();
+        let place = pause.saturating_sub(Duration::try_from_secs_f64(since_place).unwrap_or_default());
+        let too_soon = !before.is_zero() && place < pause.mul_f64(0.25);
+        if too_soon { pause } else { place }
+    }
+}
+
 /// What one watch keeps of its schedule: nothing, unless a policy with a state of its own drives it.
 #[derive(Debug, Default)]
 pub(crate) struct Beat {
@@ -228,15 +269,20 @@ impl Beat {
         self.policy.is_some()
     }
 
-    /// The pause before the next poll, after `step` good answers that were each followed by one. `luck` is a random
-    /// number from 0 to 1, 0 for the longest pause. `None`: the policy has had enough.
-    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, luck: f64) -> Option<Duration> {
-        let full = match &schedule.rhythm {
-            Rhythm::Fixed { interval } => *interval,
-            Rhythm::Exponential { initial, max_interval } => grown(*initial, schedule.growth(), step, *max_interval),
-            Rhythm::Policy(_) => return self.policy.as_mut()?.next(),
+    /// The pause before the next poll, after `step` good answers that were each followed by one. `None`: the policy has
+    /// had enough.
+    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, shift: Shift) -> Option<Duration> {
+        let full = |step| match &schedule.rhythm {
+            Rhythm::Fixed { interval } => Some(*interval),
+            Rhythm::Exponential { initial, max_interval } => {
+                Some(grown(*initial, schedule.growth(), step, *max_interval))
+            }
+            Rhythm::Policy(_) => None,
         };
-        Some(full.saturating_sub(full.mul_f64(schedule.jitter * luck)))
+        let Some(pause) = full(step) else { return self.policy.as_mut()?.next() };
+        let before = step.checked_sub(1).and_then(full).unwrap_or_default();
+        let pause = if shift.phase > 0.0 { shift.apart(schedule, pause, before) } else { pause };
+        Some(pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck)))
     }
 
     /// The first good answer after failed polls.

@@ -41,6 +41,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::budget::{RequestBudget, Window};
 use crate::task::TaskId;
 
 pub use fault::Fault;
@@ -90,6 +91,14 @@ impl Simulator {
     #[must_use]
     pub fn latency(self, latency: Duration) -> Self {
         self.lock().latency = latency;
+        self
+    }
+
+    /// How many requests, on the clock, it accepts in how much time; it refuses all beyond with 429, and does not count
+    /// those. Default: any number.
+    #[must_use]
+    pub fn rate_limit(self, limit: RequestBudget) -> Self {
+        self.lock().limit = Some(Window::new(limit));
         self
     }
 

@@ -1,4 +1,4 @@
-//! One question, one answer: the seam between a watch and whatever carries its polls.
+//! One question, one answer, in turn: the seam between a watch and whatever carries its polls.
 
 mod http;
 
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
+use crate::budget::{Permit, Turnstile};
 use crate::error::{Error, ErrorKind};
 use crate::task::{Task, TaskId};
 use crate::wire::{self, Reply};
@@ -46,18 +47,32 @@ pub(crate) trait Transport: Send + Sync + 'static {
 /// A question under way.
 pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<Task, Error>> + Send>>;
 
-/// A transport, whichever it is, that answers in tasks and errors, and within the request timeout.
+/// A transport, whichever it is, that answers in tasks and errors, and within the request timeout; and where its
+/// requests take their turn.
 #[derive(Clone)]
-pub(crate) struct Line(Arc<dyn Ask>);
+pub(crate) struct Line {
+    transport: Arc<dyn Ask>,
+    turnstile: Arc<Turnstile>,
+    timeout: Duration,
+}
 
 impl Line {
-    pub(crate) fn new<T: Transport>(transport: T, timeout: Duration) -> Self {
-        Self(Arc::new(Timed { transport: Arc::new(transport), timeout }))
+    pub(crate) fn new<T: Transport>(transport: T, timeout: Duration, turnstile: Arc<Turnstile>) -> Self {
+        Self { transport: Arc::new(Way(Arc::new(transport))), turnstile, timeout }
     }
 
-    /// Nothing is sent before the future is polled.
-    pub(crate) fn ask(&self, id: &TaskId) -> Asking {
-        self.0.ask(id)
+    pub(crate) fn turnstile(&self) -> &Arc<Turnstile> {
+        &self.turnstile
+    }
+
+    /// Of one request, at most.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Nothing is sent before the future is polled, and then at once. It fails at the latest when `timeout` is over.
+    pub(crate) fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking {
+        self.transport.ask(id, permit, timeout)
     }
 }
 
@@ -68,29 +83,27 @@ impl fmt::Debug for Line {
 }
 
 trait Ask: Send + Sync {
-    fn ask(&self, id: &TaskId) -> Asking;
+    fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking;
 }
 
-struct Timed<T> {
-    transport: Arc<T>,
-    timeout: Duration,
-}
+struct Way<T>(Arc<T>);
 
-impl<T: Transport> Ask for Timed<T> {
+impl<T: Transport> Ask for Way<T> {
     // One box for all that a poll in flight needs, so that an idle watch holds none of it.
-    fn ask(&self, id: &TaskId) -> Asking {
+    fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking {
         if wire::is_blank(id.as_ref()) {
             return Box::pin(std::future::ready(Err(Error::new(ErrorKind::InvalidRequest, "the task id is empty"))));
         }
-        let transport = Arc::clone(&self.transport);
-        let timeout = self.timeout;
+        let transport = Arc::clone(&self.0);
         let id = id.clone();
         Box::pin(async move {
-            match attended(timeout, Arc::clone(&transport).fetch(id.clone())).await {
+            let answer = match attended(timeout, Arc::clone(&transport).fetch(id.clone())).await {
                 Some(Ok(reply)) => wire::read(&id, reply, SystemTime::now, transport.secret()),
                 Some(Err(error)) => Err(error),
                 None => Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))),
-            }
+            };
+            permit.answered(&answer);
+            answer
         })
     }
 }

@@ -29,7 +29,7 @@ impl Bench {
     fn new(schedule: Schedule) -> Self {
         let rules = Rules { schedule, not_found_grace: secs(60) };
         let mut pace = Pace::new(&rules);
-        pace.start();
+        pace.start(0);
         Self { rules, pace, id: TaskId::from("t") }
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::fault::{Fault, Happening, Header};
 use super::script::{SimulatedTask, millis};
+use crate::budget::Window;
 use crate::task::TaskId;
 
 const JSON: &str = "application/json";
@@ -35,6 +36,7 @@ pub(super) struct Timeline {
     pub(super) random: fastrand::Rng,
     pub(super) tasks: HashMap<TaskId, (Duration, SimulatedTask)>,
     pub(super) faults: Vec<Fault>,
+    pub(super) limit: Option<Window>,
     pub(super) requests: Vec<Request>,
     started: Instant,
     started_at: SystemTime,
@@ -57,6 +59,16 @@ pub(super) struct Page {
     pub(super) body: Bytes,
 }
 
+/// Whether there is room for one more request, which is then counted.
+fn admits(limit: &mut Window) -> bool {
+    let now = Instant::now();
+    let admitted = limit.free(now) > 0;
+    if admitted {
+        limit.take(now);
+    }
+    admitted
+}
+
 impl Timeline {
     pub(super) fn new() -> Self {
         Self {
@@ -66,6 +78,7 @@ impl Timeline {
             random: fastrand::Rng::with_seed(0),
             tasks: HashMap::new(),
             faults: Vec::new(),
+            limit: None,
             requests: Vec::new(),
             started: Instant::now(),
             started_at: SystemTime::now(),
@@ -85,7 +98,12 @@ impl Timeline {
     pub(super) fn answer(&mut self, id: &TaskId, api_key: Option<&str>) -> Answer {
         let at = self.now();
         let authorized = api_key == Some(self.api_key.as_str());
-        let Self { faults, random, .. } = self;
+        let Self { faults, random, limit, .. } = self;
+        if limit.as_mut().is_some_and(|limit| !admits(limit)) {
+            let page = self.envelope(429, 429, "Rate limit exceeded", &Value::Null, at);
+            self.requests.push(Request { at, task_id: id.clone(), authorized, status: Some(429) });
+            return Answer::Whole(page);
+        }
         let fault = faults.iter_mut().find_map(|fault| fault.strikes(id, random).then(|| fault.clone()));
         self.faults.retain(|fault| !fault.is_spent());
         let answer = match fault {

@@ -1,0 +1,144 @@
+//! Who may ask now: the request budget, the bound on requests in flight, and the gate that one refusal closes for all.
+
+mod crowd;
+mod desk;
+mod gate;
+mod leases;
+mod turn;
+mod window;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::task::Task;
+
+use desk::{Back, Desk};
+pub(crate) use turn::Turn;
+#[cfg(feature = "simulator")]
+pub(crate) use window::Window;
+
+/// How many requests may go out in how much time: [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
+///
+/// In no stretch of time as long as the period do more requests go out than the budget has; the stretch may begin
+/// anywhere, not only at full periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestBudget {
+    requests: u32,
+    period: Duration,
+}
+
+impl RequestBudget {
+    /// At most so many requests in each stretch of `period`: `per(20, Duration::from_secs(10))`.
+    #[must_use]
+    pub const fn per(requests: u32, period: Duration) -> Self {
+        Self { requests, period }
+    }
+
+    pub(crate) fn validate(self) -> Result<(), Error> {
+        /// Longer than this is a slip of the pen.
+        const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+        if self.requests == 0 {
+            return Err(Error::config("the request budget is 0 requests: nothing could ever be asked"));
+        }
+        if self.period.is_zero() {
+            return Err(Error::config("the request budget's period is zero: it would bound nothing"));
+        }
+        if self.period > LONGEST {
+            return Err(Error::config("the request budget's period is over a month"));
+        }
+        Ok(())
+    }
+}
+
+/// What bounds the requests of one client and its clones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) budget: Option<RequestBudget>,
+    pub(crate) in_flight: usize,
+    /// A request that is not over after so long is not polled by anyone, and counts no more.
+    pub(crate) lease: Duration,
+}
+
+/// Where every request of a client takes its turn.
+#[derive(Debug)]
+pub(crate) struct Turnstile(Mutex<Desk>);
+
+impl Turnstile {
+    pub(crate) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Desk::new(limits))))
+    }
+
+    /// A turn if there is one right now and nobody waits for it. `rest`: for how long a refusal that names no time
+    /// closes the gate.
+    pub(crate) fn try_enter(self: &Arc<Self>, rest: Duration) -> Option<Permit> {
+        let lease = self.at_desk(|desk| (desk.enter(Instant::now()), Vec::new()))?;
+        Some(self.permit(lease, rest))
+    }
+
+    /// The one request that may pass a closed gate: the last look of a watch whose time is over.
+    pub(crate) fn last_look(self: &Arc<Self>, rest: Duration) -> Option<Permit> {
+        let lease = self.at_desk(|desk| (desk.last_look(Instant::now()), Vec::new()))?;
+        Some(self.permit(lease, rest))
+    }
+
+    /// A place in the queue for a turn, taken when it is polled first.
+    pub(crate) fn turn(self: &Arc<Self>, rest: Duration) -> Turn {
+        Turn::new(Arc::clone(self), rest)
+    }
+
+    /// A watch starts now: which part of its pause, in 1/65536, it should go ahead of the others that start with it, if
+    /// there are many.
+    pub(crate) fn enrol(&self, now: Instant) -> u16 {
+        self.at_desk(|desk| (desk.crowd.enrol(now), Vec::new()))
+    }
+
+    /// Whether many started together with the watch that started then.
+    pub(crate) fn is_crowded(&self, started: Instant) -> bool {
+        self.at_desk(|desk| (desk.crowd.is_crowded(started), Vec::new()))
+    }
+
+    fn permit(self: &Arc<Self>, lease: u64, rest: Duration) -> Permit {
+        Permit { turnstile: Arc::clone(self), lease, rest, back: Back::Lost }
+    }
+
+    /// Wakes outside the lock: a waker may drop a task, and with it someone's place in the queue.
+    fn at_desk<T>(&self, visit: impl FnOnce(&mut Desk) -> (T, Vec<Waker>)) -> T {
+        let (outcome, wakers) = visit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        wakers.into_iter().for_each(Waker::wake);
+        outcome
+    }
+}
+
+/// The right to one request, for as long as it is in flight.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    turnstile: Arc<Turnstile>,
+    lease: u64,
+    rest: Duration,
+    back: Back,
+}
+
+impl Permit {
+    /// What came of the request. A permit that is dropped without a word of it was not used to its end.
+    pub(crate) fn answered(mut self, answer: &Result<Task, Error>) {
+        let refusal = answer.as_ref().err().filter(|error| error.kind().asks_for_rest());
+        self.back = match refusal {
+            Some(error) => Back::Refused(error.retry_after().filter(|wait| !wait.is_zero()).unwrap_or(self.rest)),
+            None => Back::Answered,
+        };
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Self { turnstile, lease, back, .. } = self;
+        turnstile.at_desk(|desk| ((), desk.give_back(*lease, *back, Instant::now)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! The gate: one refusal (429, maintenance) closes it for everybody. When its time is over one request goes out as a
+//! probe, and the rest follow one after the other.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The rest follow within this time, or within the gate's own if that is shorter.
+const LONGEST_SPREAD: Duration = Duration::from_secs(10);
+/// And no further apart than this.
+const WIDEST_GAP: Duration = Duration::from_millis(100);
+/// How much of the time in which nobody came may be caught up with at once.
+const CATCH_UP: Duration = Duration::from_millis(10);
+
+#[derive(Debug)]
+pub(super) enum Gate {
+    Open,
+    Closed(Closed),
+    Reopening(Reopening),
+}
+
+#[derive(Debug)]
+pub(super) struct Closed {
+    until: Instant,
+    period: Duration,
+    /// The request that finds out whether the gateway answers again.
+    probe: Option<u64>,
+    /// Whether the last look of a watch was let through before the time.
+    looked: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Reopening {
+    until: Instant,
+    gap: Duration,
+    next: Instant,
+}
+
+impl Gate {
+    /// How many may pass now.
+    pub(super) fn allows(&mut self, now: Instant) -> usize {
+        match self {
+            Self::Open => usize::MAX,
+            Self::Closed(Closed { probe: Some(_), .. }) => 0,
+            Self::Closed(Closed { until, .. }) => usize::from(*until <= now),
+            Self::Reopening(Reopening { until, .. }) if *until <= now => {
+                *self = Self::Open;
+                usize::MAX
+            }
+            Self::Reopening(Reopening { gap, next, .. }) => {
+                let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
+                *next = earliest.max(*next);
+                let Some(late) = now.checked_duration_since(*next) else { return 0 };
+                let more = late.as_nanos().checked_div(gap.as_nanos()).unwrap_or(u128::MAX);
+                usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1)
+            }
+        }
+    }
+
+    /// A request passes that was allowed to.
+    pub(super) fn pass(&mut self, lease: u64) {
+        match self {
+            Self::Open => {}
+            Self::Closed(closed) => closed.probe = Some(lease),
+            Self::Reopening(Reopening { gap, next, .. }) => *next = next.checked_add(*gap).unwrap_or(*next),
+        }
+    }
+
+    /// When someone may pass before whom `rank` others do, and whether that is sure, or depends on the probe.
+    pub(super) fn opens(&self, rank: usize, now: Instant) -> (Instant, bool) {
+        match self {
+            Self::Open => (now, true),
+            Self::Closed(Closed { until, probe, .. }) => (*until, rank == 0 && probe.is_none()),
+            Self::Reopening(Reopening { until, gap, next }) => {
+                let gaps = gap.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX));
+                (next.checked_add(gaps).map_or(*until, |at| at.min(*until)), true)
+            }
+        }
+    }
+
+    /// Whether a watch whose time is over may look once more: one of all, before the gate's time is over.
+    pub(super) fn last_look(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Closed(closed) if closed.until > now => !std::mem::replace(&mut closed.looked, true),
+            _ => false,
+        }
+    }
+
+    /// The gateway asks everybody to hold back.
+    pub(super) fn close(&mut self, now: Instant, period: Duration) {
+        let mut until = now.checked_add(period).unwrap_or(now);
+        let mut looked = false;
+        if let Self::Closed(closed) = self {
+            // Others that were in flight too bring the same news.
+            until = until.max(closed.until);
+            looked = closed.looked && closed.until > now;
+        }
+        *self = Self::Closed(Closed { until, period, probe: None, looked });
+    }
+
+    /// An answer that asks for no rest. `waiting`: how many will follow if it was the probe's.
+    pub(super) fn answered(&mut self, lease: u64, now: impl FnOnce() -> Instant, waiting: impl FnOnce() -> usize) {
+        let Self::Closed(Closed { period, probe, .. }) = self else { return };
+        if *probe != Some(lease) {
+            return;
+        }
+        // Twice as fast as they came, so that those who come meanwhile find room too.
+        let places = u32::try_from(waiting()).unwrap_or(u32::MAX).saturating_mul(2);
+        let spread = LONGEST_SPREAD.min(*period);
+        let Some(gap) = spread.checked_div(places) else { return *self = Self::Open };
+        let (now, gap) = (now(), gap.min(WIDEST_GAP));
+        let later = |by: Duration| now.checked_add(by).unwrap_or(now);
+        *self = Self::Reopening(Reopening { until: later(spread), gap, next: later(gap) });
+    }
+
+    /// A request that was given up: if it was the probe, another may go.
+    pub(super) fn lost(&mut self, lease: u64) {
+        if let Self::Closed(Closed { probe, .. }) = self {
+            probe.take_if(|probe| *probe == lease);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Waiting for a turn.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+
+use super::{Permit, Turnstile};
+
+/// A place in the queue. Dropping it gives the place up, and what it was about to get goes to the next.
+///
+/// It has one timer, set to when its turn comes as far as that can be told, and is woken where it comes sooner.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    turnstile: Arc<Turnstile>,
+    rest: Duration,
+    past_gate: bool,
+    ticket: Option<u64>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Turn {
+    pub(super) const fn new(turnstile: Arc<Turnstile>, rest: Duration) -> Self {
+        Self { turnstile, rest, past_gate: false, ticket: None, timer: None }
+    }
+
+    /// Not held up by a closed gate.
+    pub(crate) fn past_gate(mut self) -> Self {
+        self.past_gate = true;
+        self
+    }
+
+    /// `weight`: for how many requests it waits, one after the other. After a permit it can be polled for the next, from
+    /// the end of the queue.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, weight: usize) -> Poll<Permit> {
+        loop {
+            let now = Instant::now();
+            let Self { turnstile, ticket, past_gate, .. } = self;
+            let come = turnstile.at_desk(|desk| desk.come(ticket, cx.waker(), weight, *past_gate, now));
+            match come {
+                Ok(lease) => return Poll::Ready(self.turnstile.permit(lease, self.rest)),
+                Err(at) => {
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+                    if timer.deadline() != at {
+                        timer.as_mut().reset(at);
+                    }
+                    ready!(timer.as_mut().poll(cx));
+                }
+            }
+        }
+    }
+
+    /// Waits for one turn.
+    pub(crate) async fn next(mut self) -> Permit {
+        poll_fn(|cx| self.poll(cx, 1)).await
+    }
+
+    /// The same, but for no longer than `patience` after the deadline. `None`: none came.
+    pub(crate) async fn by(mut self, deadline: Option<Instant>, patience: Duration) -> Option<Permit> {
+        let Self { turnstile, rest, .. } = &self;
+        let (turnstile, rest) = (Arc::clone(turnstile), *rest);
+        let mut turn = poll_fn(|cx| self.poll(cx, 1));
+        let Some(deadline) = deadline else { return Some(turn.await) };
+        if let Ok(permit) = timeout_at(deadline, &mut turn).await {
+            return Some(permit);
+        }
+        match turnstile.last_look(rest) {
+            Some(permit) => Some(permit),
+            None => timeout_at(deadline.checked_add(patience)?, turn).await.ok(),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.turnstile.at_desk(|desk| ((), desk.leave(ticket, Instant::now())));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One task's watch from its first poll to its end, whoever drives it: the question, the verdict on each answer, and what
+//! the log is told.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::field::{self, Empty};
+use tracing::{Instrument, Span, debug, info, info_span, warn};
+
+use crate::budget::Permit;
+use crate::error::{Error, ErrorKind};
+use crate::event::{PollFailure, StatusEvent};
+use crate::pace::{Next, Pace, Rules, Verdict};
+use crate::task::{Task, TaskId};
+use crate::transport::{Asking, Line};
+
+/// What all watches of one client share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) line: Line,
+    pub(crate) rules: Rules,
+    /// What watches count their time from, in half the bytes of an instant.
+    pub(crate) epoch: Instant,
+}
+
+impl Shared {
+    /// Nanoseconds from the epoch to this instant.
+    pub(crate) fn nanos(&self, now: Instant) -> i64 {
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        match now.checked_duration_since(self.epoch) {
+            Some(after) => nanos(after),
+            None => nanos(self.epoch.saturating_duration_since(now)).saturating_neg(),
+        }
+    }
+
+    /// The instant so many nanoseconds from the epoch.
+    pub(crate) fn instant(&self, nanos: i64) -> Option<Instant> {
+        let away = Duration::from_nanos(nanos.unsigned_abs());
+        if nanos < 0 { self.epoch.checked_sub(away) } else { self.epoch.checked_add(away) }
+    }
+}
+
+/// A watch under way, from the first poll of its stream to its end or its drop.
+pub(crate) struct Run {
+    shared: Arc<Shared>,
+    id: TaskId,
+    pace: Pace,
+    /// Nanoseconds since the client was made, or before it: its clock may have been another.
+    started: i64,
+    /// Boxed, for most programs have no use for it.
+    span: Option<Box<Span>>,
+}
+
+impl Run {
+    pub(crate) fn new(shared: Arc<Shared>, id: TaskId) -> Self {
+        let pace = Pace::new(&shared.rules);
+        Self { shared, id, pace, started: 0, span: None }
+    }
+
+    /// At the first poll of the stream. Returns when the first request is due, unless that is now.
+    pub(crate) fn start(&mut self) -> Option<Instant> {
+        let span = info_span!("luma.watch", task_id = %self.id, outcome = Empty, polls = Empty, elapsed = Empty);
+        self.span = (!span.is_disabled()).then(|| Box::new(span));
+        let now = Instant::now();
+        self.started = self.shared.nanos(now);
+        self.pace.start(self.shared.line.turnstile().enrol(now));
+        let pause = self.shared.rules.schedule.first_pause();
+        (!pause.is_zero()).then(|| later(now, pause))
+    }
+
+    fn elapsed(&self, now: Instant) -> Duration {
+        Duration::from_nanos(u64::try_from(self.shared.nanos(now).saturating_sub(self.started)).unwrap_or(0))
+    }
+
+    fn span(&self) -> Span {
+        self.span.as_ref().map_or_else(Span::none, |span| Span::clone(span))
+    }
+
+    pub(crate) fn id(&self) -> &TaskId {
+        &self.id
+    }
+
+    /// When the wait is over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let limit = i64::try_from(self.shared.rules.schedule.limit()?.as_nanos()).ok()?;
+        self.shared.instant(self.started.saturating_add(limit))
+    }
+
+    /// Asks when it is this watch's turn; past the deadline it waits for it no longer than a request may take.
+    pub(crate) fn ask_in_turn(&self) -> Asking {
+        let Shared { line, rules, .. } = &*self.shared;
+        let rest = rules.schedule.rest();
+        if let Some(permit) = line.turnstile().try_enter(rest) {
+            return self.in_span(line.ask(&self.id, permit, line.timeout()));
+        }
+        let (turn, deadline) = (line.turnstile().turn(rest), self.deadline());
+        let (line, id) = (line.clone(), self.id.clone());
+        self.in_span(Box::pin(async move {
+            match turn.by(deadline, line.timeout()).await {
+                Some(permit) => line.ask(&id, permit, time_left(&line, deadline)).await,
+                None => Err(no_turn()),
+            }
+        }))
+    }
+
+    /// Asks at once.
+    pub(crate) fn ask(&self, permit: Permit) -> Asking {
+        let line = &self.shared.line;
+        self.in_span(line.ask(&self.id, permit, time_left(line, self.deadline())))
+    }
+
+    fn in_span(&self, asking: Asking) -> Asking {
+        match &self.span {
+            Some(span) => Box::pin(asking.instrument(Span::clone(span))),
+            None => asking,
+        }
+    }
+
+    /// The verdict on an answer that came just now, and the time of the next poll.
+    pub(crate) fn judge(&mut self, answer: Result<Task, Error>) -> (Verdict, Option<Instant>) {
+        let now = Instant::now();
+        let elapsed = self.elapsed(now);
+        if self.pace.polls() == 0 && !self.is_crowded() {
+            self.pace.keep_step();
+        }
+        let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, elapsed, fastrand::f64());
+        self.span().in_scope(|| self.tell(&verdict.event));
+        let next = match &verdict.next {
+            // From the end of the answer, wherever the consumer is meanwhile.
+            Next::Poll(pause) => Some(later(now, *pause)),
+            Next::End(outcome) => {
+                match outcome {
+                    Ok(task) => self.close(task.status()),
+                    Err(error) => self.close(format_args!("{:?}", error.kind())),
+                }
+                None
+            }
+        };
+        (verdict, next)
+    }
+
+    fn is_crowded(&self) -> bool {
+        let started = self.shared.instant(self.started);
+        started.is_some_and(|started| self.shared.line.turnstile().is_crowded(started))
+    }
+
+    /// One event per poll, for the log. No result URL is in any of them.
+    fn tell(&self, event: &StatusEvent) {
+        match event {
+            StatusEvent::Generating(progress) => {
+                debug!(polls = progress.polls, status = %progress.task.status(), next_poll_in = ?progress.next_poll_in, "not finished");
+            }
+            StatusEvent::PollFailed(failure) => {
+                let PollFailure { error, consecutive, polls, next_poll_in, .. } = failure;
+                warn!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
+            }
+            StatusEvent::Done(task) => debug!(polls = self.pace.polls(), status = %task.status(), "finished"),
+            StatusEvent::GaveUp(error) => {
+                warn!(polls = self.pace.polls(), error = error as &dyn std::error::Error, "gave up");
+            }
+        }
+    }
+
+    fn close(&mut self, outcome: impl fmt::Display) {
+        let (polls, elapsed) = (self.pace.polls(), self.elapsed(Instant::now()));
+        let span = self.span();
+        span.record("outcome", field::display(&outcome))
+            .record("polls", polls)
+            .record("elapsed", field::debug(elapsed));
+        span.in_scope(|| info!(%outcome, polls, ?elapsed, "watch ended"));
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.pace.is_under_way() {
+            self.close("dropped");
+        }
+    }
+}
+
+/// For one request: less than usual if its turn came after the deadline, which no request outlives by more than that.
+fn time_left(line: &Line, deadline: Option<Instant>) -> Duration {
+    let over = deadline.map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline));
+    line.timeout().saturating_sub(over)
+}
+
+/// Instead of an answer: the wait was over before it was this watch's turn.
+pub(crate) fn no_turn() -> Error {
+    Error::new(ErrorKind::Deadline, "the client's limits or the gateway's refusals left no room for one")
+}
+
+/// No schedule and no `Retry-After` is long enough to pass the clock's end; should one be, asking at once is the lesser
+/// evil.
+pub(crate) fn later(from: Instant, by: Duration) -> Instant {
+    from.checked_add(by).unwrap_or(from)
+}
