@@ -9,6 +9,7 @@ mod fleet;
 mod pace;
 mod run;
 mod schedule;
+mod sharing;
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
 pub mod simulator;
@@ -23,5 +24,6 @@ pub use error::{Error, ErrorKind};
 pub use event::{PollFailure, Progress, StatusEvent};
 pub use fleet::WatchAll;
 pub use schedule::Schedule;
+pub use sharing::{SharedWait, SharedWatch};
 pub use task::{Params, Status, Task, TaskId};
 pub use watch::{Wait, Watch};
