@@ -1,5 +1,4 @@
 //! What a program would do without this crate: ask once, and the same in a loop with a pause.
-
 #![allow(dead_code)] // no benchmark has all of it; and what is read from an answer is, as in a program, not all used
 
 use std::time::Duration;
