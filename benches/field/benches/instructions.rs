@@ -1,19 +1,23 @@
-//! User instructions and heap allocations per poll, of this crate and beside it of what one would write by hand.
+//! User instructions and heap allocations per poll, of this crate and beside it of its peers.
 //!
 //! `instructions VARIANT POLLS [URL]` makes so many polls and says how often it allocated. Without a variant it does
 //! that for all of them in two lengths, under callgrind if valgrind is there: the difference is what a poll costs, and
 //! what a start costs is gone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-#![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
+#![allow(clippy::cast_precision_loss)]
 
 mod command;
+#[path = "../../gateway/mod.rs"]
 mod gateway;
+mod others;
+#[path = "../../peers/mod.rs"]
 mod peers;
 
 use std::alloc::System;
 use std::env;
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,12 +25,13 @@ use luma_watch::{Client, Schedule, StatusEvent, TaskId};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use gateway::Gateway;
+use others::Program;
 use peers::KEY;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const VARIANTS: [&str; 4] = ["bare", "hand", "status", "watch"];
+const VARIANTS: [&str; 7] = ["bare", "hand", "lro", "azure", "backon", "status", "watch"];
 const ID: &str = "774d9a7dd608a0e49293903095e45a4c";
 /// The shortest pause that tokio's timer has; an hour of it costs no instruction more.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -48,27 +53,19 @@ fn main() {
 /// Makes the polls in a task of its own, and returns how many allocations there were in all.
 #[tokio::main(flavor = "current_thread")]
 async fn run(variant: &str, polls: usize, url: &'static str) -> usize {
-    let http = || reqwest::Client::builder().no_proxy().build().unwrap();
     let client = || {
         let schedule = Schedule::every(PAUSE).no_max_wait();
         Client::builder(KEY).base_url(url).schedule(schedule).build().unwrap()
     };
     let task = match variant {
         "bare" => {
-            let (http, url) = (http(), peers::url(url, ID));
+            let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            let url = peers::url(url, ID);
             tokio::spawn(async move {
                 for _ in 0..polls {
                     assert_eq!(peers::bare(&http, &url).await, 0);
                 }
             })
-        }
-        "hand" => {
-            let mut left = polls;
-            let tell = move |_| {
-                left -= 1;
-                left > 0
-            };
-            tokio::spawn(peers::hand_written(http(), url, ID.to_owned(), PAUSE, tell))
         }
         "status" => {
             let (client, id) = (client(), TaskId::from(ID));
@@ -87,11 +84,17 @@ async fn run(variant: &str, polls: usize, url: &'static str) -> usize {
                 }
             })
         }
-        other => panic!("no variant {other}: there are {VARIANTS:?}"),
+        peer => Program::new(url, PAUSE).spawn(peer, ID.to_owned(), countdown(polls)),
     };
     task.await.unwrap();
     let heap = ALLOCATOR.stats();
     heap.allocations + heap.reallocations
+}
+
+/// Goes on until so many answers have come.
+fn countdown(polls: usize) -> impl others::Tell {
+    let left = Arc::new(AtomicUsize::new(polls));
+    move |_| left.fetch_sub(1, Ordering::Relaxed) > 1
 }
 
 fn compare(lengths: [usize; 2], count_instructions: bool) {

@@ -1,13 +1,15 @@
-//! What an idle watch holds: bytes of heap, and of resident memory, beside a hand-written loop in a task of its own.
+//! What an idle watch holds: bytes of heap, and of resident memory, beside its peers.
 //!
 //! `memory VARIANT COUNT` brings so many into the pause after their first poll, over loopback HTTP, and says what they
 //! hold. Without a variant it does that for all of them, each in a process of its own, so that none finds the freed
 //! heap of another.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
-#![allow(clippy::print_stdout, clippy::cast_precision_loss)]
+#![allow(clippy::cast_precision_loss)]
 
 mod command;
+#[path = "../../gateway/mod.rs"]
 mod gateway;
+mod others;
+#[path = "../../peers/mod.rs"]
 mod peers;
 
 use std::alloc::System;
@@ -17,22 +19,23 @@ use std::mem::size_of;
 use std::process::Command;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream::SelectAll;
+use futures::{Stream, StreamExt};
 use luma_watch::{Client, Schedule, StatusEvent, Watch};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use gateway::Gateway;
+use others::Program;
 use peers::KEY;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const VARIANTS: [&str; 3] = ["hand", "watch alone", "watch"];
+const VARIANTS: [&str; 6] = ["hand", "lro", "azure", "backon", "watch alone", "in SelectAll"];
 /// Longer than the whole measurement.
-const PAUSE: Duration = Duration::from_secs(3600);
+const PAUSE: Duration = Duration::from_hours(1);
 
 fn main() {
     if gateway::serve_if_asked_to() {
@@ -44,51 +47,28 @@ fn main() {
         let (heap, resident) = run(variant, count.parse().expect("a count"), gateway.url().to_owned().leak());
         println!("{heap} {resident}");
     } else {
-        compare(if in_full { 100_000 } else { 1_000 });
+        println!("size of a Watch: {} bytes", size_of::<Watch>());
+        let counts: &[_] = if in_full { &[10_000, 100_000] } else { &[1_000] };
+        for &count in counts {
+            compare(count);
+        }
     }
 }
 
 fn id(number: usize) -> String {
-    format!("{:032x}", number as u128)
+    format!("{number:032x}")
 }
 
 /// Bytes of heap asked for, and bytes resident, for all watches together.
 #[tokio::main(flavor = "current_thread")]
 async fn run(variant: &str, count: usize, url: &'static str) -> (usize, usize) {
     match variant {
-        "hand" => by_hand(count, url).await,
-        "watch" => {
+        "watch alone" => alone(count, &client(url)).await,
+        "in SelectAll" => {
             let client = client(url);
-            let mut all = SelectAll::new();
-            all.push(client.watch(id(usize::MAX)));
-            under_way(all.next().await.as_ref());
-            let before = held();
-            for number in 0..count {
-                all.push(client.watch(id(number)));
-                under_way(all.next().await.as_ref());
-            }
-            // The last one goes into its pause only now.
-            assert!(timeout(Duration::from_millis(50), all.next()).await.is_err());
-            since(before)
+            in_one(SelectAll::new(), count, |all, id| all.push(client.watch(id)), |event| event).await
         }
-        "watch alone" => {
-            let client = client(url);
-            let mut all = Vec::with_capacity(count + 1);
-            let mut add = async |number| {
-                let mut watch = client.watch(id(number));
-                under_way(watch.next().await.as_ref());
-                assert!(futures::poll!(watch.next()).is_pending());
-                all.push(watch);
-            };
-            add(usize::MAX).await;
-            let before = held();
-            for number in 0..count {
-                add(number).await;
-            }
-            let (heap, resident) = since(before);
-            (heap + count * size_of::<Watch>(), resident)
-        }
-        other => panic!("no variant {other}: there are {VARIANTS:?}"),
+        peer => by_peer(peer, count, url).await,
     }
 }
 
@@ -101,22 +81,58 @@ fn under_way(event: Option<&StatusEvent>) {
     assert!(matches!(event, Some(StatusEvent::Generating(_))), "{event:?}");
 }
 
-/// All loops tell their flags through one channel.
-async fn by_hand(count: usize, url: &'static str) -> (usize, usize) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+/// Each in a task of its own. All tell their flags through one channel.
+async fn by_peer(peer: &str, count: usize, url: &'static str) -> (usize, usize) {
+    let program = Program::new(url, PAUSE);
     let (sender, mut flags) = mpsc::unbounded_channel();
-    let spawn = |number| {
+    let mut add = async |number| {
         let sender = sender.clone();
-        let tell = move |flag| sender.send(flag).is_ok();
-        drop(tokio::spawn(peers::hand_written(http.clone(), url, id(number), PAUSE, tell)));
+        drop(program.spawn(peer, id(number), move |flag| sender.send(flag).is_ok()));
+        assert_eq!(flags.recv().await, Some(0));
     };
-    spawn(usize::MAX);
-    flags.recv().await.unwrap();
+    add(usize::MAX).await;
     let before = held();
     for number in 0..count {
-        spawn(number);
-        flags.recv().await.unwrap();
+        add(number).await;
     }
+    since(before)
+}
+
+async fn alone(count: usize, client: &Client) -> (usize, usize) {
+    let mut all = Vec::with_capacity(count + 1);
+    let mut add = async |number| {
+        let mut watch = client.watch(id(number));
+        under_way(watch.next().await.as_ref());
+        assert!(futures::poll!(watch.next()).is_pending());
+        all.push(watch);
+    };
+    add(usize::MAX).await;
+    let before = held();
+    for number in 0..count {
+        add(number).await;
+    }
+    let (heap, resident) = since(before);
+    (heap + count * size_of::<Watch>(), resident)
+}
+
+/// In one stream of all.
+async fn in_one<S: Stream + Unpin>(
+    mut all: S,
+    count: usize,
+    push: impl Fn(&mut S, String),
+    event: fn(&S::Item) -> &StatusEvent,
+) -> (usize, usize) {
+    let mut add = async |number| {
+        push(&mut all, id(number));
+        under_way(all.next().await.as_ref().map(event));
+    };
+    add(usize::MAX).await;
+    let before = held();
+    for number in 0..count {
+        add(number).await;
+    }
+    // The last one goes into its pause only now.
+    assert!(timeout(Duration::from_millis(50), all.next()).await.is_err());
     since(before)
 }
 
@@ -147,7 +163,7 @@ fn compare(count: usize) {
         (variant, heap, resident)
     });
     let (_, heap_by_hand, resident_by_hand) = rows[0];
-    println!("size of a Watch: {} bytes; {count} idle after one poll each, bytes per watch:", size_of::<Watch>());
+    println!("{count} idle after one poll each, bytes per watch:");
     println!("               heap   of hand  resident   of hand");
     for (variant, heap, resident) in rows {
         println!(
