@@ -1,5 +1,6 @@
 //! Many tasks in one stream, in a few dozen bytes each.
 
+mod agenda;
 mod roster;
 
 use std::collections::VecDeque;
@@ -8,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::Stream;
 use futures::stream::{FusedStream, FuturesUnordered, StreamExt};
@@ -62,9 +64,12 @@ pub struct WatchAll {
     /// Due, the first first; some have left meanwhile.
     waiting: VecDeque<Key>,
     turn: Turn,
+    /// Whose time is over before it was their turn, and who are to be told so.
+    unasked: Vec<Key>,
+    /// Empty between two polls, to be filled again.
+    due: Vec<(i64, Key)>,
     in_flight: FuturesUnordered<Flight>,
-    /// For the first that is due.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     draining: bool,
 }
 
@@ -77,8 +82,10 @@ impl WatchAll {
             fresh: Vec::new(),
             waiting: VecDeque::new(),
             turn,
+            unasked: Vec::new(),
+            due: Vec::new(),
             in_flight: FuturesUnordered::new(),
-            alarm: None,
+            alarm: Alarm::default(),
             draining: false,
         }
     }
@@ -99,6 +106,7 @@ impl WatchAll {
             self.in_flight = others.collect();
         }
         self.fresh.retain(|fresh| *fresh != key);
+        self.unasked.retain(|unasked| *unasked != key);
         true
     }
 
@@ -159,26 +167,34 @@ impl WatchAll {
         self.waiting.push_back(key);
     }
 
-    /// Moves on all whose pause is over. An event if someone's wait for a turn is.
-    fn wake_due(&mut self, now: Instant) -> Option<(TaskId, StatusEvent)> {
-        let nanos = self.shared.nanos(now);
-        while let Some(key) = self.roster.pop_due(nanos) {
-            match self.roster.slot(key)?.stage {
-                Stage::Pausing => self.wait_for_turn(key),
-                Stage::Waiting => {
-                    let turnstile = self.shared.line.turnstile();
-                    if let Some(permit) = turnstile.last_look(self.shared.rules.schedule.rest()) {
-                        self.send(key, permit);
-                    } else {
-                        let over = now.checked_add(self.shared.line.timeout());
-                        self.roster.set_due(key, Stage::Overdue, over.map(|over| self.shared.nanos(over)));
-                    }
-                }
-                Stage::Overdue => return self.judge(key, Err(no_turn())),
-                Stage::InFlight => {}
+    /// Moves on all whose pause, or whose time to wait for a turn, is over.
+    fn wake_due(&mut self) {
+        let now = Instant::now();
+        let mut due = std::mem::take(&mut self.due);
+        self.roster.take_due(self.shared.nanos(now), &mut due);
+        if !due.is_empty() {
+            self.alarm.rest(now);
+        }
+        for (_, key) in due.drain(..) {
+            match self.roster.slot(key).map(|slot| slot.stage) {
+                Some(Stage::Pausing) => self.wait_for_turn(key),
+                Some(Stage::Waiting) => self.look_at_last(key, now),
+                Some(Stage::Overdue) => self.unasked.push(key),
+                Some(Stage::InFlight) | None => {}
             }
         }
-        None
+        self.due = due;
+    }
+
+    /// Its time is over, and it still waits for its turn.
+    fn look_at_last(&mut self, key: Key, now: Instant) {
+        let Shared { line, rules, .. } = &*self.shared;
+        if let Some(permit) = line.turnstile().last_look(rules.schedule.rest()) {
+            self.send(key, permit);
+        } else {
+            let over = now.checked_add(line.timeout()).map(|over| self.shared.nanos(over));
+            self.roster.set_due(key, Stage::Overdue, over);
+        }
     }
 
     /// Sends as many requests as may go out now.
@@ -233,8 +249,9 @@ impl Stream for WatchAll {
         loop {
             if !this.draining {
                 this.start_fresh();
-                if let Some(event) = this.wake_due(Instant::now()) {
-                    return Poll::Ready(Some(event));
+                this.wake_due();
+                if let Some(key) = this.unasked.pop() {
+                    return Poll::Ready(this.judge(key, Err(no_turn())));
                 }
                 this.send_waiting(cx);
             }
@@ -246,11 +263,7 @@ impl Stream for WatchAll {
             }
             let due = if this.draining { None } else { this.roster.next_due() };
             let Some(due) = due.and_then(|due| this.shared.instant(due)) else { return Poll::Pending };
-            let alarm = this.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
-            if alarm.deadline() != due {
-                alarm.as_mut().reset(due);
-            }
-            ready!(alarm.as_mut().poll(cx));
+            ready!(this.alarm.poll(cx, due));
         }
     }
 }
@@ -258,6 +271,29 @@ impl Stream for WatchAll {
 impl FusedStream for WatchAll {
     fn is_terminated(&self) -> bool {
         self.is_empty() || self.draining && self.in_flight.is_empty()
+    }
+}
+
+/// The timer of all tasks: set to the first that is due, or a little later if others have just been, so that of many tasks
+/// each does not wake the runtime for itself.
+#[derive(Default)]
+struct Alarm {
+    timer: Option<Pin<Box<Sleep>>>,
+    rests_until: Option<Instant>,
+}
+
+impl Alarm {
+    fn rest(&mut self, now: Instant) {
+        self.rests_until = now.checked_add(Duration::from_millis(10));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        let at = self.rests_until.map_or(due, |rests_until| rests_until.max(due));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() != at {
+            timer.as_mut().reset(at);
+        }
+        timer.as_mut().poll(cx)
     }
 }
 

@@ -136,7 +136,7 @@ impl Pace {
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
-        let shift = Shift { luck, phase: f64::from(self.phase) / 65_536.0, elapsed };
+        let shift = Shift { luck, phase: self.phase, elapsed };
         let pause = self.pause(rules, step, shift);
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
             let id = task.id().clone();

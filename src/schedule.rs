@@ -231,8 +231,8 @@ impl Schedule {
 pub(crate) struct Shift {
     /// A random number from 0 to 1, for the jitter: 1 takes it whole.
     pub(crate) luck: f64,
-    /// From 0 to 1: the watch's place among those that started together; 0 has none to keep.
-    pub(crate) phase: f64,
+    /// In 1/65536: the watch's place among those that started together; 0 has none to keep.
+    pub(crate) phase: u16,
     /// Since the start.
     pub(crate) elapsed: Duration,
 }
@@ -241,19 +241,23 @@ impl Shift {
     pub(crate) const NONE: Self = Self::by_luck(0.0);
 
     pub(crate) const fn by_luck(luck: f64) -> Self {
-        Self { luck, phase: 0.0, elapsed: Duration::ZERO }
+        Self { luck, phase: 0, elapsed: Duration::ZERO }
     }
 
     /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
     fn apart(self, schedule: &Schedule, pause: Duration, before: Duration) -> Duration {
+        let part =
+            |whole: Duration| whole.saturating_mul(u32::from(self.phase)).checked_div(65_536).unwrap_or_default();
         if pause > before && !before.is_zero() || schedule.jitter > 0.0 {
             // So far they lie apart by a part of the pause before; now by as large a part of this one.
-            return pause.saturating_sub(pause.saturating_sub(before).mul_f64(self.phase));
+            return pause.saturating_sub(part(pause.saturating_sub(before)));
         }
         // Not counted from this answer: those that had to wait for their turn would stay together from then on.
-        let since_place = (self.elapsed.as_secs_f64() + pause.mul_f64(self.phase).as_secs_f64()) % pause.as_secs_f64();
-        let place = pause.saturating_sub(Duration::try_from_secs_f64(since_place).unwrap_or_default());
-        let too_soon = !before.is_zero() && place < pause.mul_f64(0.25);
+        let since_place = self.elapsed.saturating_add(part(pause)).as_nanos().checked_rem(pause.as_nanos());
+        let since_place =
+            since_place.and_then(|nanos| u64::try_from(nanos).ok()).map_or(Duration::ZERO, Duration::from_nanos);
+        let place = pause.saturating_sub(since_place);
+        let too_soon = !before.is_zero() && place.saturating_mul(4) < pause;
         if too_soon { pause } else { place }
     }
 }
@@ -281,7 +285,7 @@ impl Beat {
         };
         let Some(pause) = full(step) else { return self.policy.as_mut()?.next() };
         let before = step.checked_sub(1).and_then(full).unwrap_or_default();
-        let pause = if shift.phase > 0.0 { shift.apart(schedule, pause, before) } else { pause };
+        let pause = if shift.phase > 0 { shift.apart(schedule, pause, before) } else { pause };
         Some(pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck)))
     }
 

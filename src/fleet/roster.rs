@@ -2,14 +2,13 @@
 //!
 //! A slot is the watch's own state and a few words beside it: there may be 100,000.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use slab::Slab;
 
+use super::agenda::Agenda;
 use crate::run::Run;
 use crate::task::TaskId;
 
@@ -20,8 +19,8 @@ pub(super) struct Roster {
     slots: Slab<Slot>,
     by_id: HashTable<Key>,
     hasher: RandomState,
-    /// Which slot is due when, the earliest first. Some are out of date: they do not agree with their slot.
-    due: BinaryHeap<Reverse<(i64, Key)>>,
+    /// Which slot is due when. Some entries are out of date: they do not agree with their slot.
+    agenda: Agenda,
 }
 
 pub(super) struct Slot {
@@ -44,7 +43,7 @@ pub(super) enum Stage {
 
 impl Roster {
     pub(super) fn new() -> Self {
-        Self { slots: Slab::new(), by_id: HashTable::new(), hasher: RandomState::new(), due: BinaryHeap::new() }
+        Self { slots: Slab::new(), by_id: HashTable::new(), hasher: RandomState::new(), agenda: Agenda::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -98,30 +97,38 @@ impl Roster {
         let Some(slot) = self.slots.get_mut(index(key)) else { return };
         (slot.stage, slot.due) = (stage, due);
         let Some(due) = due else { return };
-        if self.due.len() > self.slots.len().saturating_mul(2).saturating_add(SLACK) {
+        if self.agenda.len() > self.slots.len().saturating_mul(2).saturating_add(SLACK) {
             let slots = &self.slots;
-            self.due.retain(|Reverse((due, key))| slots.get(index(*key)).is_some_and(|slot| slot.due == Some(*due)));
+            self.agenda.retain(|due, key| slots.get(index(key)).is_some_and(|slot| slot.due == Some(due)));
         }
-        self.due.push(Reverse((due, key)));
+        self.agenda.push(due, key);
     }
 
     /// When the first is due.
     pub(super) fn next_due(&mut self) -> Option<i64> {
-        while let Some(Reverse((due, key))) = self.due.peek() {
-            if self.slot(*key).is_some_and(|slot| slot.due == Some(*due)) {
-                return Some(*due);
+        while let Some((due, key)) = self.agenda.peek() {
+            if self.slot(key).is_some_and(|slot| slot.due == Some(due)) {
+                return Some(due);
             }
-            self.due.pop();
+            self.agenda.pop();
         }
         None
     }
 
-    /// The first that is due by now.
-    pub(super) fn pop_due(&mut self, now: i64) -> Option<Key> {
-        self.next_due().filter(|due| *due <= now)?;
-        let Reverse((_, key)) = self.due.pop()?;
-        self.slot_mut(key)?.due = None;
-        Some(key)
+    /// Moves all that are due by now into `due`.
+    ///
+    /// First the keys, then a look at their slots: these lie anywhere in memory, and in a loop that does nothing else the
+    /// processor fetches many of them at once.
+    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<(i64, Key)>) {
+        while let Some(entry) = self.agenda.peek().filter(|(at, _)| *at <= now) {
+            self.agenda.pop();
+            due.push(entry);
+        }
+        let slots = &mut self.slots;
+        due.retain(|(at, key)| {
+            let slot = slots.get_mut(index(*key)).filter(|slot| slot.due == Some(*at));
+            slot.is_some_and(|slot| slot.due.take().is_some())
+        });
     }
 }
 

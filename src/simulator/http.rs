@@ -18,7 +18,6 @@ use hyper::{Method, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::Url;
 use reqwest::header::AUTHORIZATION;
-use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
@@ -103,7 +102,7 @@ async fn answer(
             Ok((id, key)) => timeline.answer(&id, key),
             Err((status, message)) => {
                 let at = timeline.now();
-                Answer::Whole(timeline.envelope(status, status.into(), message, &Value::Null, at))
+                Answer::Whole(timeline.envelope(status, status.into(), message, None, at))
             }
         };
         (answer, timeline.latency)

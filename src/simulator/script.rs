@@ -1,8 +1,9 @@
 //! The life of a simulated task, as a value.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::task::{Status, TaskId};
 
@@ -88,34 +89,55 @@ impl SimulatedTask {
     }
 
     /// The record at this age. `created_at`: in Unix milliseconds.
-    pub(super) fn record(&self, id: &TaskId, age: Duration, created_at: u64) -> Option<Value> {
+    pub(super) fn record<'a>(&'a self, id: &'a TaskId, age: Duration, created_at: u64) -> Option<Record<'a>> {
         if age < self.unknown_for {
             return None;
         }
         let ended = self.generates_for.filter(|time| age >= *time);
         let status = if ended.is_some() { self.status } else { self.meanwhile };
         let failed = matches!(status, Status::CreateTaskFailed | Status::GenerateFailed);
-        let well = matches!(status, Status::Success | Status::CallbackFailed);
-        let completed_at = ended.map(|time| created_at.saturating_add(millis(time)));
         let results = || {
-            let example = || vec![format!("https://files.example.com/{id}.mp4")];
-            self.result_urls.clone().unwrap_or_else(example)
+            let example = || Cow::Owned(vec![format!("https://files.example.com/{id}.mp4")]);
+            self.result_urls.as_deref().map_or_else(example, Cow::Borrowed)
         };
-        Some(json!({
-            "taskId": id,
-            "paramJson": r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#,
-            "completeTime": completed_at,
-            "response": well.then(|| json!({
-                "taskId": id,
-                "originUrls": ["https://example.com/video.mp4"],
-                "resultUrls": results(),
-            })),
-            "successFlag": status.flag(),
-            "createTime": created_at,
-            "errorCode": self.error_code.filter(|_| failed),
-            "errorMessage": self.error_message.as_ref().filter(|_| failed),
-        }))
+        let response = status.is_success().then(|| Response {
+            task_id: id.as_str(),
+            origin_urls: ["https://example.com/video.mp4"],
+            result_urls: results(),
+        });
+        Some(Record {
+            task_id: id.as_str(),
+            param_json: r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#,
+            complete_time: ended.map(|time| created_at.saturating_add(millis(time))),
+            response,
+            success_flag: status.flag(),
+            create_time: created_at,
+            error_code: self.error_code.filter(|_| failed),
+            error_message: self.error_message.as_deref().filter(|_| failed),
+        })
     }
+}
+
+/// A task's record, as the gateway writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record<'a> {
+    task_id: &'a str,
+    param_json: &'static str,
+    complete_time: Option<u64>,
+    response: Option<Response<'a>>,
+    success_flag: i64,
+    create_time: u64,
+    error_code: Option<i64>,
+    error_message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    task_id: &'a str,
+    origin_urls: [&'static str; 1],
+    result_urls: Cow<'a, [String]>,
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

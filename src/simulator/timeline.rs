@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::fault::{Fault, Happening, Header};
-use super::script::{SimulatedTask, millis};
+use super::script::{Record, SimulatedTask, millis};
 use crate::budget::Window;
 use crate::task::TaskId;
 
@@ -40,6 +40,13 @@ pub(super) struct Timeline {
     pub(super) requests: Vec<Request>,
     started: Instant,
     started_at: SystemTime,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    code: i64,
+    msg: &'a str,
+    data: Option<&'a Record<'a>>,
 }
 
 /// What comes back.
@@ -100,7 +107,7 @@ impl Timeline {
         let authorized = api_key == Some(self.api_key.as_str());
         let Self { faults, random, limit, .. } = self;
         if limit.as_mut().is_some_and(|limit| !admits(limit)) {
-            let page = self.envelope(429, 429, "Rate limit exceeded", &Value::Null, at);
+            let page = self.envelope(429, 429, "Rate limit exceeded", None, at);
             self.requests.push(Request { at, task_id: id.clone(), authorized, status: Some(429) });
             return Answer::Whole(page);
         }
@@ -127,7 +134,7 @@ impl Timeline {
                 let html = format!("<html><body><h1>{status}</h1></body></html>");
                 self.page(*status, "text/html", html.into(), at)
             }
-            Happening::Envelope { code, message } => self.envelope(200, *code, message, &Value::Null, at),
+            Happening::Envelope { code, message } => self.envelope(200, *code, message, None, at),
             Happening::Body(body) => self.page(200, JSON, body.clone(), at),
         };
         for (name, value) in fault.headers {
@@ -147,21 +154,29 @@ impl Timeline {
 
     fn right(&self, id: &TaskId, authorized: bool, at: Duration) -> Page {
         if !authorized {
-            return self.envelope(401, 401, "You do not have access permissions", &Value::Null, at);
+            return self.envelope(401, 401, "You do not have access permissions", None, at);
         }
         let record = self.tasks.get(id).and_then(|(born, task)| {
             let unix = self.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             task.record(id, at.saturating_sub(*born), millis(unix.saturating_add(*born)))
         });
         match record {
-            Some(record) => self.envelope(200, 200, "success", &record, at),
-            None => self.envelope(200, 422, "recordInfo is null", &Value::Null, at),
+            Some(record) => self.envelope(200, 200, "success", Some(&record), at),
+            None => self.envelope(200, 422, "recordInfo is null", None, at),
         }
     }
 
-    pub(super) fn envelope(&self, status: u16, code: i64, message: &str, data: &Value, at: Duration) -> Page {
-        let body = json!({ "code": code, "msg": message, "data": data });
-        self.page(status, JSON, body.to_string().into(), at)
+    pub(super) fn envelope(
+        &self,
+        status: u16,
+        code: i64,
+        message: &str,
+        data: Option<&Record<'_>>,
+        at: Duration,
+    ) -> Page {
+        // Texts and numbers under names: what could fail has no part in it.
+        let body = serde_json::to_vec(&Envelope { code, msg: message, data }).unwrap_or_default();
+        self.page(status, JSON, body.into(), at)
     }
 
     fn page(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> Page {
