@@ -1,14 +1,13 @@
 //! A gateway that costs nothing to ask: one fixed record over HTTP/1.1 on loopback, in a process of its own.
 #![allow(clippy::indexing_slicing)] // lengths come from the reads themselves
 
+mod record;
+
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-
-/// Of a task under way, and as long as the gateway's records become: about 900 bytes.
-const RECORD: &str = r#"{"code":200,"msg":"success","data":{"taskId":"{id}","paramJson":"{\"callBackUrl\":\"https://example.com/callback\",\"prompt\":\"A futuristic cityscape at night, neon signs reflected in the wet asphalt, slow dolly shot between the towers, cinematic light, light rain, a tram that crosses the frame from left to right, shallow depth of field, volumetric fog far away\",\"videoUrl\":\"https://example.com/video.mp4\",\"waterMark\":\"\"}","completeTime":null,"response":{"taskId":"{id}","originUrls":["https://tempfile.aiquickdraw.com/kieai/file/veo3-video/1755074605154fqb0m8ge.mp4"],"resultUrls":["https://tempfile.aiquickdraw.com/l/f782018c-6be4-4990-96ba-7231cd5a39e7.mp4"]},"successFlag":0,"createTime":1755078171000,"errorCode":null,"errorMessage":null,"fallbackFlag":false,"resolution":"1080p","model":"luma-modify","progress":"0.00"}}"#;
 
 const ROLE: &str = "LUMA_WATCH_BENCH_ROLE";
 
@@ -72,7 +71,7 @@ fn answer(mut stream: TcpStream) {
             continue;
         }
         let id = std::str::from_utf8(&request).unwrap().split(['=', ' ']).nth(2).expect("GET PATH?taskId=ID");
-        let record = RECORD.replace("{id}", id);
+        let record = record::of(id);
         let length = record.len();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
         if stream.write_all((head + &record).as_bytes()).is_err() {

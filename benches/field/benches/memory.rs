@@ -13,6 +13,7 @@ mod others;
 mod peers;
 
 use std::alloc::System;
+use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::mem::size_of;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use futures::stream::SelectAll;
 use futures::{Stream, StreamExt};
-use luma_watch::{Client, Schedule, StatusEvent, Watch};
+use luma_watch::{Client, Schedule, StatusEvent, TaskId, Watch, WatchAll};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -33,9 +34,10 @@ use peers::KEY;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const VARIANTS: [&str; 6] = ["hand", "lro", "azure", "backon", "watch alone", "in SelectAll"];
-/// Longer than the whole measurement.
-const PAUSE: Duration = Duration::from_hours(1);
+const VARIANTS: [&str; 8] =
+    ["hand", "lro", "azure", "backon", "watch alone", "in SelectAll", "in WatchAll", "with a map"];
+/// So long that of the second polls, which those that start together spread over it, none falls into the measurement.
+const PAUSE: Duration = Duration::from_hours(365 * 24);
 
 fn main() {
     if gateway::serve_if_asked_to() {
@@ -68,6 +70,17 @@ async fn run(variant: &str, count: usize, url: &'static str) -> (usize, usize) {
             let client = client(url);
             in_one(SelectAll::new(), count, |all, id| all.push(client.watch(id)), |event| event).await
         }
+        "in WatchAll" => in_one(fleet(url), count, |all, id| assert!(all.push(id)), |(_, event)| event).await,
+        // And with what its consumer has to keep: which task is which of its own things.
+        "with a map" => {
+            let mut numbers = HashMap::new();
+            let push = |all: &mut WatchAll, id| {
+                let id = TaskId::from(id);
+                assert!(all.push(id.clone()));
+                numbers.insert(id, numbers.len());
+            };
+            in_one(fleet(url), count, push, |(_, event)| event).await
+        }
         peer => by_peer(peer, count, url).await,
     }
 }
@@ -75,6 +88,11 @@ async fn run(variant: &str, count: usize, url: &'static str) -> (usize, usize) {
 fn client(url: &str) -> Client {
     let schedule = Schedule::every(PAUSE).no_max_wait();
     Client::builder(KEY).base_url(url).schedule(schedule).build().unwrap()
+}
+
+fn fleet(url: &str) -> WatchAll {
+    let none: [TaskId; 0] = [];
+    client(url).watch_all(none)
 }
 
 fn under_way(event: Option<&StatusEvent>) {
@@ -119,7 +137,7 @@ async fn alone(count: usize, client: &Client) -> (usize, usize) {
 async fn in_one<S: Stream + Unpin>(
     mut all: S,
     count: usize,
-    push: impl Fn(&mut S, String),
+    mut push: impl FnMut(&mut S, String),
     event: fn(&S::Item) -> &StatusEvent,
 ) -> (usize, usize) {
     let mut add = async |number| {
