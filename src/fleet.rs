@@ -171,16 +171,16 @@ impl WatchAll {
     fn wake_due(&mut self) {
         let now = Instant::now();
         let mut due = std::mem::take(&mut self.due);
-        self.roster.take_due(self.shared.nanos(now), &mut due);
-        if !due.is_empty() {
+        // Again, for the next thing that someone waits for may be due by now too.
+        while self.roster.take_due(self.shared.nanos(now), &mut due) {
             self.alarm.rest(now);
-        }
-        for (_, key) in due.drain(..) {
-            match self.roster.slot(key).map(|slot| slot.stage) {
-                Some(Stage::Pausing) => self.wait_for_turn(key),
-                Some(Stage::Waiting) => self.look_at_last(key, now),
-                Some(Stage::Overdue) => self.unasked.push(key),
-                Some(Stage::InFlight) | None => {}
+            for (_, key) in due.drain(..) {
+                match self.roster.slot(key).map(|slot| slot.stage) {
+                    Some(Stage::Pausing) => self.wait_for_turn(key),
+                    Some(Stage::Waiting) => self.look_at_last(key, now),
+                    Some(Stage::Overdue) => self.unasked.push(key),
+                    Some(Stage::InFlight) | None => {}
+                }
             }
         }
         self.due = due;

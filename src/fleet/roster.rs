@@ -115,11 +115,11 @@ impl Roster {
         None
     }
 
-    /// Moves all that are due by now into `due`.
+    /// Moves all that are due by now into `due`. Whether there are any.
     ///
     /// First the keys, then a look at their slots: these lie anywhere in memory, and in a loop that does nothing else the
     /// processor fetches many of them at once.
-    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<(i64, Key)>) {
+    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<(i64, Key)>) -> bool {
         while let Some(entry) = self.agenda.peek().filter(|(at, _)| *at <= now) {
             self.agenda.pop();
             due.push(entry);
@@ -129,6 +129,7 @@ impl Roster {
             let slot = slots.get_mut(index(*key)).filter(|slot| slot.due == Some(*at));
             slot.is_some_and(|slot| slot.due.take().is_some())
         });
+        !due.is_empty()
     }
 }
 
