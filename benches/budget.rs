@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
 
-#[path = "field/benches/command/mod.rs"]
 mod command;
 
 use std::f64::consts::TAU;

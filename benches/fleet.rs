@@ -5,9 +5,8 @@
 //! takes, and how many requests come in the busiest second for each in an average one. Without a variant it does that
 //! for all of them, each in a process of its own, in turns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-#![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
+#![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss, clippy::unchecked_time_subtraction)]
 
-#[path = "field/benches/command/mod.rs"]
 mod command;
 
 use std::env;

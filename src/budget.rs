@@ -4,6 +4,7 @@ mod crowd;
 mod desk;
 mod gate;
 mod leases;
+mod pacer;
 mod turn;
 mod window;
 
@@ -24,7 +25,7 @@ pub(crate) use window::Window;
 /// How many requests may go out in how much time: [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
 ///
 /// In no stretch of time as long as the period do more requests go out than the budget has; the stretch may begin
-/// anywhere, not only at full periods.
+/// anywhere, not only at full periods. Those who have to wait then go one after the other, at an even pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestBudget {
     requests: u32,

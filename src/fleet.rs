@@ -140,6 +140,12 @@ impl WatchAll {
         self.draining = true;
     }
 
+    /// Whether it was told to [`drain`](Self::drain).
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// Stops watching, and gives back the tasks that have not ended, in no particular order. Requests in flight are
     /// aborted; to let them finish, [`drain`](Self::drain) first.
     ///

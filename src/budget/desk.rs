@@ -133,7 +133,7 @@ impl Desk {
 
     /// Calls all whose turn it is, and says whether it is that of `me`, who is here.
     fn call(&mut self, me: Option<u64>, now: Instant) -> (bool, Vec<Waker>) {
-        let (mut free, mut passing) = (self.free(now), self.gate.allows(now));
+        let (mut free, mut passing) = (self.free_in_queue(now), self.gate.allows(now));
         let (mut mine, mut wakers, mut absent) = (false, Vec::new(), Vec::new());
         let mut rank = 0_usize;
         for (ticket, place) in &mut self.queue {
@@ -211,13 +211,19 @@ impl Desk {
         budgeted.min(self.leases.free(now))
     }
 
+    /// The same, of those who wait.
+    fn free_in_queue(&mut self, now: Instant) -> usize {
+        let budgeted = self.window.as_mut().map_or(usize::MAX, |window| window.free_in_queue(now));
+        budgeted.min(self.leases.free(now))
+    }
+
     fn take(&mut self, now: Instant, past_gate: bool) -> u64 {
         let lease = self.leases.take(now);
         if let Some(window) = &mut self.window {
             window.take(now);
         }
         if !past_gate {
-            self.gate.pass(lease);
+            self.gate.pass(lease, now);
         }
         lease
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::pacer::Pacer;
+
 /// The rest follow within this time, or within the gate's own if that is shorter.
 const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// And no further apart than this.
 const WIDEST_GAP: Duration = Duration::from_millis(100);
-/// How much of the time in which nobody came may be caught up with at once.
-const CATCH_UP: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(super) enum Gate {
@@ -32,8 +32,7 @@ pub(super) struct Closed {
 #[derive(Debug)]
 pub(super) struct Reopening {
     until: Instant,
-    gap: Duration,
-    next: Instant,
+    pacer: Pacer,
 }
 
 impl Gate {
@@ -47,22 +46,16 @@ impl Gate {
                 *self = Self::Open;
                 usize::MAX
             }
-            Self::Reopening(Reopening { gap, next, .. }) => {
-                let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
-                *next = earliest.max(*next);
-                let Some(late) = now.checked_duration_since(*next) else { return 0 };
-                let more = late.as_nanos().checked_div(gap.as_nanos()).unwrap_or(u128::MAX);
-                usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1)
-            }
+            Self::Reopening(Reopening { pacer, .. }) => pacer.allows(now),
         }
     }
 
     /// A request passes that was allowed to.
-    pub(super) fn pass(&mut self, lease: u64) {
+    pub(super) fn pass(&mut self, lease: u64, now: Instant) {
         match self {
             Self::Open => {}
             Self::Closed(closed) => closed.probe = Some(lease),
-            Self::Reopening(Reopening { gap, next, .. }) => *next = next.checked_add(*gap).unwrap_or(*next),
+            Self::Reopening(Reopening { pacer, .. }) => pacer.pass(now),
         }
     }
 
@@ -71,10 +64,7 @@ impl Gate {
         match self {
             Self::Open => (now, true),
             Self::Closed(Closed { until, probe, .. }) => (*until, rank == 0 && probe.is_none()),
-            Self::Reopening(Reopening { until, gap, next }) => {
-                let gaps = gap.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX));
-                (next.checked_add(gaps).map_or(*until, |at| at.min(*until)), true)
-            }
+            Self::Reopening(Reopening { until, pacer }) => (pacer.opens(rank).min(*until), true),
         }
     }
 
@@ -110,7 +100,7 @@ impl Gate {
         let Some(gap) = spread.checked_div(places) else { return *self = Self::Open };
         let (now, gap) = (now(), gap.min(WIDEST_GAP));
         let later = |by: Duration| now.checked_add(by).unwrap_or(now);
-        *self = Self::Reopening(Reopening { until: later(spread), gap, next: later(gap) });
+        *self = Self::Reopening(Reopening { until: later(spread), pacer: Pacer::new(gap, later(gap)) });
     }
 
     /// A request that was given up: if it was the probe, another may go.

@@ -23,7 +23,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 #[test]
-fn a_window_frees_each_request_when_its_period_is_over() {
+fn a_window_frees_each_request_when_its_period_is_over_and_those_who_wait_go_at_an_even_pace() {
     let start = Instant::now();
     let mut window = Window::new(RequestBudget::per(2, secs(10)));
     assert_eq!(window.free(start), 2);
@@ -36,7 +36,7 @@ fn a_window_frees_each_request_when_its_period_is_over() {
         assert_eq!(window.free(start + ms(at)), free, "{at}");
     }
     // When each of those who wait may go.
-    for (rank, at) in [(0, 10), (1, 14), (2, 20), (3, 24), (4, 30)] {
+    for (rank, at) in [(0, 10), (1, 15), (2, 20), (3, 25), (4, 30)] {
         assert_eq!(window.opens(rank, start + secs(5)), start + secs(at), "{rank}");
     }
     assert!(window.opens(1_000_000, start + secs(5)) > start + secs(1_000_000));
@@ -77,7 +77,7 @@ fn a_gate_lets_one_probe_through_when_its_time_is_over() {
     assert_eq!((gate.allows(start + ms(29_999)), gate.allows(start + secs(30))), (0, 1));
     assert_eq!(gate.opens(0, start), (start + secs(30), true));
     assert_eq!(gate.opens(1, start), (start + secs(30), false));
-    gate.pass(7);
+    gate.pass(7, start + secs(30));
     assert_eq!(gate.allows(start + secs(31)), 0);
     // Neither another's good answer nor another's end concerns it.
     gate.answered(6, || start + secs(31), || 3);
@@ -85,10 +85,10 @@ fn a_gate_lets_one_probe_through_when_its_time_is_over() {
     assert_eq!(gate.allows(start + secs(31)), 0);
     gate.lost(7);
     assert_eq!(gate.allows(start + secs(31)), 1);
-    gate.pass(8);
+    gate.pass(8, start + secs(31));
     gate.close(start + secs(32), secs(10));
     assert_eq!((gate.allows(start + secs(41)), gate.allows(start + secs(42))), (0, 1));
-    gate.pass(9);
+    gate.pass(9, start + secs(42));
     gate.answered(9, || start + secs(43), || 0);
     assert!(matches!(gate, Gate::Open));
 }
@@ -106,10 +106,10 @@ fn after_the_probe_the_rest_go_one_by_one_and_then_the_gate_is_open() {
         gate.close(start, period);
         let at = start + period;
         assert_eq!(gate.allows(at), 1);
-        gate.pass(1);
+        gate.pass(1, at);
         gate.answered(1, || at, || waiting);
         assert_eq!((gate.allows(at), gate.allows(at + gap)), (0, 1), "{period:?} {waiting}");
-        gate.pass(2);
+        gate.pass(2, at + gap);
         assert_eq!(gate.allows(at + gap), 0);
         assert_eq!(gate.opens(3, at).0, (at + gap * 5).min(at + period.min(secs(10))));
         // Nobody came for a while: only a little of that is made up for.
@@ -129,7 +129,7 @@ fn a_closed_gate_has_one_last_look_and_a_new_one_only_when_its_time_was_over() {
     gate.close(start + secs(2), secs(60)); // so was the last look answered
     assert!(!gate.last_look(start + secs(3)));
     assert_eq!(gate.allows(start + secs(62)), 1);
-    gate.pass(1);
+    gate.pass(1, start + secs(62));
     gate.close(start + secs(63), secs(60));
     assert!(gate.last_look(start + secs(64)));
 }

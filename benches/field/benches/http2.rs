@@ -8,6 +8,7 @@
 //! of one way alone, for a profiler.
 #![allow(clippy::cast_precision_loss)]
 
+#[path = "../../command/mod.rs"]
 mod command;
 #[path = "../../peers/mod.rs"]
 mod peers;

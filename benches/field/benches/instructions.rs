@@ -5,6 +5,7 @@
 //! what a start costs is gone.
 #![allow(clippy::cast_precision_loss)]
 
+#[path = "../../command/mod.rs"]
 mod command;
 #[path = "../../gateway/mod.rs"]
 mod gateway;
