@@ -1,30 +1,20 @@
-//! The client and its builder: settings, checked once.
+//! The client: where each way to ask begins.
+
+mod builder;
 
 use std::env;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::Instant;
-
-use crate::budget::{Limits, RequestBudget, Turnstile};
 use crate::error::Error;
 use crate::fleet::WatchAll;
 use crate::pace::Rules;
 use crate::run::Shared;
 use crate::schedule::Schedule;
-#[cfg(feature = "simulator")]
-use crate::simulator::{Memory, Simulator};
 use crate::task::{Task, TaskId};
-use crate::transport::{Http, Line, Settings};
 use crate::watch::Watch;
 
-const BASE_URL: &str = "https://api.apikley.ru";
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-const NOT_FOUND_GRACE: Duration = Duration::from_secs(60);
-/// Enough for 2,500 polls per second at 100 ms each; few enough connections, where each needs one, for a process that
-/// may open 1,024 files.
-const MAX_IN_FLIGHT: usize = 256;
+pub use builder::ClientBuilder;
 
 /// A connection to the gateway, and how to wait on it. Cheap to clone; clones share connections, the request budget and
 /// the bound on requests in flight.
@@ -82,18 +72,7 @@ impl Client {
 
     /// A client with settings of its own.
     pub fn builder(api_key: impl Into<String>) -> ClientBuilder {
-        ClientBuilder {
-            api_key: api_key.into(),
-            base_url: BASE_URL.to_owned(),
-            schedule: Schedule::default(),
-            request_timeout: REQUEST_TIMEOUT,
-            not_found_grace: NOT_FOUND_GRACE,
-            request_budget: None,
-            max_in_flight: MAX_IN_FLIGHT,
-            http_client: None,
-            #[cfg(feature = "simulator")]
-            simulator: None,
-        }
+        ClientBuilder::new(api_key.into())
     }
 
     /// The same client, connections shared, with another schedule for the watches that it starts from now on.
@@ -171,146 +150,12 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The settings of a [`Client`], checked all at once by [`build`](Self::build).
-#[derive(Clone)]
-#[must_use = "a builder does nothing until it is built"]
-pub struct ClientBuilder {
-    api_key: String,
-    base_url: String,
-    schedule: Schedule,
-    request_timeout: Duration,
-    not_found_grace: Duration,
-    request_budget: Option<RequestBudget>,
-    max_in_flight: usize,
-    http_client: Option<reqwest::Client>,
-    #[cfg(feature = "simulator")]
-    simulator: Option<Simulator>,
-}
-
 impl ClientBuilder {
-    /// Where the gateway is. Default: `https://api.apikley.ru`.
-    ///
-    /// A path in it is kept. Plain `http` is refused unless the host is a loopback address: the key would travel
-    /// unencrypted.
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
-    }
-
-    /// When to poll, and when to stop waiting. Default: a poll each 30 s, for at most 15 min.
-    pub fn schedule(mut self, schedule: Schedule) -> Self {
-        self.schedule = schedule;
-        self
-    }
-
-    /// The time for one poll, from connecting to the body's last byte. Default: 20 s.
-    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
-        self
-    }
-
-    /// How long "no such record" may go on before the watch gives up. Default: 60 s.
-    ///
-    /// The gateway may not know a task yet in the first moments after it was created. The time counts from the first
-    /// such answer in a row; any other answer, or none, ends the row. Zero: believed at once.
-    pub const fn not_found_grace(mut self, grace: Duration) -> Self {
-        self.not_found_grace = grace;
-        self
-    }
-
-    /// How many requests may go out in how much time, for all watches of the client and of its clones together. Default:
-    /// no bound.
-    ///
-    /// Polls beyond it wait for their turn, first come, first served. An immediate repeat on a broken kept connection,
-    /// which the gateway has most likely not seen, is not counted. Where the gateway counts itself, leave a little room:
-    /// requests that leave at an even pace need not arrive at one.
-    pub const fn request_budget(mut self, budget: RequestBudget) -> Self {
-        self.request_budget = Some(budget);
-        self
-    }
-
-    /// How many requests may be in flight at once, for all watches of the client and of its clones together. Default:
-    /// 256.
-    ///
-    /// Over HTTP/1.1 each of them needs a connection of its own.
-    pub const fn max_in_flight(mut self, requests: usize) -> Self {
-        self.max_in_flight = requests;
-        self
-    }
-
-    /// The HTTP client to use, for proxies, certificates or pools of your own.
-    ///
-    /// The default one follows redirects within the base URL's origin only, ignores the environment's proxies for
-    /// loopback, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a request is open. Yours (of
-    /// reqwest 0.13) follows its own settings; reqwest's default is to follow a redirect to another host, without the
-    /// key, and to send no pings.
-    pub fn http_client(mut self, client: reqwest::Client) -> Self {
-        self.http_client = Some(client);
-        self
-    }
-
-    /// Asks a [`Simulator`], in memory, instead of a gateway; base URL and HTTP client have no part in it then. Needs
-    /// the feature `simulator`.
-    #[cfg(feature = "simulator")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
-    pub fn simulator(mut self, simulator: &Simulator) -> Self {
-        self.simulator = Some(simulator.clone());
-        self
-    }
-
     /// Makes the client.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), with the setting that is wrong and why.
     pub fn build(self) -> Result<Client, Error> {
-        let rules = self.rules()?;
-        let turnstile = Turnstile::new(self.limits()?);
-        let line = self.line(turnstile)?;
-        Ok(Client { shared: Arc::new(Shared { line, rules, epoch: Instant::now() }) })
+        Ok(Client { shared: Arc::new(self.shared()?) })
     }
-
-    fn limits(&self) -> Result<Limits, Error> {
-        self.request_budget.map_or(Ok(()), RequestBudget::validate)?;
-        if self.max_in_flight == 0 {
-            return Err(Error::config("max_in_flight is 0: nothing could ever be asked"));
-        }
-        // A little longer than any request that someone waits for.
-        let lease = self.request_timeout.saturating_add(Duration::from_secs(1));
-        Ok(Limits { budget: self.request_budget, in_flight: self.max_in_flight, lease })
-    }
-
-    fn line(self, turnstile: Arc<Turnstile>) -> Result<Line, Error> {
-        #[cfg(feature = "simulator")]
-        if let Some(simulator) = self.simulator {
-            return Ok(Line::new(Memory::new(simulator, self.api_key)?, self.request_timeout, turnstile));
-        }
-        let http = Http::new(Settings { api_key: self.api_key, base_url: self.base_url, client: self.http_client })?;
-        Ok(Line::new(http, self.request_timeout, turnstile))
-    }
-
-    fn rules(&self) -> Result<Rules, Error> {
-        self.schedule.validate()?;
-        if self.request_timeout.is_zero() {
-            return Err(Error::config("the request timeout is zero: no answer could come in time"));
-        }
-        Ok(Rules { schedule: self.schedule.clone(), not_found_grace: self.not_found_grace })
-    }
-}
-
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("base_url", &origin(&self.base_url))
-            .field("schedule", &self.schedule)
-            .field("request_timeout", &self.request_timeout)
-            .field("not_found_grace", &self.not_found_grace)
-            .field("request_budget", &self.request_budget)
-            .field("max_in_flight", &self.max_in_flight)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What may be shown of a URL that is still unchecked: not its user, its password, its query.
-fn origin(url: &str) -> Option<String> {
-    Some(reqwest::Url::parse(url).ok()?.origin().ascii_serialization())
 }

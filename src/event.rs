@@ -67,7 +67,8 @@ pub struct Progress {
     /// Time since the first poll of the stream.
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
-    /// How long the watch waits before it asks again.
+    /// How long the watch waits before it asks again, or waits for its turn to ask, see
+    /// [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
     #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
     pub next_poll_in: Duration,
 }
@@ -85,7 +86,8 @@ pub struct PollFailure {
     /// Time since the first poll of the stream.
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
-    /// How long the watch waits before it asks again.
+    /// How long the watch waits before it asks again, or waits for its turn to ask, see
+    /// [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
     #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
     pub next_poll_in: Duration,
 }

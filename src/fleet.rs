@@ -1,6 +1,7 @@
 //! Many tasks in one stream, in a few dozen bytes each.
 
 mod agenda;
+mod alarm;
 mod roster;
 
 use std::collections::VecDeque;
@@ -9,11 +10,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures::Stream;
 use futures::stream::{FusedStream, FuturesUnordered, StreamExt};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::budget::{Permit, Turn};
 use crate::error::Error;
@@ -21,6 +21,7 @@ use crate::event::StatusEvent;
 use crate::run::{Run, Shared, no_turn};
 use crate::task::{Task, TaskId};
 use crate::transport::Asking;
+use alarm::Alarm;
 use roster::{Key, Roster, Slot, Stage};
 
 /// Many tasks, watched in one [`Stream`] of their events. Made by [`Client::watch_all`](crate::Client::watch_all).
@@ -277,29 +278,6 @@ impl Stream for WatchAll {
 impl FusedStream for WatchAll {
     fn is_terminated(&self) -> bool {
         self.is_empty() || self.draining && self.in_flight.is_empty()
-    }
-}
-
-/// The timer of all tasks: set to the first that is due, or a little later if others have just been, so that of many tasks
-/// each does not wake the runtime for itself.
-#[derive(Default)]
-struct Alarm {
-    timer: Option<Pin<Box<Sleep>>>,
-    rests_until: Option<Instant>,
-}
-
-impl Alarm {
-    fn rest(&mut self, now: Instant) {
-        self.rests_until = now.checked_add(Duration::from_millis(10));
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        let at = self.rests_until.map_or(due, |rests_until| rests_until.max(due));
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        if timer.deadline() != at {
-            timer.as_mut().reset(at);
-        }
-        timer.as_mut().poll(cx)
     }
 }
 

@@ -1,11 +1,13 @@
 //! When to poll, and when to stop waiting.
 
+mod beat;
 #[cfg_attr(not(feature = "backoff"), path = "schedule/no_policy.rs")]
 mod policy;
 
 use std::time::Duration;
 
 use crate::error::Error;
+pub(crate) use beat::{Beat, Shift};
 
 /// The vendor recommends 30 s between polls.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -217,83 +219,10 @@ impl Schedule {
 
     /// The state of one watch that follows this schedule.
     pub(crate) fn start(&self) -> Beat {
-        Beat {
-            policy: match &self.rhythm {
-                Rhythm::Policy(policy) => policy.start(),
-                _ => None,
-            },
-        }
-    }
-}
-
-/// What makes a pause shorter than the schedule says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shift {
-    /// A random number from 0 to 1, for the jitter: 1 takes it whole.
-    pub(crate) luck: f64,
-    /// In 1/65536: the watch's place among those that started together; 0 has none to keep.
-    pub(crate) phase: u16,
-    /// Since the start.
-    pub(crate) elapsed: Duration,
-}
-
-impl Shift {
-    pub(crate) const NONE: Self = Self::by_luck(0.0);
-
-    pub(crate) const fn by_luck(luck: f64) -> Self {
-        Self { luck, phase: 0, elapsed: Duration::ZERO }
-    }
-
-    /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
-    fn apart(self, schedule: &Schedule, pause: Duration, before: Duration) -> Duration {
-        let part =
-            |whole: Duration| whole.saturating_mul(u32::from(self.phase)).checked_div(65_536).unwrap_or_default();
-        if pause > before && !before.is_zero() || schedule.jitter > 0.0 {
-            // So far they lie apart by a part of the pause before; now by as large a part of this one.
-            return pause.saturating_sub(part(pause.saturating_sub(before)));
-        }
-        // Not counted from this answer: those that had to wait for their turn would stay together from then on.
-        let since_place = self.elapsed.saturating_add(part(pause)).as_nanos().checked_rem(pause.as_nanos());
-        let since_place =
-            since_place.and_then(|nanos| u64::try_from(nanos).ok()).map_or(Duration::ZERO, Duration::from_nanos);
-        let place = pause.saturating_sub(since_place);
-        let too_soon = !before.is_zero() && place.saturating_mul(4) < pause;
-        if too_soon { pause } else { place }
-    }
-}
-
-/// What one watch keeps of its schedule: nothing, unless a policy with a state of its own drives it.
-#[derive(Debug, Default)]
-pub(crate) struct Beat {
-    policy: Option<policy::Running>,
-}
-
-impl Beat {
-    pub(crate) fn has_state(&self) -> bool {
-        self.policy.is_some()
-    }
-
-    /// The pause before the next poll, after `step` good answers that were each followed by one. `None`: the policy has
-    /// had enough.
-    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, shift: Shift) -> Option<Duration> {
-        let full = |step| match &schedule.rhythm {
-            Rhythm::Fixed { interval } => Some(*interval),
-            Rhythm::Exponential { initial, max_interval } => {
-                Some(grown(*initial, schedule.growth(), step, *max_interval))
-            }
-            Rhythm::Policy(_) => None,
-        };
-        let Some(pause) = full(step) else { return self.policy.as_mut()?.next() };
-        let before = step.checked_sub(1).and_then(full).unwrap_or_default();
-        let pause = if shift.phase > 0 { shift.apart(schedule, pause, before) } else { pause };
-        Some(pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck)))
-    }
-
-    /// The first good answer after failed polls.
-    pub(crate) fn recovered(&mut self) {
-        if let Some(policy) = &mut self.policy {
-            policy.reset();
-        }
+        Beat::new(match &self.rhythm {
+            Rhythm::Policy(policy) => policy.start(),
+            _ => None,
+        })
     }
 }
 

@@ -6,8 +6,8 @@ use std::future::{Future, IntoFuture};
 
 use futures::stream::FusedStream;
 use luma_watch::{
-    Client, ClientBuilder, Error, ErrorKind, Params, PollFailure, Progress, Schedule, Status, StatusEvent, Task,
-    TaskId, Wait, Watch,
+    Client, ClientBuilder, Error, ErrorKind, Params, PollFailure, Progress, RequestBudget, Schedule, SharedWait,
+    SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +23,17 @@ const fn owned<T: 'static>() {}
 const fn sendable<F: Future + Send + 'static>(_: &F) {}
 
 const _: () = {
-    shared_by_threads!(Client, ClientBuilder, Schedule, StatusEvent, Progress, PollFailure);
+    shared_by_threads!(
+        Client,
+        ClientBuilder,
+        RequestBudget,
+        Schedule,
+        SharedWait,
+        SharedWatch,
+        StatusEvent,
+        Progress,
+        PollFailure
+    );
     shared_by_threads!(Task, TaskId, Status, Params, Error, ErrorKind);
     #[cfg(feature = "simulator")]
     {
@@ -33,10 +43,15 @@ const _: () = {
     }
     owned::<Watch>();
     owned::<Wait>();
+    owned::<WatchAll>();
 };
 
 assert_impl_all!(Watch: FusedStream<Item = StatusEvent>, IntoFuture<Output = Result<Task, Error>>, Send, Unpin, Debug);
 assert_impl_all!(Wait: Future<Output = Result<Task, Error>>, Send, Unpin, Debug);
+assert_impl_all!(WatchAll: FusedStream<Item = (TaskId, StatusEvent)>, Extend<String>, Extend<TaskId>, Send, Unpin, Debug);
+assert_impl_all!(SharedWatch: FusedStream<Item = StatusEvent>, IntoFuture<Output = Result<Task, Error>>, Clone, Unpin);
+assert_impl_all!(SharedWait: Future<Output = Result<Task, Error>>, Unpin);
+assert_impl_all!(RequestBudget: Copy, Eq, std::hash::Hash);
 assert_impl_all!(Client: Clone, Unpin);
 assert_impl_all!(StatusEvent: Clone, Serialize, Unpin);
 assert_impl_all!(Progress: Clone, Serialize);
