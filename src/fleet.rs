@@ -139,6 +139,7 @@ impl WatchAll {
     /// ```
     pub fn drain(&mut self) {
         self.draining = true;
+        self.turn.leave();
     }
 
     /// Whether it was told to [`drain`](Self::drain).
@@ -216,6 +217,7 @@ impl WatchAll {
             self.waiting.pop_front();
             self.send(key, permit);
         }
+        self.turn.leave(); // there is nobody left to wait for one
     }
 
     fn permit(&mut self, cx: &mut Context<'_>) -> Option<Permit> {

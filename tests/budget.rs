@@ -158,6 +158,31 @@ async fn a_watch_dropped_in_flight_or_in_the_queue_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fleet_that_needs_no_turn_any_more_leaves_the_queue() {
+    for drained in [false, true] {
+        let simulator = Simulator::new().latency(secs(3));
+        let ids = endless(&simulator, 3);
+        let client = builder(&simulator).max_in_flight(1).build().unwrap();
+        let mut first = client.watch(&ids[0]);
+        assert!(first.next().now_or_never().is_none());
+        let mut all = client.watch_all([&ids[1]]);
+        assert!(all.next().now_or_never().is_none());
+        let mut last = client.watch(&ids[2]);
+        assert!(last.next().now_or_never().is_none());
+        if drained {
+            all.drain();
+        } else {
+            assert!(all.remove(&ids[1]) && all.push(&ids[1]) && all.remove(&ids[1]));
+        }
+        assert!(all.next().now_or_never().flatten().is_none());
+        let start = Instant::now();
+        tokio::join!(first.next(), last.next());
+        assert_eq!(start.elapsed(), secs(6), "{drained}");
+        assert!(simulator.requests().iter().all(|request| request.task_id != ids[1]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow_apart() {
     for fleet in [false, true] {
         for (fault, period) in [

@@ -53,6 +53,13 @@ impl Turn {
         }
     }
 
+    /// Gives the place up; the next poll takes one at the end of the queue.
+    pub(crate) fn leave(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.turnstile.at_desk(|desk| ((), desk.leave(ticket, Instant::now())));
+        }
+    }
+
     /// Waits for one turn.
     pub(crate) async fn next(mut self) -> Permit {
         poll_fn(|cx| self.poll(cx, 1)).await
@@ -76,8 +83,6 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.turnstile.at_desk(|desk| ((), desk.leave(ticket, Instant::now())));
-        }
+        self.leave();
     }
 }
