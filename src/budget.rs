@@ -1,5 +1,6 @@
 //! Who may ask now: the request budget, the bound on requests in flight, and the gate that one refusal closes for all.
 
+mod allowance;
 mod crowd;
 mod desk;
 mod gate;
@@ -8,6 +9,7 @@ mod pacer;
 mod turn;
 mod window;
 
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::task::Task;
 
-use desk::{Back, Desk};
+use desk::{Back, Desk, Visitor};
 pub(crate) use turn::Turn;
 #[cfg(feature = "simulator")]
 pub(crate) use window::Window;
@@ -25,7 +27,8 @@ pub(crate) use window::Window;
 /// How many requests may go out in how much time: [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
 ///
 /// In no stretch of time as long as the period do more requests go out than the budget has; the stretch may begin
-/// anywhere, not only at full periods. Those who have to wait then go one after the other, at an even pace.
+/// anywhere, not only at full periods. Once the budget is used up, those who wait go one after the other, at an even
+/// pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestBudget {
     requests: u32,
@@ -76,13 +79,13 @@ impl Turnstile {
     /// A turn if there is one right now and nobody waits for it. `rest`: for how long a refusal that names no time
     /// closes the gate.
     pub(crate) fn try_enter(self: &Arc<Self>, rest: Duration) -> Option<Permit> {
-        let lease = self.at_desk(|desk| (desk.enter(Instant::now()), Vec::new()))?;
+        let lease = self.at_desk(|desk| desk.enter(Instant::now()))?;
         Some(self.permit(lease, rest))
     }
 
     /// The one request that may pass a closed gate: the last look of a watch whose time is over.
     pub(crate) fn last_look(self: &Arc<Self>, rest: Duration) -> Option<Permit> {
-        let lease = self.at_desk(|desk| (desk.last_look(Instant::now()), Vec::new()))?;
+        let lease = self.at_desk(|desk| desk.last_look(Instant::now()))?;
         Some(self.permit(lease, rest))
     }
 
@@ -94,22 +97,30 @@ impl Turnstile {
     /// A watch starts now: which part of its pause, in 1/65536, it should go ahead of the others that start with it, if
     /// there are many.
     pub(crate) fn enrol(&self, now: Instant) -> u16 {
-        self.at_desk(|desk| (desk.crowd.enrol(now), Vec::new()))
+        self.at_desk(|desk| desk.crowd.enrol(now))
     }
 
     /// Whether many started together with the watch that started then.
     pub(crate) fn is_crowded(&self, started: Instant) -> bool {
-        self.at_desk(|desk| (desk.crowd.is_crowded(started), Vec::new()))
+        self.at_desk(|desk| desk.crowd.is_crowded(started))
     }
 
     fn permit(self: &Arc<Self>, lease: u64, rest: Duration) -> Permit {
         Permit { turnstile: Arc::clone(self), lease, rest, back: Back::Lost }
     }
 
-    /// Wakes outside the lock: a waker may drop a task, and with it someone's place in the queue.
-    fn at_desk<T>(&self, visit: impl FnOnce(&mut Desk) -> (T, Vec<Waker>)) -> T {
-        let (outcome, wakers) = visit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        wakers.into_iter().for_each(Waker::wake);
+    /// So many places in the order of waiting, the first of them given.
+    pub(crate) fn draw(&self, count: usize) -> u64 {
+        self.at_desk(|desk| desk.draw(count))
+    }
+
+    fn at_desk<T>(&self, visit: impl FnOnce(&mut Desk) -> T) -> T {
+        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = visit(&mut desk);
+        let (wake, retired) = (mem::take(&mut desk.wake), mem::take(&mut desk.retired));
+        drop(desk);
+        wake.into_iter().for_each(Waker::wake);
+        drop(retired);
         outcome
     }
 }
@@ -137,7 +148,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let Self { turnstile, lease, back, .. } = self;
-        turnstile.at_desk(|desk| ((), desk.give_back(*lease, *back, Instant::now)));
+        turnstile.at_desk(|desk| desk.give_back(*lease, *back, Instant::now));
     }
 }
 

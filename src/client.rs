@@ -12,6 +12,7 @@ use crate::pace::Rules;
 use crate::run::Shared;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
+use crate::transport::objection;
 use crate::watch::Watch;
 
 pub use builder::ClientBuilder;
@@ -102,6 +103,9 @@ impl Client {
     pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         let id = task_id.into();
         let Shared { line, rules, .. } = &*self.shared;
+        if let Some(error) = objection(&id) {
+            return Err(error.of_task(&id, None));
+        }
         let rest = rules.schedule.rest();
         let permit = match line.turnstile().try_enter(rest) {
             Some(permit) => permit,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures::Stream;
 use futures::stream::{FusedStream, FuturesUnordered, StreamExt};
@@ -60,16 +60,22 @@ use roster::{Key, Roster, Slot, Stage};
 pub struct WatchAll {
     shared: Arc<Shared>,
     roster: Roster,
-    /// Pushed since the stream was polled last.
+    /// Pushed since the stream was polled last; some have left meanwhile, as of all these lists.
     fresh: Vec<Key>,
-    /// Due, the first first; some have left meanwhile.
-    waiting: VecDeque<Key>,
+    /// Due, the first first, with its place in the client's queue if it had to join that.
+    waiting: VecDeque<(Key, Option<u64>)>,
+    /// One of them at a time stands in the queue for all.
     turn: Turn,
-    /// Whose time is over before it was their turn, and who are to be told so.
-    unasked: Vec<Key>,
-    /// Empty between two polls, to be filled again.
-    due: Vec<(i64, Key)>,
     in_flight: FuturesUnordered<Flight>,
+    /// Of those in flight, how many were given up.
+    given_up: usize,
+    /// Not told yet.
+    answers: VecDeque<(Key, Result<Task, Error>)>,
+    /// Empty between two polls, to be filled again.
+    entries: Vec<(i64, u32)>,
+    due: Vec<Key>,
+    /// Of who polled last, and waits for the next event.
+    waker: Option<Waker>,
     alarm: Alarm,
     draining: bool,
 }
@@ -83,18 +89,27 @@ impl WatchAll {
             fresh: Vec::new(),
             waiting: VecDeque::new(),
             turn,
-            unasked: Vec::new(),
-            due: Vec::new(),
             in_flight: FuturesUnordered::new(),
+            given_up: 0,
+            answers: VecDeque::new(),
+            entries: Vec::new(),
+            due: Vec::new(),
+            waker: None,
             alarm: Alarm::default(),
             draining: false,
         }
     }
 
     /// Watches one more task, from the next poll of the stream on. `false`: it is there already.
+    ///
+    /// After [`drain`](Self::drain) it is not asked about any more, and comes back from [`stop`](Self::stop).
     pub fn push(&mut self, task_id: impl Into<TaskId>) -> bool {
         let key = self.roster.add(Run::new(Arc::clone(&self.shared), task_id.into()));
+        if self.roster.is_mostly_stale(self.fresh.len()) {
+            self.fresh.retain(|fresh| self.roster.slot(*fresh).is_some());
+        }
         self.fresh.extend(key);
+        self.wake();
         key.is_some()
     }
 
@@ -103,11 +118,12 @@ impl WatchAll {
     pub fn remove(&mut self, task_id: impl AsRef<str>) -> bool {
         let Some(key) = self.roster.find(task_id.as_ref()) else { return false };
         if self.roster.remove(key).is_some_and(|slot| slot.stage == Stage::InFlight) {
-            let others = std::mem::take(&mut self.in_flight).into_iter().filter(|flight| flight.key != key);
-            self.in_flight = others.collect();
+            for flight in self.in_flight.iter_mut().filter(|flight| flight.key == key) {
+                flight.asking = None;
+                self.given_up = self.given_up.saturating_add(1);
+            }
         }
-        self.fresh.retain(|fresh| *fresh != key);
-        self.unasked.retain(|unasked| *unasked != key);
+        self.wake();
         true
     }
 
@@ -140,6 +156,7 @@ impl WatchAll {
     pub fn drain(&mut self) {
         self.draining = true;
         self.turn.leave();
+        self.wake();
     }
 
     /// Whether it was told to [`drain`](Self::drain).
@@ -153,88 +170,131 @@ impl WatchAll {
     ///
     /// The tasks themselves go on, and are billed: watch the same ids again, now or later.
     pub fn stop(&mut self) -> Vec<TaskId> {
-        let stopped = std::mem::replace(self, Self::new(Arc::clone(&self.shared)));
+        let mut stopped = std::mem::replace(self, Self::new(Arc::clone(&self.shared)));
+        stopped.wake();
         stopped.roster.into_ids()
     }
 
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
     /// Those pushed since the last poll start now, all at the same time.
-    fn start_fresh(&mut self) {
+    fn start_fresh(&mut self, cx: &mut Context<'_>) {
         for key in std::mem::take(&mut self.fresh) {
             let Some(slot) = self.roster.slot_mut(key) else { continue };
             match slot.run.start() {
                 Some(first) => self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(first))),
-                None => self.wait_for_turn(key),
+                None => self.wait_for_turn(key, Instant::now(), cx),
             }
         }
     }
 
-    fn wait_for_turn(&mut self, key: Key) {
-        let deadline = self.roster.slot(key).and_then(|slot| slot.run.deadline());
-        let due = deadline.map(|deadline| self.shared.nanos(deadline));
-        self.roster.set_due(key, Stage::Waiting, due);
-        self.waiting.push_back(key);
+    fn wait_for_turn(&mut self, key: Key, now: Instant, cx: &mut Context<'_>) {
+        let Some(slot) = self.roster.slot(key) else { return };
+        if let Some(error) = slot.run.objection() {
+            return self.answer(key, Err(error));
+        }
+        match slot.run.deadline() {
+            Some(deadline) if deadline <= now => self.overdue(key, now, cx),
+            deadline => {
+                let due = deadline.map(|deadline| self.shared.nanos(deadline));
+                self.roster.set_due(key, Stage::Waiting, due);
+            }
+        }
+        if self.roster.is_mostly_stale(self.waiting.len()) {
+            self.waiting.retain(|(waiting, _)| self.roster.slot(*waiting).is_some_and(Slot::waits));
+        }
+        self.waiting.push_back((key, None));
+    }
+
+    /// Its last look is due: through a closed gate, if nobody else was let through for that, or else when it is its turn,
+    /// for which it waits no longer than for an answer.
+    fn overdue(&mut self, key: Key, since: Instant, cx: &mut Context<'_>) {
+        let Shared { line, rules, .. } = &*self.shared;
+        let (over, look) = (since.checked_add(line.timeout()), line.turnstile().last_look(rules.schedule.rest()));
+        self.roster.set_due(key, Stage::Overdue, over.map(|over| self.shared.nanos(over)));
+        if let Some(permit) = look {
+            self.send(key, permit, cx);
+        }
+    }
+
+    fn answer(&mut self, key: Key, answer: Result<Task, Error>) {
+        self.roster.set_due(key, Stage::InFlight, None);
+        self.answers.push_back((key, answer));
     }
 
     /// Moves on all whose pause, or whose time to wait for a turn, is over.
-    fn wake_due(&mut self) {
+    fn wake_due(&mut self, cx: &mut Context<'_>) {
         let now = Instant::now();
-        let mut due = std::mem::take(&mut self.due);
-        // Again, for the next thing that someone waits for may be due by now too.
-        while self.roster.take_due(self.shared.nanos(now), &mut due) {
+        let (mut entries, mut due) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.due));
+        if self.roster.take_due(self.shared.nanos(now), &mut entries, &mut due) {
             self.alarm.rest(now);
-            for (_, key) in due.drain(..) {
-                match self.roster.slot(key).map(|slot| slot.stage) {
-                    Some(Stage::Pausing) => self.wait_for_turn(key),
-                    Some(Stage::Waiting) => self.look_at_last(key, now),
-                    Some(Stage::Overdue) => self.unasked.push(key),
-                    Some(Stage::InFlight) | None => {}
-                }
+        }
+        for key in due.drain(..) {
+            match self.roster.slot(key).map(|slot| slot.stage) {
+                Some(Stage::Pausing) => self.wait_for_turn(key, now, cx),
+                Some(Stage::Waiting) => self.overdue(key, now, cx),
+                Some(Stage::Overdue) => self.answer(key, Err(no_turn())),
+                Some(Stage::InFlight) | None => {}
             }
         }
-        self.due = due;
-    }
-
-    /// Its time is over, and it still waits for its turn.
-    fn look_at_last(&mut self, key: Key, now: Instant) {
-        let Shared { line, rules, .. } = &*self.shared;
-        if let Some(permit) = line.turnstile().last_look(rules.schedule.rest()) {
-            self.send(key, permit);
-        } else {
-            let over = now.checked_add(line.timeout()).map(|over| self.shared.nanos(over));
-            self.roster.set_due(key, Stage::Overdue, over);
-        }
+        (self.entries, self.due) = (entries, due);
     }
 
     /// Sends as many requests as may go out now.
     fn send_waiting(&mut self, cx: &mut Context<'_>) {
-        while let Some(key) = self.waiting.front().copied() {
-            let waits = |slot: &Slot| matches!(slot.stage, Stage::Waiting | Stage::Overdue);
-            if !self.roster.slot(key).is_some_and(waits) {
+        while let Some((key, _)) = self.waiting.front().copied() {
+            if !self.roster.slot(key).is_some_and(Slot::waits) {
                 self.waiting.pop_front();
                 continue;
             }
             let Some(permit) = self.permit(cx) else { return };
             self.waiting.pop_front();
-            self.send(key, permit);
+            self.send(key, permit, cx);
         }
         self.turn.leave(); // there is nobody left to wait for one
     }
 
+    /// A turn for the first who waits.
     fn permit(&mut self, cx: &mut Context<'_>) -> Option<Permit> {
-        let rest = self.shared.rules.schedule.rest();
-        if let Some(permit) = self.shared.line.turnstile().try_enter(rest) {
+        let Shared { line, rules, .. } = &*self.shared;
+        if let Some(permit) = line.turnstile().try_enter(rules.schedule.rest()) {
             return Some(permit);
         }
-        match self.turn.poll(cx, self.waiting.len()) {
+        let newcomers = self.waiting.iter().rev().take_while(|(_, ticket)| ticket.is_none()).count();
+        if newcomers > 0 {
+            let first = line.turnstile().draw(newcomers);
+            let start = self.waiting.len().saturating_sub(newcomers);
+            for ((_, ticket), number) in self.waiting.range_mut(start..).zip(first..) {
+                *ticket = Some(number);
+            }
+        }
+        let (_, ticket) = self.waiting.front().copied()?;
+        let weight = self.waiting.len().min(self.roster.len());
+        match self.turn.poll(cx, ticket, weight) {
             Poll::Ready(permit) => Some(permit),
             Poll::Pending => None,
         }
     }
 
-    fn send(&mut self, key: Key, permit: Permit) {
-        self.roster.set_due(key, Stage::InFlight, None);
-        if let Some(slot) = self.roster.slot(key) {
-            self.in_flight.push(Flight { key, asking: slot.run.ask(permit) });
+    /// Sends the request at once: the moment in which it is counted is now.
+    fn send(&mut self, key: Key, permit: Permit, cx: &mut Context<'_>) {
+        let Some(slot) = self.roster.slot(key) else { return };
+        let mut timeout = self.shared.line.timeout();
+        if slot.stage == Stage::Overdue {
+            let over = slot.due().and_then(|over| self.shared.instant(over));
+            timeout = over.map_or(timeout, |over| over.saturating_duration_since(Instant::now()));
+        }
+        let mut asking = slot.run.ask(permit, timeout);
+        match asking.as_mut().poll(cx) {
+            Poll::Ready(answer) => self.answer(key, answer),
+            Poll::Pending => {
+                self.roster.set_due(key, Stage::InFlight, None);
+                self.in_flight.push(Flight { key, asking: Some(asking) });
+            }
         }
     }
 
@@ -257,18 +317,32 @@ impl Stream for WatchAll {
         let this = self.get_mut();
         loop {
             if !this.draining {
-                this.start_fresh();
-                this.wake_due();
-                if let Some(key) = this.unasked.pop() {
-                    return Poll::Ready(this.judge(key, Err(no_turn())));
-                }
+                this.start_fresh(cx);
+                this.wake_due(cx);
                 this.send_waiting(cx);
             }
-            if let Poll::Ready(Some((key, answer))) = this.in_flight.poll_next_unpin(cx) {
-                return Poll::Ready(this.judge(key, answer));
+            if this.given_up.saturating_mul(2) > this.in_flight.len() {
+                let flights = std::mem::take(&mut this.in_flight).into_iter();
+                this.in_flight = flights.filter(|flight| flight.asking.is_some()).collect();
+                this.given_up = 0;
+            }
+            while let Poll::Ready(Some((key, answer))) = this.in_flight.poll_next_unpin(cx) {
+                match answer {
+                    Some(answer) => this.answers.push_back((key, answer)),
+                    None => this.given_up = this.given_up.saturating_sub(1),
+                }
+            }
+            while let Some((key, answer)) = this.answers.pop_front() {
+                let event = this.judge(key, answer);
+                if event.is_some() {
+                    return Poll::Ready(event);
+                }
             }
             if this.is_terminated() {
                 return Poll::Ready(None);
+            }
+            if this.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                this.waker = Some(cx.waker().clone());
             }
             let due = if this.draining { None } else { this.roster.next_due() };
             let Some(due) = due.and_then(|due| this.shared.instant(due)) else { return Poll::Pending };
@@ -279,21 +353,25 @@ impl Stream for WatchAll {
 
 impl FusedStream for WatchAll {
     fn is_terminated(&self) -> bool {
-        self.is_empty() || self.draining && self.in_flight.is_empty()
+        self.is_empty() || self.draining && self.answers.is_empty() && self.in_flight.len() <= self.given_up
     }
 }
 
 /// A request about the task in this slot.
 struct Flight {
     key: Key,
-    asking: Asking,
+    /// None if it was given up.
+    asking: Option<Asking>,
 }
 
 impl Future for Flight {
-    type Output = (Key, Result<Task, Error>);
+    type Output = (Key, Option<Result<Task, Error>>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.asking.as_mut().poll(cx));
+        let answer = match &mut self.asking {
+            Some(asking) => Some(ready!(asking.as_mut().poll(cx))),
+            None => None,
+        };
         Poll::Ready((self.key, answer))
     }
 }

@@ -2,6 +2,7 @@
 //! the log is told.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, StatusEvent};
 use crate::pace::{Next, Pace, Rules, Verdict};
 use crate::task::{Task, TaskId};
-use crate::transport::{Asking, Line};
+use crate::transport::{Asking, Line, objection};
 
 /// What all watches of one client share.
 #[derive(Debug)]
@@ -88,27 +89,34 @@ impl Run {
         self.shared.instant(self.started.saturating_add(limit))
     }
 
-    /// Asks when it is this watch's turn; past the deadline it waits for it no longer than a request may take.
+    /// Why no gateway need be asked about the task.
+    pub(crate) fn objection(&self) -> Option<Error> {
+        objection(&self.id)
+    }
+
+    /// Asks when it is this watch's turn; past the deadline, turn and answer together take no longer than a request may.
     pub(crate) fn ask_in_turn(&self) -> Asking {
+        if let Some(error) = self.objection() {
+            return Box::pin(ready(Err(error)));
+        }
         let Shared { line, rules, .. } = &*self.shared;
         let rest = rules.schedule.rest();
         if let Some(permit) = line.turnstile().try_enter(rest) {
-            return self.in_span(line.ask(&self.id, permit, line.timeout()));
+            return self.ask(permit, line.timeout());
         }
-        let (turn, deadline) = (line.turnstile().turn(rest), self.deadline());
+        let turn = line.turnstile().turn(rest);
+        let time = self.deadline().map(|deadline| deadline.max(Instant::now()));
         let (line, id) = (line.clone(), self.id.clone());
         self.in_span(Box::pin(async move {
-            match turn.by(deadline, line.timeout()).await {
-                Some(permit) => line.ask(&id, permit, time_left(&line, deadline)).await,
-                None => Err(no_turn()),
-            }
+            let Some(permit) = turn.by(time, line.timeout()).await else { return Err(no_turn()) };
+            let over = time.map_or(Duration::ZERO, |time| Instant::now().saturating_duration_since(time));
+            line.ask(&id, permit, line.timeout().saturating_sub(over)).await
         }))
     }
 
-    /// Asks at once.
-    pub(crate) fn ask(&self, permit: Permit) -> Asking {
-        let line = &self.shared.line;
-        self.in_span(line.ask(&self.id, permit, time_left(line, self.deadline())))
+    /// Asks at once, and waits so long for the answer.
+    pub(crate) fn ask(&self, permit: Permit, timeout: Duration) -> Asking {
+        self.in_span(self.shared.line.ask(&self.id, permit, timeout))
     }
 
     fn in_span(&self, asking: Asking) -> Asking {
@@ -179,12 +187,6 @@ impl Drop for Run {
             self.close("dropped");
         }
     }
-}
-
-/// For one request: less than usual if its turn came after the deadline, which no request outlives by more than that.
-fn time_left(line: &Line, deadline: Option<Instant>) -> Duration {
-    let over = deadline.map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline));
-    line.timeout().saturating_sub(over)
 }
 
 /// Instead of an answer: the wait was over before it was this watch's turn.

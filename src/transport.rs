@@ -36,6 +36,11 @@ pub(crate) fn too_long() -> Error {
     Error::new(ErrorKind::Decode, "it is over 1 MiB long")
 }
 
+/// Why no gateway need be asked about such an id.
+pub(crate) fn objection(id: &TaskId) -> Option<Error> {
+    wire::is_blank(id.as_ref()).then(|| Error::new(ErrorKind::InvalidRequest, "the task id is empty"))
+}
+
 /// Carries a question to the gateway and its reply back. The future owns what it needs; dropping it aborts the request.
 pub(crate) trait Transport: Send + Sync + 'static {
     fn fetch(self: Arc<Self>, id: TaskId) -> impl Future<Output = Result<Reply, Error>> + Send + 'static;
@@ -91,9 +96,6 @@ struct Way<T>(Arc<T>);
 impl<T: Transport> Ask for Way<T> {
     // One box for all that a poll in flight needs, so that an idle watch holds none of it.
     fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking {
-        if wire::is_blank(id.as_ref()) {
-            return Box::pin(std::future::ready(Err(Error::new(ErrorKind::InvalidRequest, "the task id is empty"))));
-        }
         let transport = Arc::clone(&self.0);
         let id = id.clone();
         Box::pin(async move {

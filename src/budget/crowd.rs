@@ -1,5 +1,6 @@
 //! Watches that start together: many of them go apart, a few keep their step.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,28 +9,36 @@ use tokio::time::Instant;
 const TOGETHER: Duration = Duration::from_secs(1);
 /// So many together are no crowd.
 const FEW: u32 = 16;
+/// So many crowds are remembered, for those of their watches whose first answer is slow to come.
+const REMEMBERED: usize = 64;
 /// The golden ratio's part of 65536, and odd: its multiples lie evenly, however many they are.
 const GOLDEN: u16 = 40_503;
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Crowd {
     phase: u16,
-    /// The last two groups that started together, the last one first: since when, and how many.
-    groups: [Option<(Instant, u32)>; 2],
+    /// The last that started together: since when, and how many.
+    last: Option<(Instant, u32)>,
+    /// When each of the last crowds began, the last one first.
+    crowds: VecDeque<Instant>,
 }
 
 impl Crowd {
     pub(super) const fn new() -> Self {
-        Self { phase: 0, groups: [None; 2] }
+        Self { phase: 0, last: None, crowds: VecDeque::new() }
     }
 
     /// Which part of its pause, in 1/65536, the watch that starts now goes ahead of the others.
     pub(super) fn enrol(&mut self, now: Instant) -> u16 {
-        match &mut self.groups {
-            [Some((since, count)), _] if now.saturating_duration_since(*since) < TOGETHER => {
-                *count = count.saturating_add(1);
-            }
-            [last, _] => self.groups = [Some((now, 1)), *last],
+        let (since, count) = match self.last {
+            Some((since, count)) if now.saturating_duration_since(since) < TOGETHER => (since, count.saturating_add(1)),
+            _ => (now, 1),
+        };
+        self.last = Some((since, count));
+        if count == FEW.saturating_add(1) {
+            self.crowds.truncate(REMEMBERED.saturating_sub(1));
+            self.crowds.push_front(since);
         }
         let phase = self.phase;
         self.phase = phase.wrapping_add(GOLDEN);
@@ -38,8 +47,7 @@ impl Crowd {
 
     /// Whether many started together with the watch that started then.
     pub(super) fn is_crowded(&self, started: Instant) -> bool {
-        let mut groups = self.groups.iter().flatten();
-        // If its first answer came after two more groups had started, it is in a crowd for sure.
-        groups.find(|(since, _)| *since <= started).is_none_or(|(_, count)| *count > FEW)
+        let with_it = |since: &Instant| *since <= started && started.saturating_duration_since(*since) < TOGETHER;
+        self.crowds.iter().any(with_it)
     }
 }

@@ -12,6 +12,7 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// And no further apart than this.
 const WIDEST_GAP: Duration = Duration::from_millis(100);
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Gate {
     Open,
@@ -19,16 +20,19 @@ pub(super) enum Gate {
     Reopening(Reopening),
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Closed {
     until: Instant,
     period: Duration,
-    /// The request that finds out whether the gateway answers again.
-    probe: Option<u64>,
+    /// The request that finds out whether the gateway answers again, and until when it is waited for: whoever made it may
+    /// not be polled any more.
+    probe: Option<(u64, Instant)>,
     /// Whether the last look of a watch was let through before the time.
     looked: bool,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Reopening {
     until: Instant,
@@ -40,7 +44,7 @@ impl Gate {
     pub(super) fn allows(&mut self, now: Instant) -> usize {
         match self {
             Self::Open => usize::MAX,
-            Self::Closed(Closed { probe: Some(_), .. }) => 0,
+            Self::Closed(Closed { probe: Some((_, end)), .. }) if *end > now => 0,
             Self::Closed(Closed { until, .. }) => usize::from(*until <= now),
             Self::Reopening(Reopening { until, .. }) if *until <= now => {
                 *self = Self::Open;
@@ -51,10 +55,10 @@ impl Gate {
     }
 
     /// A request passes that was allowed to.
-    pub(super) fn pass(&mut self, lease: u64, now: Instant) {
+    pub(super) fn pass(&mut self, lease: u64, now: Instant, lasts: Duration) {
         match self {
             Self::Open => {}
-            Self::Closed(closed) => closed.probe = Some(lease),
+            Self::Closed(closed) => closed.probe = Some((lease, now.checked_add(lasts).unwrap_or(now))),
             Self::Reopening(Reopening { pacer, .. }) => pacer.pass(now),
         }
     }
@@ -63,15 +67,16 @@ impl Gate {
     pub(super) fn opens(&self, rank: usize, now: Instant) -> (Instant, bool) {
         match self {
             Self::Open => (now, true),
-            Self::Closed(Closed { until, probe, .. }) => (*until, rank == 0 && probe.is_none()),
+            Self::Closed(Closed { until, probe, .. }) => (probe.map_or(*until, |(_, end)| end), rank == 0),
             Self::Reopening(Reopening { until, pacer }) => (pacer.opens(rank).min(*until), true),
         }
     }
 
-    /// Whether a watch whose time is over may look once more: one of all, before the gate's time is over.
+    /// Whether a watch whose time is over may look once more: one of all, while the gate is closed.
     pub(super) fn last_look(&mut self, now: Instant) -> bool {
+        let shut = self.allows(now) == 0;
         match self {
-            Self::Closed(closed) if closed.until > now => !std::mem::replace(&mut closed.looked, true),
+            Self::Closed(closed) if shut => !std::mem::replace(&mut closed.looked, true),
             _ => false,
         }
     }
@@ -91,7 +96,7 @@ impl Gate {
     /// An answer that asks for no rest. `waiting`: how many will follow if it was the probe's.
     pub(super) fn answered(&mut self, lease: u64, now: impl FnOnce() -> Instant, waiting: impl FnOnce() -> usize) {
         let Self::Closed(Closed { period, probe, .. }) = self else { return };
-        if *probe != Some(lease) {
+        if probe.is_none_or(|(probe, _)| probe != lease) {
             return;
         }
         // Twice as fast as they came, so that those who come meanwhile find room too.
@@ -106,7 +111,7 @@ impl Gate {
     /// A request that was given up: if it was the probe, another may go.
     pub(super) fn lost(&mut self, lease: u64) {
         if let Self::Closed(Closed { probe, .. }) = self {
-            probe.take_if(|probe| *probe == lease);
+            probe.take_if(|(probe, _)| *probe == lease);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Leases {
     most: usize,
@@ -25,14 +26,14 @@ impl Leases {
     /// How many more there may be now.
     pub(super) fn free(&mut self, now: Instant) -> usize {
         if self.count >= self.most {
-            while self.next_end().is_some_and(|end| end <= now) {
-                self.give_back(self.first);
-            }
+            self.expire(now);
         }
         self.most.saturating_sub(self.count)
     }
 
     pub(super) fn take(&mut self, now: Instant) -> u64 {
+        // Else one that nobody gives back would keep all after it.
+        self.expire(now);
         self.ends.push_back(Some(now.checked_add(self.lasts).unwrap_or(now)));
         self.count = self.count.saturating_add(1);
         self.first.saturating_add(self.ends.len() as u64).saturating_sub(1)
@@ -51,8 +52,18 @@ impl Leases {
         }
     }
 
-    /// When the oldest runs out.
-    pub(super) fn next_end(&self) -> Option<Instant> {
-        self.ends.front().copied().flatten()
+    /// When there is room at the latest for someone before whom `rank` others go.
+    pub(super) fn opens(&mut self, rank: usize, now: Instant) -> Option<Instant> {
+        match rank.checked_sub(self.free(now)) {
+            None => Some(now),
+            Some(0) => self.ends.front().copied().flatten(),
+            Some(_) => None,
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while self.ends.front().copied().flatten().is_some_and(|end| end <= now) {
+            self.give_back(self.first);
+        }
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 /// How much of the time in which nobody came may be caught up with at once: a little more than a timer comes late.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Pacer {
     gap: Duration,
@@ -24,6 +25,11 @@ impl Pacer {
         let Some(late) = now.checked_duration_since(self.next) else { return 0 };
         let more = late.min(CATCH_UP).as_nanos().checked_div(self.gap.as_nanos()).unwrap_or(u128::MAX);
         usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1)
+    }
+
+    /// Whether nobody has gone for so long who might have.
+    pub(super) fn has_idled(&self, time: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.next) >= time
     }
 
     pub(super) fn pass(&mut self, now: Instant) {

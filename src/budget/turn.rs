@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::{Permit, Turnstile};
+use super::{Permit, Turnstile, Visitor};
 
 /// A place in the queue. Dropping it gives the place up, and what it was about to get goes to the next.
 ///
@@ -33,15 +33,23 @@ impl Turn {
         self
     }
 
-    /// `weight`: for how many requests it waits, one after the other. After a permit it can be polled for the next, from
-    /// the end of the queue.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, weight: usize) -> Poll<Permit> {
+    /// Takes the place of this ticket, or the last one if there is none. `weight`: for how many requests it waits, one
+    /// after the other.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, ticket: Option<u64>, weight: usize) -> Poll<Permit> {
+        if ticket.is_some() && self.ticket != ticket {
+            self.leave();
+            self.ticket = ticket;
+        }
+        let Self { turnstile, ticket, past_gate, .. } = self;
+        let (waker, past_gate) = (cx.waker(), *past_gate);
+        let ticket = *ticket.get_or_insert_with(|| turnstile.draw(1));
+        let visitor = Visitor { ticket, waker, weight, past_gate };
         loop {
-            let now = Instant::now();
-            let Self { turnstile, ticket, past_gate, .. } = self;
-            let come = turnstile.at_desk(|desk| desk.come(ticket, cx.waker(), weight, *past_gate, now));
-            match come {
-                Ok(lease) => return Poll::Ready(self.turnstile.permit(lease, self.rest)),
+            match self.turnstile.at_desk(|desk| desk.come(&visitor, Instant::now())) {
+                Ok(lease) => {
+                    self.ticket = None;
+                    return Poll::Ready(self.turnstile.permit(lease, self.rest));
+                }
                 Err(at) => {
                     let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
                     if timer.deadline() != at {
@@ -53,30 +61,34 @@ impl Turn {
         }
     }
 
-    /// Gives the place up; the next poll takes one at the end of the queue.
+    /// Gives the place up.
     pub(crate) fn leave(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.turnstile.at_desk(|desk| ((), desk.leave(ticket, Instant::now())));
+            self.turnstile.at_desk(|desk| desk.leave(ticket, Instant::now()));
         }
     }
 
     /// Waits for one turn.
     pub(crate) async fn next(mut self) -> Permit {
-        poll_fn(|cx| self.poll(cx, 1)).await
+        poll_fn(|cx| self.poll(cx, None, 1)).await
     }
 
-    /// The same, but for no longer than `patience` after the deadline. `None`: none came.
-    pub(crate) async fn by(mut self, deadline: Option<Instant>, patience: Duration) -> Option<Permit> {
+    /// The same, but for no longer than `patience` after `time`, when the wait is over but for a last look. `None`: no
+    /// turn came.
+    pub(crate) async fn by(mut self, time: Option<Instant>, patience: Duration) -> Option<Permit> {
         let Self { turnstile, rest, .. } = &self;
         let (turnstile, rest) = (Arc::clone(turnstile), *rest);
-        let mut turn = poll_fn(|cx| self.poll(cx, 1));
-        let Some(deadline) = deadline else { return Some(turn.await) };
-        if let Ok(permit) = timeout_at(deadline, &mut turn).await {
+        let mut turn = poll_fn(|cx| self.poll(cx, None, 1));
+        let Some(time) = time else { return Some(turn.await) };
+        if let Ok(permit) = timeout_at(time, &mut turn).await {
             return Some(permit);
         }
-        match turnstile.last_look(rest) {
-            Some(permit) => Some(permit),
-            None => timeout_at(deadline.checked_add(patience)?, turn).await.ok(),
+        if let Some(permit) = turnstile.last_look(rest) {
+            return Some(permit);
+        }
+        match time.checked_add(patience) {
+            Some(end) => timeout_at(end, turn).await.ok(),
+            None => Some(turn.await),
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::transport::{Http, Line, Settings};
 const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const NOT_FOUND_GRACE: Duration = Duration::from_secs(60);
+/// Longer than this no request is taken to be in flight, and stays clear of the clock's end.
+const LONGEST_LEASE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Enough for 2,500 polls per second at 100 ms each; few enough connections, where each needs one, for a process that
 /// may open 1,024 files.
 const MAX_IN_FLIGHT: usize = 256;
@@ -139,7 +141,7 @@ impl ClientBuilder {
             return Err(Error::config("max_in_flight is 0: nothing could ever be asked"));
         }
         // A little longer than any request that someone waits for.
-        let lease = self.request_timeout.saturating_add(Duration::from_secs(1));
+        let lease = self.request_timeout.saturating_add(Duration::from_secs(1)).min(LONGEST_LEASE);
         Ok(Limits { budget: self.request_budget, in_flight: self.max_in_flight, lease })
     }
 

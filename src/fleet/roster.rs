@@ -12,20 +12,26 @@ use super::agenda::Agenda;
 use crate::run::Run;
 use crate::task::TaskId;
 
-/// A slot's number.
-pub(super) type Key = u32;
+/// A slot, as long as one task is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    index: u32,
+    generation: u32,
+}
 
 pub(super) struct Roster {
     slots: Slab<Slot>,
-    by_id: HashTable<Key>,
+    by_id: HashTable<u32>,
     hasher: RandomState,
     /// Which slot is due when. Some entries are out of date: they do not agree with their slot.
     agenda: Agenda,
+    generation: u32,
 }
 
 pub(super) struct Slot {
     pub(super) run: Run,
     pub(super) stage: Stage,
+    generation: u32,
     /// The one entry of this slot that counts, in nanoseconds as [`Run`] counts them.
     due: Option<i64>,
 }
@@ -43,7 +49,13 @@ pub(super) enum Stage {
 
 impl Roster {
     pub(super) fn new() -> Self {
-        Self { slots: Slab::new(), by_id: HashTable::new(), hasher: RandomState::new(), agenda: Agenda::new() }
+        Self {
+            slots: Slab::new(),
+            by_id: HashTable::new(),
+            hasher: RandomState::new(),
+            agenda: Agenda::new(),
+            generation: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -51,8 +63,9 @@ impl Roster {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Key> {
-        let is_it = |key: &Key| self.slot(*key).is_some_and(|slot| slot.run.id() == id);
-        self.by_id.find(self.hasher.hash_one(id), is_it).copied()
+        let is_it = |index: &u32| self.slots.get(*index as usize).is_some_and(|slot| slot.run.id() == id);
+        let index = *self.by_id.find(self.hasher.hash_one(id), is_it)?;
+        Some(Key { index, generation: self.slots.get(index as usize)?.generation })
     }
 
     /// `None` if the task is there already.
@@ -61,17 +74,21 @@ impl Roster {
             return None;
         }
         let hash = self.hasher.hash_one(run.id().as_str());
-        let key = Key::try_from(self.slots.vacant_key()).ok()?; // 4,294,967,296 are enough
-        self.slots.insert(Slot { run, stage: Stage::Pausing, due: None });
+        let index = u32::try_from(self.slots.vacant_key()).ok()?; // 4,294,967,296 are enough
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        self.slots.insert(Slot { run, stage: Stage::Pausing, generation, due: None });
         let Self { slots, hasher, by_id, .. } = self;
-        let hash_of = |key: &Key| slots.get(index(*key)).map_or(0, |slot| hasher.hash_one(slot.run.id().as_str()));
-        by_id.insert_unique(hash, key, hash_of);
-        Some(key)
+        let hash_of =
+            |index: &u32| slots.get(*index as usize).map_or(0, |slot| hasher.hash_one(slot.run.id().as_str()));
+        by_id.insert_unique(hash, index, hash_of);
+        Some(Key { index, generation })
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<Slot> {
-        let slot = self.slots.try_remove(index(key))?;
-        let entry = self.by_id.find_entry(self.hasher.hash_one(slot.run.id().as_str()), |other| *other == key);
+        self.slot(key)?;
+        let slot = self.slots.try_remove(key.index as usize)?;
+        let entry = self.by_id.find_entry(self.hasher.hash_one(slot.run.id().as_str()), |index| *index == key.index);
         if let Ok(entry) = entry {
             entry.remove();
         }
@@ -83,31 +100,35 @@ impl Roster {
     }
 
     pub(super) fn slot(&self, key: Key) -> Option<&Slot> {
-        self.slots.get(index(key))
+        self.slots.get(key.index as usize).filter(|slot| slot.generation == key.generation)
     }
 
     pub(super) fn slot_mut(&mut self, key: Key) -> Option<&mut Slot> {
-        self.slots.get_mut(index(key))
+        self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
     }
 
     /// The slot is due then, whatever it was before; `None`: not by time.
     pub(super) fn set_due(&mut self, key: Key, stage: Stage, due: Option<i64>) {
-        /// Below this the entries out of date are no burden.
-        const SLACK: usize = 1024;
-        let Some(slot) = self.slots.get_mut(index(key)) else { return };
+        let Some(slot) = self.slot_mut(key) else { return };
         (slot.stage, slot.due) = (stage, due);
         let Some(due) = due else { return };
-        if self.agenda.len() > self.slots.len().saturating_mul(2).saturating_add(SLACK) {
+        if self.is_mostly_stale(self.agenda.len()) {
             let slots = &self.slots;
-            self.agenda.retain(|due, key| slots.get(index(key)).is_some_and(|slot| slot.due == Some(due)));
+            self.agenda.retain(|due, index| slots.get(index as usize).is_some_and(|slot| slot.due == Some(due)));
         }
-        self.agenda.push(due, key);
+        self.agenda.push(due, key.index);
+    }
+
+    /// Whether a list that has one entry for each task has so many out of date that they are worth the cleaning.
+    pub(super) fn is_mostly_stale(&self, entries: usize) -> bool {
+        const SLACK: usize = 1024;
+        entries > self.len().saturating_mul(2).saturating_add(SLACK)
     }
 
     /// When the first is due.
     pub(super) fn next_due(&mut self) -> Option<i64> {
-        while let Some((due, key)) = self.agenda.peek() {
-            if self.slot(key).is_some_and(|slot| slot.due == Some(due)) {
+        while let Some((due, index)) = self.agenda.peek() {
+            if self.slots.get(index as usize).is_some_and(|slot| slot.due == Some(due)) {
                 return Some(due);
             }
             self.agenda.pop();
@@ -117,22 +138,31 @@ impl Roster {
 
     /// Moves all that are due by now into `due`. Whether there are any.
     ///
-    /// First the keys, then a look at their slots: these lie anywhere in memory, and in a loop that does nothing else the
+    /// First the entries, then a look at their slots: these lie anywhere in memory, and in a loop that does nothing else the
     /// processor fetches many of them at once.
-    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<(i64, Key)>) -> bool {
+    pub(super) fn take_due(&mut self, now: i64, entries: &mut Vec<(i64, u32)>, due: &mut Vec<Key>) -> bool {
         while let Some(entry) = self.agenda.peek().filter(|(at, _)| *at <= now) {
             self.agenda.pop();
-            due.push(entry);
+            entries.push(entry);
         }
-        let slots = &mut self.slots;
-        due.retain(|(at, key)| {
-            let slot = slots.get_mut(index(*key)).filter(|slot| slot.due == Some(*at));
-            slot.is_some_and(|slot| slot.due.take().is_some())
-        });
+        for (at, index) in entries.drain(..) {
+            if let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.due == Some(at)) {
+                slot.due = None;
+                due.push(Key { index, generation: slot.generation });
+            }
+        }
         !due.is_empty()
     }
 }
 
-const fn index(key: Key) -> usize {
-    key as usize
+impl Slot {
+    /// Whether it waits for its turn.
+    pub(super) const fn waits(&self) -> bool {
+        matches!(self.stage, Stage::Waiting | Stage::Overdue)
+    }
+
+    /// When it is due, and if so, in nanoseconds.
+    pub(super) const fn due(&self) -> Option<i64> {
+        self.due
+    }
 }
