@@ -2,27 +2,26 @@
 
 mod agenda;
 mod alarm;
+mod drive;
 mod roster;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::Stream;
 use futures::stream::{FusedStream, FuturesUnordered, StreamExt};
-use tokio::time::Instant;
 
-use crate::budget::{Permit, Turn};
+use crate::budget::Turn;
 use crate::error::Error;
 use crate::event::StatusEvent;
-use crate::run::{Run, Shared, no_turn};
+use crate::run::{Run, Shared};
 use crate::task::{Task, TaskId};
-use crate::transport::Asking;
 use alarm::Alarm;
-use roster::{Key, Roster, Slot, Stage};
+use drive::Flight;
+use roster::{Key, Roster, Stage};
 
 /// Many tasks, watched in one [`Stream`] of their events. Made by [`Client::watch_all`](crate::Client::watch_all).
 ///
@@ -180,134 +179,6 @@ impl WatchAll {
             waker.wake();
         }
     }
-
-    /// Those pushed since the last poll start now, all at the same time.
-    fn start_fresh(&mut self, cx: &mut Context<'_>) {
-        for key in std::mem::take(&mut self.fresh) {
-            let Some(slot) = self.roster.slot_mut(key) else { continue };
-            match slot.run.start() {
-                Some(first) => self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(first))),
-                None => self.wait_for_turn(key, Instant::now(), cx),
-            }
-        }
-    }
-
-    fn wait_for_turn(&mut self, key: Key, now: Instant, cx: &mut Context<'_>) {
-        let Some(slot) = self.roster.slot(key) else { return };
-        if let Some(error) = slot.run.objection() {
-            return self.answer(key, Err(error));
-        }
-        match slot.run.deadline() {
-            Some(deadline) if deadline <= now => self.overdue(key, now, cx),
-            deadline => {
-                let due = deadline.map(|deadline| self.shared.nanos(deadline));
-                self.roster.set_due(key, Stage::Waiting, due);
-            }
-        }
-        if self.roster.is_mostly_stale(self.waiting.len()) {
-            self.waiting.retain(|(waiting, _)| self.roster.slot(*waiting).is_some_and(Slot::waits));
-        }
-        self.waiting.push_back((key, None));
-    }
-
-    /// Its last look is due: through a closed gate, if nobody else was let through for that, or else when it is its turn,
-    /// for which it waits no longer than for an answer.
-    fn overdue(&mut self, key: Key, since: Instant, cx: &mut Context<'_>) {
-        let Shared { line, rules, .. } = &*self.shared;
-        let (over, look) = (since.checked_add(line.timeout()), line.turnstile().last_look(rules.schedule.rest()));
-        self.roster.set_due(key, Stage::Overdue, over.map(|over| self.shared.nanos(over)));
-        if let Some(permit) = look {
-            self.send(key, permit, cx);
-        }
-    }
-
-    fn answer(&mut self, key: Key, answer: Result<Task, Error>) {
-        self.roster.set_due(key, Stage::InFlight, None);
-        self.answers.push_back((key, answer));
-    }
-
-    /// Moves on all whose pause, or whose time to wait for a turn, is over.
-    fn wake_due(&mut self, cx: &mut Context<'_>) {
-        let now = Instant::now();
-        let (mut entries, mut due) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.due));
-        if self.roster.take_due(self.shared.nanos(now), &mut entries, &mut due) {
-            self.alarm.rest(now);
-        }
-        for key in due.drain(..) {
-            match self.roster.slot(key).map(|slot| slot.stage) {
-                Some(Stage::Pausing) => self.wait_for_turn(key, now, cx),
-                Some(Stage::Waiting) => self.overdue(key, now, cx),
-                Some(Stage::Overdue) => self.answer(key, Err(no_turn())),
-                Some(Stage::InFlight) | None => {}
-            }
-        }
-        (self.entries, self.due) = (entries, due);
-    }
-
-    /// Sends as many requests as may go out now.
-    fn send_waiting(&mut self, cx: &mut Context<'_>) {
-        while let Some((key, _)) = self.waiting.front().copied() {
-            if !self.roster.slot(key).is_some_and(Slot::waits) {
-                self.waiting.pop_front();
-                continue;
-            }
-            let Some(permit) = self.permit(cx) else { return };
-            self.waiting.pop_front();
-            self.send(key, permit, cx);
-        }
-        self.turn.leave(); // there is nobody left to wait for one
-    }
-
-    /// A turn for the first who waits.
-    fn permit(&mut self, cx: &mut Context<'_>) -> Option<Permit> {
-        let Shared { line, rules, .. } = &*self.shared;
-        if let Some(permit) = line.turnstile().try_enter(rules.schedule.rest()) {
-            return Some(permit);
-        }
-        let newcomers = self.waiting.iter().rev().take_while(|(_, ticket)| ticket.is_none()).count();
-        if newcomers > 0 {
-            let first = line.turnstile().draw(newcomers);
-            let start = self.waiting.len().saturating_sub(newcomers);
-            for ((_, ticket), number) in self.waiting.range_mut(start..).zip(first..) {
-                *ticket = Some(number);
-            }
-        }
-        let (_, ticket) = self.waiting.front().copied()?;
-        let weight = self.waiting.len().min(self.roster.len());
-        match self.turn.poll(cx, ticket, weight) {
-            Poll::Ready(permit) => Some(permit),
-            Poll::Pending => None,
-        }
-    }
-
-    /// Sends the request at once: the moment in which it is counted is now.
-    fn send(&mut self, key: Key, permit: Permit, cx: &mut Context<'_>) {
-        let Some(slot) = self.roster.slot(key) else { return };
-        let mut timeout = self.shared.line.timeout();
-        if slot.stage == Stage::Overdue {
-            let over = slot.due().and_then(|over| self.shared.instant(over));
-            timeout = over.map_or(timeout, |over| over.saturating_duration_since(Instant::now()));
-        }
-        let mut asking = slot.run.ask(permit, timeout);
-        match asking.as_mut().poll(cx) {
-            Poll::Ready(answer) => self.answer(key, answer),
-            Poll::Pending => {
-                self.roster.set_due(key, Stage::InFlight, None);
-                self.in_flight.push(Flight { key, asking: Some(asking) });
-            }
-        }
-    }
-
-    fn judge(&mut self, key: Key, answer: Result<Task, Error>) -> Option<(TaskId, StatusEvent)> {
-        let run = &mut self.roster.slot_mut(key)?.run;
-        let (verdict, next) = run.judge(answer);
-        let id = run.id().clone();
-        match next {
-            Some(next) => self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(next))),
-            None => drop(self.roster.remove(key)),
-        }
-        Some((id, verdict.event))
-    }
 }
 
 impl Stream for WatchAll {
@@ -321,22 +192,9 @@ impl Stream for WatchAll {
                 this.wake_due(cx);
                 this.send_waiting(cx);
             }
-            if this.given_up.saturating_mul(2) > this.in_flight.len() {
-                let flights = std::mem::take(&mut this.in_flight).into_iter();
-                this.in_flight = flights.filter(|flight| flight.asking.is_some()).collect();
-                this.given_up = 0;
-            }
-            while let Poll::Ready(Some((key, answer))) = this.in_flight.poll_next_unpin(cx) {
-                match answer {
-                    Some(answer) => this.answers.push_back((key, answer)),
-                    None => this.given_up = this.given_up.saturating_sub(1),
-                }
-            }
-            while let Some((key, answer)) = this.answers.pop_front() {
-                let event = this.judge(key, answer);
-                if event.is_some() {
-                    return Poll::Ready(event);
-                }
+            this.collect_answers(cx);
+            if let Some(event) = this.next_event() {
+                return Poll::Ready(Some(event));
             }
             if this.is_terminated() {
                 return Poll::Ready(None);
@@ -354,25 +212,6 @@ impl Stream for WatchAll {
 impl FusedStream for WatchAll {
     fn is_terminated(&self) -> bool {
         self.is_empty() || self.draining && self.answers.is_empty() && self.in_flight.len() <= self.given_up
-    }
-}
-
-/// A request about the task in this slot.
-struct Flight {
-    key: Key,
-    /// None if it was given up.
-    asking: Option<Asking>,
-}
-
-impl Future for Flight {
-    type Output = (Key, Option<Result<Task, Error>>);
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match &mut self.asking {
-            Some(asking) => Some(ready!(asking.as_mut().poll(cx))),
-            None => None,
-        };
-        Poll::Ready((self.key, answer))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who may ask when: the request budget, the bound on requests in flight, and the gate that one refusal closes for all.
+//! Who may ask when: the request budget, and the bound on requests in flight.
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
 
@@ -12,7 +12,7 @@ use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ClientBuilder, ErrorKind, RequestBudget, Schedule, StatusEvent, TaskId};
-use memory::{asked_at, failure, gave_up, ms, progress, secs};
+use memory::{asked_at, gave_up, ms, progress, secs};
 use tokio::time::{Instant, sleep, timeout};
 
 fn builder(simulator: &Simulator) -> ClientBuilder {
@@ -183,134 +183,6 @@ async fn a_fleet_that_needs_no_turn_any_more_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow_apart() {
-    for fleet in [false, true] {
-        for (fault, period) in [
-            (Fault::status(429).retry_after("40"), 40),
-            (Fault::code(429, "slow down"), 30),
-            (Fault::code(455, "maintenance").retry_after("7"), 7),
-            (Fault::status(503), 30),
-        ] {
-            let simulator = Simulator::new().latency(ms(200));
-            let ids = endless(&simulator, 200);
-            let client = builder(&simulator).max_in_flight(1).build().unwrap();
-            simulator.inject(fault.times(3));
-            let mut alone = select_all(ids.iter().map(|id| client.watch(id)));
-            let mut all = client.watch_all(&ids);
-            let events = if fleet {
-                timeout(secs(4 * period), all.by_ref().count()).await
-            } else {
-                timeout(secs(4 * period), alone.by_ref().count()).await
-            };
-            assert!(events.is_err());
-            let times = asked_at(&simulator);
-            // Three refusals, one for each period, the fourth request a probe that is answered.
-            for refused in 1..4 {
-                let gap = times[refused] - times[refused - 1];
-                assert!(gap >= secs(period) + ms(200) && gap <= secs(period) + ms(205), "{fleet} {period}: {times:?}");
-            }
-            let after: Vec<_> = times[4..].iter().map(|at| *at - times[3]).collect();
-            assert!(after.len() > 10, "{fleet} {period}: {after:?}");
-            assert!(most_within(&times[4..], ms(190)) <= 1);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn those_who_waited_at_the_gate_follow_over_some_seconds() {
-    for fleet in [false, true] {
-        let simulator = Simulator::new().latency(ms(50));
-        let ids = endless(&simulator, 1_000);
-        let client = builder(&simulator).build().unwrap();
-        client.status(&ids[0]).await.unwrap();
-        simulator.inject(Fault::status(429).retry_after("20"));
-        assert_eq!(client.status(&ids[0]).await.unwrap_err().kind(), ErrorKind::RateLimited);
-        let before = simulator.requests().len();
-        let mut alone = select_all(ids.iter().map(|id| client.watch(id)));
-        let mut all = client.watch_all(&ids);
-        let until = Instant::now() + secs(32);
-        if fleet {
-            assert!(tokio::time::timeout_at(until, all.by_ref().count()).await.is_err());
-        } else {
-            assert!(tokio::time::timeout_at(until, alone.by_ref().count()).await.is_err());
-        }
-        let times = asked_at(&simulator).split_off(before);
-        let start = times[0];
-        assert!(start >= secs(20) && times[1] > start + ms(50), "{fleet}: {times:?}");
-        // All of them within 10 s, and in each second about as many: half of the time is for those who come later.
-        let firsts: Vec<_> = times.iter().take(1_000).map(|at| *at - start).collect();
-        assert!(*firsts.last().unwrap() <= secs(10), "{:?}", firsts.last());
-        assert!(most_within(&firsts, secs(1)) <= 215, "{fleet}: {}", most_within(&firsts, secs(1)));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_probe_that_is_dropped_makes_room_for_another() {
-    let simulator = Simulator::new().latency(secs(1));
-    let ids = endless(&simulator, 2);
-    let client = builder(&simulator).build().unwrap();
-    simulator.inject(Fault::status(429).retry_after("10"));
-    let mut first = client.watch(&ids[0]);
-    failure(first.next().await);
-    let mut second = client.watch(&ids[1]);
-    let both = async { tokio::join!(first.next(), second.next()) };
-    assert!(timeout(ms(10_500), both).await.is_err());
-    assert_eq!(simulator.requests().len(), 2, "the probe is in flight");
-    assert_eq!(simulator.requests()[1].task_id, ids[1], "of the one who came first");
-    let (first, mut second) = (second, first);
-    let start = Instant::now();
-    drop(first);
-    progress(second.next().await);
-    assert_eq!((start.elapsed(), simulator.requests().len()), (secs(1), 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_single_check_is_asked_at_a_closed_gate_too() {
-    let simulator = Simulator::new();
-    let ids = endless(&simulator, 2);
-    let client = builder(&simulator).request_budget(RequestBudget::per(2, secs(5))).build().unwrap();
-    simulator.inject(Fault::status(429).retry_after("60"));
-    let mut watch = client.watch(&ids[0]);
-    failure(watch.next().await);
-    let mut held_up = client.watch(&ids[1]);
-    assert!(held_up.next().now_or_never().is_none());
-    client.status(&ids[0]).await.unwrap();
-    // Within the budget, though.
-    let start = Instant::now();
-    client.status(&ids[0]).await.unwrap();
-    assert_eq!(start.elapsed(), secs(5));
-    // Its answer does not open the gate before the time.
-    assert!(timeout(secs(50), held_up.next()).await.is_err());
-    progress(held_up.next().await);
-    assert_eq!(asked_at(&simulator), [0, 0, 5, 60].map(secs));
-}
-
-#[tokio::test(start_paused = true)]
-async fn at_a_closed_gate_one_last_look_is_let_through_and_the_others_say_why_there_was_none() {
-    for fleet in [false, true] {
-        let simulator = Simulator::new();
-        let ids = endless(&simulator, 5);
-        let client =
-            builder(&simulator).schedule(Schedule::default().max_wait(secs(100))).max_in_flight(1).build().unwrap();
-        simulator.inject(Fault::status(429).retry_after("3600").times(2));
-        let start = Instant::now();
-        let ends: Vec<_> = if fleet {
-            client.watch_all(&ids).map(|(_, event)| event).collect().await
-        } else {
-            select_all(ids.iter().map(|id| client.watch(id))).collect().await
-        };
-        let ends: Vec<_> = ends.into_iter().filter(StatusEvent::is_terminal).collect();
-        assert!(ends.iter().all(|event| gave_up(event) == Some(ErrorKind::Deadline)), "{ends:?}");
-        let texts: Vec<_> =
-            ends.iter().map(|end| serde_json::to_value(end).unwrap()["error"]["message"].clone()).collect();
-        let unasked = texts.iter().filter(|text| text.as_str().unwrap().contains("no last look")).count();
-        assert_eq!((ends.len(), unasked), (5, 4), "{texts:?}");
-        assert_eq!(asked_at(&simulator), [0, 100].map(secs));
-        assert_eq!(start.elapsed(), secs(120), "they wait for a turn no longer than for an answer");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_turn_that_comes_late_leaves_the_request_only_the_rest_of_its_time() {
     for fleet in [false, true] {
         let simulator = Simulator::new();
@@ -365,4 +237,76 @@ async fn a_rate_limited_gateway_refuses_nobody_who_keeps_the_budget() {
     sleep(secs(10)).await;
     let answers = join_all(ids.iter().map(|id| careless.status(id))).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_something_else_is_not_held_back_by_a_budget_that_is_free() {
+    let simulator = Simulator::new().latency(ms(10));
+    let ids = endless(&simulator, 100);
+    let budget = RequestBudget::per(1_000, secs(3_600));
+    let client = builder(&simulator).request_budget(budget).max_in_flight(50).build().unwrap();
+    assert!(timeout(secs(20), client.watch_all(&ids).count()).await.is_err());
+    assert!(asked_at(&simulator)[99] <= ms(30), "{:?}", asked_at(&simulator)[99]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_keeps_the_budget_with_a_consumer_that_is_slow() {
+    for latency in [ms(0), ms(200)] {
+        let simulator = Simulator::new().latency(latency);
+        let ids = endless(&simulator, 60);
+        let client = builder(&simulator).request_budget(RequestBudget::per(20, secs(10))).build().unwrap();
+        let mut all = client.watch_all(&ids);
+        for _ in 0..100 {
+            all.next().await.unwrap();
+            sleep(ms(700)).await;
+        }
+        assert!(most_within(&asked_at(&simulator), secs(10)) <= 20);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_gets_its_share_in_a_fleet_of_any_size_and_alone() {
+    let simulator = Simulator::new();
+    let ids = endless(&simulator, 140);
+    let client = builder(&simulator).request_budget(RequestBudget::per(2, secs(1))).build().unwrap();
+    let (mut big, mut small) = (client.watch_all(&ids[..100]), client.watch_all(&ids[100..110]));
+    let mut alone = select_all(ids[110..].iter().map(|id| client.watch(id)));
+    let all = async { tokio::join!(big.by_ref().count(), small.by_ref().count(), alone.by_ref().count()) };
+    assert!(timeout(secs(850), all).await.is_err());
+    let requests = simulator.requests();
+    let each = |ids: &[TaskId]| {
+        let polls = requests.iter().filter(|request| ids.contains(&request.task_id)).count();
+        polls / ids.len()
+    };
+    let shares = [each(&ids[..100]), each(&ids[100..110]), each(&ids[110..])];
+    assert!(shares.iter().all(|share| (11..=13).contains(share)), "{shares:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_stays_away_holds_up_the_next_for_a_second() {
+    let simulator = Simulator::new().latency(secs(1));
+    let ids = endless(&simulator, 3);
+    let client = builder(&simulator).max_in_flight(1).build().unwrap();
+    let [mut first, mut away, mut last] = [0, 1, 2].map(|which| client.watch(&ids[which]));
+    for watch in [&mut first, &mut away, &mut last] {
+        assert!(watch.next().now_or_never().is_none());
+    }
+    let start = Instant::now();
+    tokio::join!(first.next(), last.next());
+    assert!(start.elapsed() <= secs(3) + ms(10), "{:?}", start.elapsed());
+    // It finds its place when it comes back.
+    progress(away.next().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_id_takes_no_turn() {
+    let simulator = Simulator::new();
+    let id = simulator.add(SimulatedTask::new().never_ends());
+    let client = builder(&simulator).request_budget(RequestBudget::per(1, secs(60))).build().unwrap();
+    let start = Instant::now();
+    assert_eq!(client.status("").await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+    client.status(&id).await.unwrap();
+    assert_eq!(gave_up(&client.watch(" ").next().await.unwrap()), Some(ErrorKind::InvalidRequest));
+    assert_eq!(gave_up(&client.watch_all([""]).next().await.unwrap().1), Some(ErrorKind::InvalidRequest));
+    assert_eq!(start.elapsed(), secs(0));
 }

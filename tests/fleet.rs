@@ -5,6 +5,8 @@
 mod memory;
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
 
 use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
@@ -299,4 +301,26 @@ async fn all_of_a_thousand_ends_are_told_once() {
         }
     }
     assert_eq!(ends.len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_from_elsewhere_it_wakes_whoever_waits_for_its_next_event() {
+    let simulator = Simulator::new().latency(secs(2));
+    let ids = [0; 3].map(|_| simulator.add(SimulatedTask::new().never_ends()));
+    let all = Arc::new(Mutex::new(client(&simulator, Schedule::default()).watch_all(&ids[..2])));
+    let reader = tokio::spawn({
+        let all = Arc::clone(&all);
+        async move {
+            let mut seen = Vec::new();
+            while let Some((id, _)) = poll_fn(|cx| all.lock().unwrap().poll_next_unpin(cx)).await {
+                seen.push(id);
+            }
+            seen
+        }
+    });
+    sleep(secs(1)).await;
+    assert!(all.lock().unwrap().remove(&ids[0]) && all.lock().unwrap().push(&ids[2]));
+    sleep(secs(9)).await;
+    assert_eq!(all.lock().unwrap().stop().len(), 2);
+    assert_eq!(reader.await.unwrap(), [ids[1].clone(), ids[2].clone()]);
 }
