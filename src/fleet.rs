@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::Stream;
-use futures::stream::{FusedStream, FuturesUnordered, StreamExt};
+use futures::stream::{FusedStream, FuturesUnordered};
 
 use crate::budget::Turn;
 use crate::error::Error;

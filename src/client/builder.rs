@@ -91,7 +91,8 @@ impl ClientBuilder {
     /// How many requests may go out in how much time, for all watches of the client and of its clones together. Default:
     /// no bound.
     ///
-    /// Polls beyond it wait for their turn, first come, first served. An immediate repeat on a broken kept connection,
+    /// Polls beyond it wait for their turn, first come, first served, each task of a
+    /// [`WatchAll`](crate::WatchAll) for itself. An immediate repeat on a broken kept connection,
     /// which the gateway has most likely not seen, is not counted. Where the gateway counts itself, leave a little room:
     /// requests that leave at an even pace need not arrive at one.
     pub const fn request_budget(mut self, budget: RequestBudget) -> Self {
