@@ -126,6 +126,11 @@ impl Readers {
         drop(slots);
         drop(before); // outside the lock: it may drop a task, and with it a reader
     }
+
+    fn wait_no_more(&self, place: Option<usize>) {
+        let waker = place.and_then(|place| self.slots().get_mut(place)?.take());
+        drop(waker); // outside the lock
+    }
 }
 
 impl Wake for Readers {
@@ -161,6 +166,7 @@ impl Stream for SharedWatch {
         let latest = state.latest.clone();
         drop(state);
         if news {
+            room.readers.wait_no_more(*place);
             room.waker.wake_by_ref();
         }
         *ended = latest.as_ref().is_none_or(StatusEvent::is_terminal);

@@ -11,23 +11,9 @@ use futures::future::join_all;
 use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{Client, ClientBuilder, ErrorKind, RequestBudget, Schedule, StatusEvent, TaskId};
-use memory::{asked_at, gave_up, ms, progress, secs};
+use luma_watch::{Client, ErrorKind, RequestBudget, Schedule, StatusEvent, TaskId};
+use memory::{asked_at, builder, endless, gave_up, most_within, ms, progress, secs};
 use tokio::time::{Instant, sleep, timeout};
-
-fn builder(simulator: &Simulator) -> ClientBuilder {
-    Client::builder("test-key").simulator(simulator)
-}
-
-fn endless(simulator: &Simulator, count: usize) -> Vec<TaskId> {
-    (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect()
-}
-
-/// The most requests that came within any stretch of this length.
-fn most_within(times: &[Duration], period: Duration) -> usize {
-    let within = |start: &Duration| times.iter().filter(|at| *at >= start && **at < *start + period).count();
-    times.iter().map(within).max().unwrap_or(0)
-}
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_holds_in_every_window_and_is_used_up() {

@@ -4,28 +4,12 @@
 
 mod memory;
 
-use std::time::Duration;
-
 use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{Client, ClientBuilder, ErrorKind, RequestBudget, Schedule, StatusEvent, TaskId};
-use memory::{asked_at, failure, gave_up, ms, progress, secs};
+use luma_watch::{ErrorKind, RequestBudget, Schedule, StatusEvent};
+use memory::{asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs};
 use tokio::time::{Instant, sleep, timeout};
-
-fn builder(simulator: &Simulator) -> ClientBuilder {
-    Client::builder("test-key").simulator(simulator)
-}
-
-fn endless(simulator: &Simulator, count: usize) -> Vec<TaskId> {
-    (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect()
-}
-
-/// The most requests that came within any stretch of this length.
-fn most_within(times: &[Duration], period: Duration) -> usize {
-    let within = |start: &Duration| times.iter().filter(|at| *at >= start && **at < *start + period).count();
-    times.iter().map(within).max().unwrap_or(0)
-}
 
 #[tokio::test(start_paused = true)]
 async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow_apart() {

@@ -164,6 +164,22 @@ async fn a_reader_that_waits_is_woken_by_each_event_whoever_drives() {
     assert!(waiting.is_terminated());
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_reader_that_brings_the_news_is_not_woken_for_them() {
+    let (_, client, id) = gateway(minute(), Schedule::default());
+    let mut reader = client.watch(id).shared();
+    let woken = Arc::new(Counted(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&woken));
+    assert!(reader.poll_next_unpin(&mut Context::from_waker(&waker)).is_ready());
+    assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+    // A watch that has ended already has no news, but an end.
+    let mut ended = client.watch("nobody");
+    assert!(ended.by_ref().count().await > 0);
+    let mut shared = ended.shared();
+    assert!(shared.next().await.is_none());
+    assert_eq!(shared.wait_until_done().await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_on_several_threads_all_see_the_end() {
     let schedule = Schedule::every(ms(2)).no_max_wait();

@@ -1,10 +1,10 @@
 //! A gateway in memory on tokio's paused clock, and a client of it.
-#![allow(dead_code, clippy::unwrap_used)] // no test file uses all of it
+#![allow(dead_code, clippy::unwrap_used, clippy::arithmetic_side_effects)] // no test file uses all of it
 
 use std::time::Duration;
 
 use luma_watch::simulator::{SimulatedTask, Simulator};
-use luma_watch::{Client, ErrorKind, PollFailure, Progress, Schedule, StatusEvent, TaskId};
+use luma_watch::{Client, ClientBuilder, ErrorKind, PollFailure, Progress, Schedule, StatusEvent, TaskId};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -49,4 +49,20 @@ pub(crate) fn gave_up(event: &StatusEvent) -> Option<ErrorKind> {
         StatusEvent::GaveUp(error) => Some(error.kind()),
         _ => None,
     }
+}
+
+/// A client of this gateway, to be set up further.
+pub(crate) fn builder(simulator: &Simulator) -> ClientBuilder {
+    Client::builder("test-key").simulator(simulator)
+}
+
+/// So many tasks that never end.
+pub(crate) fn endless(simulator: &Simulator, count: usize) -> Vec<TaskId> {
+    (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect()
+}
+
+/// The most requests that came within any stretch of this length.
+pub(crate) fn most_within(times: &[Duration], period: Duration) -> usize {
+    let within = |start: &Duration| times.iter().filter(|at| *at >= start && **at < *start + period).count();
+    times.iter().map(within).max().unwrap_or(0)
 }
