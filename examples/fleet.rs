@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = Client::builder("test-key")
         .base_url(server.url())
-        // A little below what the gateway allows: requests that leave evenly need not arrive so.
+        // A quarter below what the gateway allows: requests that leave evenly need not arrive so.
         .request_budget(RequestBudget::per(300, Duration::from_secs(1)))
         .max_in_flight(64)
         .schedule(Schedule::every(Duration::from_millis(500)).max_wait(Duration::from_secs(30)))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::ser::{SerializeStruct, Serializer};
 
-use crate::error::Error;
-use crate::task::Task;
+use crate::error::{Error, ErrorKind};
+use crate::task::{Status, Task};
 
 /// One item of a [`Watch`](crate::Watch): what a poll found out, the moment it is known.
 ///
@@ -54,6 +54,36 @@ impl StatusEvent {
             Self::GaveUp(error) => error.task(),
         }
     }
+
+    /// What the watch comes to, as [`Watch::wait_until_done`](crate::Watch::wait_until_done) would give it: the task if
+    /// there is a result to fetch, or else why there is none. `None` while more events will come.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Result<Task, Error>> {
+        match self {
+            Self::Done(task) => Some(settle(task)),
+            Self::GaveUp(error) => Some(Err(error.clone())),
+            Self::Generating(_) | Self::PollFailed(_) => None,
+        }
+    }
+}
+
+/// What a waiting caller gets from a task that has ended: the task if there is a result to fetch, else why not.
+pub(crate) fn settle(task: &Task) -> Result<Task, Error> {
+    let error = match task.status() {
+        Status::Success | Status::CallbackFailed if !task.result_urls().is_empty() => return Ok(task.clone()),
+        Status::Success | Status::CallbackFailed => Error::new(
+            ErrorKind::MissingResult,
+            format!(
+                "its status is {}, but its record names no result URL, and asking again changes nothing",
+                task.status()
+            ),
+        ),
+        status => {
+            let reason = task.error_message().unwrap_or("the gateway gives no reason");
+            Error::new(ErrorKind::TaskFailed, format!("{status}: {reason}")).answered(None, task.error_code(), None)
+        }
+    };
+    Err(error.of_task(task.id(), Some(task.clone())))
 }
 
 /// The task is not finished yet.
@@ -67,7 +97,7 @@ pub struct Progress {
     /// Time since the first poll of the stream.
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
-    /// How long the watch waits before it asks again, or waits for its turn to ask, see
+    /// How long the watch pauses. The wait for its turn, which may be longer, comes after that, see
     /// [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
     #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
     pub next_poll_in: Duration,
@@ -86,7 +116,7 @@ pub struct PollFailure {
     /// Time since the first poll of the stream.
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
-    /// How long the watch waits before it asks again, or waits for its turn to ask, see
+    /// How long the watch pauses. The wait for its turn, which may be longer, comes after that, see
     /// [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
     #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
     pub next_poll_in: Duration,

@@ -1,4 +1,4 @@
-//! Many tasks in one stream, in a few dozen bytes each.
+//! Many tasks in one stream, in less than 250 bytes each.
 
 mod agenda;
 mod alarm;
@@ -40,7 +40,7 @@ use roster::{Key, Roster, Stage};
 /// let mut all = client.watch_all(["774d9a7dd608a0e49293903095e45a4c"]);
 /// loop {
 ///     tokio::select! {
-///         Some(id) = orders.recv() => drop(all.push(id)),
+///         Some(id) = orders.recv() => { all.push(id); }
 ///         Some((id, event)) = all.next() => println!("{id}: {event:?}"),
 ///         else => break, // no more orders, and no task left
 ///     }
@@ -126,20 +126,20 @@ impl WatchAll {
         true
     }
 
-    /// How many tasks have not ended yet.
+    /// How many tasks are still watched.
     #[must_use]
     pub fn len(&self) -> usize {
         self.roster.len()
     }
 
-    /// Whether all tasks have ended.
+    /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Sends no more requests: the stream yields what those in flight bring, and ends. [`stop`](Self::stop) then gives
-    /// back the tasks that have not ended.
+    /// back the tasks still watched.
     ///
     /// ```no_run
     /// # async fn run(mut all: luma_watch::WatchAll) {
@@ -164,10 +164,11 @@ impl WatchAll {
         self.draining
     }
 
-    /// Stops watching, and gives back the tasks that have not ended, in no particular order. Requests in flight are
+    /// Stops watching, and gives back the tasks that were still watched, in no particular order. Requests in flight are
     /// aborted; to let them finish, [`drain`](Self::drain) first.
     ///
-    /// The tasks themselves go on, and are billed: watch the same ids again, now or later.
+    /// The tasks themselves go on, and are billed: watch the same ids again, now or later. Those that were given up on
+    /// ([`GaveUp`](StatusEvent::GaveUp)) had left before.
     pub fn stop(&mut self) -> Vec<TaskId> {
         let mut stopped = std::mem::replace(self, Self::new(Arc::clone(&self.shared)));
         stopped.wake();

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::event::{PollFailure, Progress, StatusEvent};
+use crate::event::{PollFailure, Progress, StatusEvent, settle};
 use crate::schedule::{self, Beat, Schedule, Shift};
 use crate::task::{Record, Status, Task, TaskId};
 
@@ -236,25 +236,6 @@ impl Pace {
 
 fn give_up(error: Error) -> Verdict {
     Verdict { event: StatusEvent::GaveUp(error.clone()), next: Next::End(Err(error)) }
-}
-
-/// What a waiting caller gets from a task that has ended: the task if there is a result to fetch, else why not.
-fn settle(task: &Task) -> Result<Task, Error> {
-    let error = match task.status() {
-        Status::Success | Status::CallbackFailed if !task.result_urls().is_empty() => return Ok(task.clone()),
-        Status::Success | Status::CallbackFailed => Error::new(
-            ErrorKind::MissingResult,
-            format!(
-                "its status is {}, but its record names no result URL, and asking again changes nothing",
-                task.status()
-            ),
-        ),
-        status => {
-            let reason = task.error_message().unwrap_or("the gateway gives no reason");
-            Error::new(ErrorKind::TaskFailed, format!("{status}: {reason}")).answered(None, task.error_code(), None)
-        }
-    };
-    Err(error.of_task(task.id(), Some(task.clone())))
 }
 
 /// The pause, at most up to the deadline. `None`: the deadline is here, or the policy has had enough.

@@ -191,7 +191,10 @@ impl Drop for Run {
 
 /// Instead of an answer: the wait was over before it was this watch's turn.
 pub(crate) fn no_turn() -> Error {
-    Error::new(ErrorKind::Deadline, "the client's limits or the gateway's refusals left no room for one")
+    Error::new(
+        ErrorKind::Deadline,
+        "its turn did not come, for the request budget, the requests in flight or the gateway's refusals",
+    )
 }
 
 /// No schedule and no `Retry-After` is long enough to pass the clock's end; should one be, asking at once is the lesser

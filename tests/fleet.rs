@@ -98,6 +98,23 @@ async fn a_task_has_the_same_story_alone_and_in_a_fleet() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_says_what_a_wait_would_give() {
+    let now = || SimulatedTask::new().generates_for(secs(0));
+    let (simulator, client, good) = gateway(now(), Schedule::default());
+    let failed = simulator.add(now().ends_with(Status::GenerateFailed).error(400, "no audio"));
+    let empty = simulator.add(now().result_urls(Vec::<String>::new()));
+    let events: BTreeMap<_, _> = client.watch_all([&good, &failed, &empty, &"".into()]).collect().await;
+    for (id, event) in &events {
+        let (told, waited) = (event.outcome().unwrap(), client.wait_until_done(id).await);
+        assert_eq!(told.as_ref().map_err(ToString::to_string).ok(), waited.as_ref().ok());
+        assert_eq!(told.map_err(|error| error.to_string()), waited.map_err(|error| error.to_string()));
+    }
+    assert_eq!(events.values().filter(|event| event.outcome().unwrap().is_ok()).count(), 1);
+    let under_way = client.watch(simulator.add(SimulatedTask::new())).next().await.unwrap();
+    assert!(under_way.outcome().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_lazy_and_ends_when_all_have_ended() {
     let (simulator, client, first) = gateway(SimulatedTask::new().generates_for(secs(20)), Schedule::default());
     let second = simulator.add(SimulatedTask::new().generates_for(secs(50)).ends_with(Status::GenerateFailed));

@@ -167,3 +167,24 @@ async fn a_consumer_that_comes_back_after_the_deadline_still_gets_a_whole_last_l
         assert!(matches!(next().await, StatusEvent::Done(_)), "{fleet}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_behind_the_probe_go_apart_whatever_they_wait_in_and_however_fast_the_answer() {
+    for (fleet, latency) in [(false, ms(0)), (true, ms(0)), (false, ms(1)), (true, ms(1))] {
+        let simulator = Simulator::new().latency(latency);
+        let ids = endless(&simulator, 200);
+        let client = builder(&simulator).build().unwrap();
+        simulator.inject(Fault::status(429).retry_after("10"));
+        assert!(client.status(&ids[0]).await.is_err());
+        let (mut all, mut alone) = (client.watch_all(&ids), select_all(ids.iter().map(|id| client.watch(id))));
+        let waited = secs(25);
+        let events = if fleet {
+            timeout(waited, all.by_ref().count()).await
+        } else {
+            timeout(waited, alone.by_ref().count()).await
+        };
+        assert!(events.is_err());
+        let times = asked_at(&simulator).split_off(1);
+        assert!(times.len() > 200 && most_within(&times[..200], secs(1)) <= 42, "{fleet} {latency:?} {}", times.len());
+    }
+}

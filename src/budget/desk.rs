@@ -94,12 +94,12 @@ impl Desk {
     /// A lease at once, if nobody else waits.
     pub(super) fn enter(&mut self, now: Instant) -> Option<u64> {
         let free = self.queue.is_empty() && self.free(now) > 0 && self.gate.allows(now) > 0;
-        free.then(|| self.take(now, false))
+        free.then(|| self.take(now, false, 1))
     }
 
     pub(super) fn last_look(&mut self, now: Instant) -> Option<u64> {
         let free = self.free(now) > 0 && self.gate.last_look(now);
-        free.then(|| self.take(now, true))
+        free.then(|| self.take(now, true, 1))
     }
 
     /// Someone comes for a turn, for the first time or again: the lease, or when to come again.
@@ -118,7 +118,7 @@ impl Desk {
         let comes = match self.call(Some(ticket), now) {
             Some(at) if at <= now => {
                 self.remove(ticket);
-                let lease = self.take(now, past_gate);
+                let lease = self.take(now, past_gate, weight);
                 self.call(None, now);
                 return Ok(lease);
             }
@@ -247,13 +247,13 @@ impl Desk {
         allowed.min(self.leases.free(now))
     }
 
-    fn take(&mut self, now: Instant, past_gate: bool) -> u64 {
+    fn take(&mut self, now: Instant, past_gate: bool, weight: usize) -> u64 {
         let lease = self.leases.take(now);
         if let Some(allowance) = &mut self.allowance {
             allowance.take(now);
         }
         if !past_gate {
-            self.gate.pass(lease, now, self.lease);
+            self.gate.pass(lease, now, self.lease, weight.saturating_sub(1));
         }
         lease
     }

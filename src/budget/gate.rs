@@ -25,11 +25,20 @@ pub(super) enum Gate {
 pub(super) struct Closed {
     until: Instant,
     period: Duration,
-    /// The request that finds out whether the gateway answers again, and until when it is waited for: whoever made it may
-    /// not be polled any more.
-    probe: Option<(u64, Instant)>,
+    /// The request that finds out whether the gateway answers again.
+    probe: Option<Probe>,
     /// Whether the last look of a watch was let through before the time.
     looked: bool,
+}
+
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+struct Probe {
+    lease: u64,
+    /// Until when it is waited for: whoever made it may not be polled any more.
+    end: Instant,
+    /// How many stand behind it in the queue for the same one who waits.
+    behind: usize,
 }
 
 #[cfg_attr(test, derive(Clone))]
@@ -44,7 +53,7 @@ impl Gate {
     pub(super) fn allows(&mut self, now: Instant) -> usize {
         match self {
             Self::Open => usize::MAX,
-            Self::Closed(Closed { probe: Some((_, end)), .. }) if *end > now => 0,
+            Self::Closed(Closed { probe: Some(Probe { end, .. }), .. }) if *end > now => 0,
             Self::Closed(Closed { until, .. }) => usize::from(*until <= now),
             Self::Reopening(Reopening { until, .. }) if *until <= now => {
                 *self = Self::Open;
@@ -55,10 +64,13 @@ impl Gate {
     }
 
     /// A request passes that was allowed to.
-    pub(super) fn pass(&mut self, lease: u64, now: Instant, lasts: Duration) {
+    pub(super) fn pass(&mut self, lease: u64, now: Instant, lasts: Duration, behind: usize) {
         match self {
             Self::Open => {}
-            Self::Closed(closed) => closed.probe = Some((lease, now.checked_add(lasts).unwrap_or(now))),
+            Self::Closed(closed) => {
+                let end = now.checked_add(lasts).unwrap_or(now);
+                closed.probe = Some(Probe { lease, end, behind });
+            }
             Self::Reopening(Reopening { pacer, .. }) => pacer.pass(now),
         }
     }
@@ -67,7 +79,7 @@ impl Gate {
     pub(super) fn opens(&self, rank: usize, now: Instant) -> (Instant, bool) {
         match self {
             Self::Open => (now, true),
-            Self::Closed(Closed { until, probe, .. }) => (probe.map_or(*until, |(_, end)| end), rank == 0),
+            Self::Closed(Closed { until, probe, .. }) => (probe.as_ref().map_or(*until, |probe| probe.end), rank == 0),
             Self::Reopening(Reopening { until, pacer }) => (pacer.opens(rank).min(*until), true),
         }
     }
@@ -96,11 +108,9 @@ impl Gate {
     /// An answer that asks for no rest. `waiting`: how many will follow if it was the probe's.
     pub(super) fn answered(&mut self, lease: u64, now: impl FnOnce() -> Instant, waiting: impl FnOnce() -> usize) {
         let Self::Closed(Closed { period, probe, .. }) = self else { return };
-        if probe.is_none_or(|(probe, _)| probe != lease) {
-            return;
-        }
+        let Some(Probe { behind, .. }) = probe.take_if(|probe| probe.lease == lease) else { return };
         // Twice as fast as they came, so that those who come meanwhile find room too.
-        let places = u32::try_from(waiting()).unwrap_or(u32::MAX).saturating_mul(2);
+        let places = u32::try_from(waiting().max(behind)).unwrap_or(u32::MAX).saturating_mul(2);
         let spread = LONGEST_SPREAD.min(*period);
         let Some(gap) = spread.checked_div(places) else { return *self = Self::Open };
         let (now, gap) = (now(), gap.min(WIDEST_GAP));
@@ -111,7 +121,7 @@ impl Gate {
     /// A request that was given up: if it was the probe, another may go.
     pub(super) fn lost(&mut self, lease: u64) {
         if let Self::Closed(Closed { probe, .. }) = self {
-            probe.take_if(|(probe, _)| *probe == lease);
+            probe.take_if(|probe| probe.lease == lease);
         }
     }
 }

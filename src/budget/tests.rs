@@ -100,7 +100,7 @@ fn a_gate_lets_one_probe_through_when_its_time_is_over() {
     assert_eq!((gate.allows(start + ms(29_999)), gate.allows(start + secs(30))), (0, 1));
     assert_eq!(gate.opens(0, start), (start + secs(30), true));
     assert_eq!(gate.opens(1, start), (start + secs(30), false));
-    gate.pass(7, start + secs(30), secs(21));
+    gate.pass(7, start + secs(30), secs(21), 0);
     assert_eq!(gate.allows(start + secs(31)), 0);
     // Neither another's good answer nor another's end concerns it.
     gate.answered(6, || start + secs(31), || 3);
@@ -111,10 +111,10 @@ fn a_gate_lets_one_probe_through_when_its_time_is_over() {
     assert_eq!((gate.allows(start + ms(50_999)), gate.allows(start + secs(51))), (0, 1));
     gate.lost(7);
     assert_eq!(gate.allows(start + secs(31)), 1);
-    gate.pass(8, start + secs(31), secs(21));
+    gate.pass(8, start + secs(31), secs(21), 0);
     gate.close(start + secs(32), secs(10));
     assert_eq!((gate.allows(start + secs(41)), gate.allows(start + secs(42))), (0, 1));
-    gate.pass(9, start + secs(42), secs(21));
+    gate.pass(9, start + secs(42), secs(21), 0);
     gate.answered(9, || start + secs(43), || 0);
     assert!(matches!(gate, Gate::Open));
 }
@@ -132,10 +132,10 @@ fn after_the_probe_the_rest_go_one_by_one_and_then_the_gate_is_open() {
         gate.close(start, period);
         let at = start + period;
         assert_eq!(gate.allows(at), 1);
-        gate.pass(1, at, secs(21));
+        gate.pass(1, at, secs(21), 0);
         gate.answered(1, || at, || waiting);
         assert_eq!((gate.allows(at), gate.allows(at + gap)), (0, 1), "{period:?} {waiting}");
-        gate.pass(2, at + gap, secs(21));
+        gate.pass(2, at + gap, secs(21), 0);
         assert_eq!(gate.allows(at + gap), 0);
         assert_eq!(gate.opens(3, at).0, (at + gap * 5).min(at + period.min(secs(10))));
         // Nobody came for a while: only a little of that is made up for.
@@ -155,7 +155,7 @@ fn a_closed_gate_has_one_last_look_and_a_new_one_only_when_its_time_was_over() {
     gate.close(start + secs(2), secs(60)); // so was the last look answered
     assert!(!gate.last_look(start + secs(3)));
     assert_eq!(gate.allows(start + secs(62)), 1);
-    gate.pass(1, start + secs(62), secs(21));
+    gate.pass(1, start + secs(62), secs(21), 0);
     gate.close(start + secs(63), secs(60));
     assert!(gate.last_look(start + secs(64)));
 }

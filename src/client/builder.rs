@@ -93,7 +93,7 @@ impl ClientBuilder {
     ///
     /// Polls beyond it wait for their turn, first come, first served, each task of a
     /// [`WatchAll`](crate::WatchAll) for itself. An immediate repeat on a broken kept connection,
-    /// which the gateway has most likely not seen, is not counted. Where the gateway counts itself, leave a little room:
+    /// which the gateway has most likely not seen, is not counted. Set it a quarter below what the gateway allows:
     /// requests that leave at an even pace need not arrive at one.
     pub const fn request_budget(mut self, budget: RequestBudget) -> Self {
         self.request_budget = Some(budget);

@@ -17,6 +17,9 @@ use crate::run::{Shared, no_turn};
 use crate::task::{Task, TaskId};
 use crate::transport::Asking;
 
+/// So many answers that were not told yet.
+const FAR_BEHIND: usize = 256;
+
 impl WatchAll {
     /// Those pushed since the last poll start now, all at the same time.
     pub(super) fn start_fresh(&mut self, cx: &mut Context<'_>) {
@@ -81,9 +84,12 @@ impl WatchAll {
         (self.entries, self.due) = (entries, due);
     }
 
-    /// Sends as many requests as may go out now.
+    /// Sends as many requests as may go out now, unless the consumer is far behind with what came of the last ones.
     pub(super) fn send_waiting(&mut self, cx: &mut Context<'_>) {
         while let Some((key, _)) = self.waiting.front().copied() {
+            if self.answers.len() >= FAR_BEHIND {
+                return;
+            }
             if !self.roster.slot(key).is_some_and(Slot::waits) {
                 self.waiting.pop_front();
                 continue;

@@ -109,7 +109,7 @@ impl Fault {
         self
     }
 
-    /// It passes over the first so many requests that it could happen to.
+    /// It lets the first so many requests pass that it could happen to.
     pub const fn after(mut self, requests: u32) -> Self {
         self.skip = requests;
         self
