@@ -341,3 +341,14 @@ async fn changed_from_elsewhere_it_wakes_whoever_waits_for_its_next_event() {
     assert_eq!(all.lock().unwrap().stop().len(), 2);
     assert_eq!(reader.await.unwrap(), [ids[1].clone(), ids[2].clone()]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_does_not_run_far_ahead_of_its_consumer() {
+    let simulator = Simulator::new();
+    let ids: Vec<_> = (0..1_000).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect();
+    let mut all = client(&simulator, Schedule::default()).watch_all(&ids);
+    for told in 1..500 {
+        all.next().await.unwrap();
+        assert!(simulator.requests().len() <= told + 256);
+    }
+}
