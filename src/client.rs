@@ -102,14 +102,13 @@ impl Client {
     /// Outside a tokio runtime with its timer and I/O enabled.
     pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         let id = task_id.into();
-        let Shared { line, rules, .. } = &*self.shared;
+        let line = &self.shared.line;
         if let Some(error) = objection(&id) {
             return Err(error.of_task(&id, None));
         }
-        let rest = rules.schedule.rest();
-        let permit = match line.turnstile().try_enter(rest) {
+        let permit = match self.shared.try_enter() {
             Some(permit) => permit,
-            None => line.turnstile().turn(rest).past_gate().next().await,
+            None => self.shared.turn().past_gate().next().await,
         };
         line.ask(&id, permit, line.timeout()).await.map_err(|error| error.of_task(&id, None))
     }

@@ -71,7 +71,6 @@ pub struct WatchAll {
     /// Not told yet.
     answers: VecDeque<(Key, Result<Task, Error>)>,
     /// Empty between two polls, to be filled again.
-    entries: Vec<(i64, u32)>,
     due: Vec<Key>,
     /// Of who polled last, and waits for the next event.
     waker: Option<Waker>,
@@ -81,7 +80,7 @@ pub struct WatchAll {
 
 impl WatchAll {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let turn = shared.line.turnstile().turn(shared.rules.schedule.rest());
+        let turn = shared.turn();
         Self {
             shared,
             roster: Roster::new(),
@@ -91,7 +90,6 @@ impl WatchAll {
             in_flight: FuturesUnordered::new(),
             given_up: 0,
             answers: VecDeque::new(),
-            entries: Vec::new(),
             due: Vec::new(),
             waker: None,
             alarm: Alarm::default(),

@@ -14,6 +14,7 @@ mod sharing;
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
 pub mod simulator;
 mod task;
+mod timer;
 mod transport;
 mod watch;
 mod wire;

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use tracing::field::{self, Empty};
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use crate::budget::Permit;
+#[cfg(doc)]
+use crate::budget::Turnstile;
+use crate::budget::{Permit, Turn};
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, StatusEvent};
 use crate::pace::{Next, Pace, Rules, Verdict};
@@ -27,6 +29,21 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A turn right now, see [`Turnstile::try_enter`].
+    pub(crate) fn try_enter(&self) -> Option<Permit> {
+        self.line.turnstile().try_enter(self.rules.schedule.rest())
+    }
+
+    /// A turn through a closed gate, see [`Turnstile::last_look`].
+    pub(crate) fn last_look(&self) -> Option<Permit> {
+        self.line.turnstile().last_look(self.rules.schedule.rest())
+    }
+
+    /// A turn to wait for.
+    pub(crate) fn turn(&self) -> Turn {
+        self.line.turnstile().turn(self.rules.schedule.rest())
+    }
+
     /// Nanoseconds from the epoch to this instant.
     pub(crate) fn nanos(&self, now: Instant) -> i64 {
         let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
@@ -99,14 +116,12 @@ impl Run {
         if let Some(error) = self.objection() {
             return Box::pin(ready(Err(error)));
         }
-        let Shared { line, rules, .. } = &*self.shared;
-        let rest = rules.schedule.rest();
-        if let Some(permit) = line.turnstile().try_enter(rest) {
-            return self.ask(permit, line.timeout());
+        if let Some(permit) = self.shared.try_enter() {
+            return self.ask(permit, self.shared.line.timeout());
         }
-        let turn = line.turnstile().turn(rest);
+        let turn = self.shared.turn();
         let time = self.deadline().map(|deadline| deadline.max(Instant::now()));
-        let (line, id) = (line.clone(), self.id.clone());
+        let (line, id) = (self.shared.line.clone(), self.id.clone());
         self.in_span(Box::pin(async move {
             let Some(permit) = turn.by(time, line.timeout()).await else { return Err(no_turn()) };
             let over = time.map_or(Duration::ZERO, |time| Instant::now().saturating_duration_since(time));

@@ -8,7 +8,7 @@ use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{ErrorKind, RequestBudget, Schedule, StatusEvent};
-use memory::{asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs};
+use memory::{asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs, watch_until};
 use tokio::time::{Instant, sleep, timeout};
 
 #[tokio::test(start_paused = true)]
@@ -24,14 +24,7 @@ async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow
             let ids = endless(&simulator, 200);
             let client = builder(&simulator).max_in_flight(1).build().unwrap();
             simulator.inject(fault.times(3));
-            let mut alone = select_all(ids.iter().map(|id| client.watch(id)));
-            let mut all = client.watch_all(&ids);
-            let events = if fleet {
-                timeout(secs(4 * period), all.by_ref().count()).await
-            } else {
-                timeout(secs(4 * period), alone.by_ref().count()).await
-            };
-            assert!(events.is_err());
+            watch_until(Instant::now() + secs(4 * period), &client, &ids, fleet).await;
             let times = asked_at(&simulator);
             // Three refusals, one for each period, the fourth request a probe that is answered.
             for refused in 1..4 {
@@ -55,14 +48,7 @@ async fn those_who_waited_at_the_gate_follow_over_some_seconds() {
         simulator.inject(Fault::status(429).retry_after("20"));
         assert_eq!(client.status(&ids[0]).await.unwrap_err().kind(), ErrorKind::RateLimited);
         let before = simulator.requests().len();
-        let mut alone = select_all(ids.iter().map(|id| client.watch(id)));
-        let mut all = client.watch_all(&ids);
-        let until = Instant::now() + secs(32);
-        if fleet {
-            assert!(tokio::time::timeout_at(until, all.by_ref().count()).await.is_err());
-        } else {
-            assert!(tokio::time::timeout_at(until, alone.by_ref().count()).await.is_err());
-        }
+        watch_until(Instant::now() + secs(32), &client, &ids, fleet).await;
         let times = asked_at(&simulator).split_off(before);
         let start = times[0];
         assert!(start >= secs(20) && times[1] > start + ms(50), "{fleet}: {times:?}");
@@ -176,14 +162,7 @@ async fn those_behind_the_probe_go_apart_whatever_they_wait_in_and_however_fast_
         let client = builder(&simulator).build().unwrap();
         simulator.inject(Fault::status(429).retry_after("10"));
         assert!(client.status(&ids[0]).await.is_err());
-        let (mut all, mut alone) = (client.watch_all(&ids), select_all(ids.iter().map(|id| client.watch(id))));
-        let waited = secs(25);
-        let events = if fleet {
-            timeout(waited, all.by_ref().count()).await
-        } else {
-            timeout(waited, alone.by_ref().count()).await
-        };
-        assert!(events.is_err());
+        watch_until(Instant::now() + secs(25), &client, &ids, fleet).await;
         let times = asked_at(&simulator).split_off(1);
         assert!(times.len() > 200 && most_within(&times[..200], secs(1)) <= 42, "{fleet} {latency:?} {}", times.len());
     }

@@ -7,10 +7,9 @@ mod memory;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream::select_all;
 use luma_watch::simulator::{SimulatedTask, Simulator};
 use luma_watch::{Client, Schedule, TaskId};
-use memory::{asked_at, ms, secs};
+use memory::{asked_at, ms, secs, watch_until};
 use tokio::time::{Instant, timeout_at};
 
 async fn requests_of(
@@ -23,14 +22,7 @@ async fn requests_of(
     let simulator = Simulator::new().latency(latency);
     let ids: Vec<TaskId> = (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect();
     let client = Client::builder("test-key").simulator(&simulator).schedule(schedule).build().unwrap();
-    let until = Instant::now() + until;
-    if fleet {
-        let mut all = client.watch_all(&ids);
-        assert!(timeout_at(until, all.by_ref().count()).await.is_err());
-    } else {
-        let mut all = select_all(ids.iter().map(|id| client.watch(id)));
-        assert!(timeout_at(until, all.by_ref().count()).await.is_err());
-    }
+    watch_until(Instant::now() + until, &client, &ids, fleet).await;
     asked_at(&simulator)
 }
 

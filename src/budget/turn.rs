@@ -1,14 +1,14 @@
 //! Waiting for a turn.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Permit, Turnstile, Visitor};
+use crate::timer::Timer;
 
 /// A place in the queue. Dropping it gives the place up, and what it was about to get goes to the next.
 ///
@@ -19,12 +19,12 @@ pub(crate) struct Turn {
     rest: Duration,
     past_gate: bool,
     ticket: Option<u64>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl Turn {
-    pub(super) const fn new(turnstile: Arc<Turnstile>, rest: Duration) -> Self {
-        Self { turnstile, rest, past_gate: false, ticket: None, timer: None }
+    pub(super) fn new(turnstile: Arc<Turnstile>, rest: Duration) -> Self {
+        Self { turnstile, rest, past_gate: false, ticket: None, timer: Timer::default() }
     }
 
     /// Not held up by a closed gate.
@@ -50,13 +50,7 @@ impl Turn {
                     self.ticket = None;
                     return Poll::Ready(self.turnstile.permit(lease, self.rest));
                 }
-                Err(at) => {
-                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-                    if timer.deadline() != at {
-                        timer.as_mut().reset(at);
-                    }
-                    ready!(timer.as_mut().poll(cx));
-                }
+                Err(at) => ready!(self.timer.poll(cx, at)),
             }
         }
     }

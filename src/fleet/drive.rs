@@ -13,7 +13,7 @@ use super::roster::{Key, Slot, Stage};
 use crate::budget::Permit;
 use crate::error::Error;
 use crate::event::StatusEvent;
-use crate::run::{Shared, no_turn};
+use crate::run::no_turn;
 use crate::task::{Task, TaskId};
 use crate::transport::Asking;
 
@@ -53,8 +53,7 @@ impl WatchAll {
     /// Its last look is due: through a closed gate, if nobody else was let through for that, or else when it is its turn,
     /// for which it waits no longer than for an answer.
     fn overdue(&mut self, key: Key, since: Instant, cx: &mut Context<'_>) {
-        let Shared { line, rules, .. } = &*self.shared;
-        let (over, look) = (since.checked_add(line.timeout()), line.turnstile().last_look(rules.schedule.rest()));
+        let (over, look) = (since.checked_add(self.shared.line.timeout()), self.shared.last_look());
         self.roster.set_due(key, Stage::Overdue, over.map(|over| self.shared.nanos(over)));
         if let Some(permit) = look {
             self.send(key, permit, cx);
@@ -69,8 +68,8 @@ impl WatchAll {
     /// Moves on all whose pause, or whose time to wait for a turn, is over.
     pub(super) fn wake_due(&mut self, cx: &mut Context<'_>) {
         let now = Instant::now();
-        let (mut entries, mut due) = (mem::take(&mut self.entries), mem::take(&mut self.due));
-        if self.roster.take_due(self.shared.nanos(now), &mut entries, &mut due) {
+        let mut due = mem::take(&mut self.due);
+        if self.roster.take_due(self.shared.nanos(now), &mut due) {
             self.alarm.rest(now);
         }
         for key in due.drain(..) {
@@ -81,7 +80,7 @@ impl WatchAll {
                 Some(Stage::InFlight) | None => {}
             }
         }
-        (self.entries, self.due) = (entries, due);
+        self.due = due;
     }
 
     /// Sends as many requests as may go out now, unless the consumer is far behind with what came of the last ones.
@@ -103,13 +102,12 @@ impl WatchAll {
 
     /// A turn for the first who waits.
     fn permit(&mut self, cx: &mut Context<'_>) -> Option<Permit> {
-        let Shared { line, rules, .. } = &*self.shared;
-        if let Some(permit) = line.turnstile().try_enter(rules.schedule.rest()) {
+        if let Some(permit) = self.shared.try_enter() {
             return Some(permit);
         }
         let newcomers = self.waiting.iter().rev().take_while(|(_, ticket)| ticket.is_none()).count();
         if newcomers > 0 {
-            let first = line.turnstile().draw(newcomers);
+            let first = self.shared.line.turnstile().draw(newcomers);
             let start = self.waiting.len().saturating_sub(newcomers);
             for ((_, ticket), number) in self.waiting.range_mut(start..).zip(first..) {
                 *ticket = Some(number);

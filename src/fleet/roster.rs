@@ -25,6 +25,8 @@ pub(super) struct Roster {
     hasher: RandomState,
     /// Which slot is due when. Some entries are out of date: they do not agree with their slot.
     agenda: Agenda,
+    /// Empty, to be filled by [`take_due`](Self::take_due) each time.
+    entries: Vec<(i64, u32)>,
     generation: u32,
 }
 
@@ -54,6 +56,7 @@ impl Roster {
             by_id: HashTable::new(),
             hasher: RandomState::new(),
             agenda: Agenda::new(),
+            entries: Vec::new(),
             generation: 0,
         }
     }
@@ -63,17 +66,21 @@ impl Roster {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Key> {
+        self.find_hashed(self.hasher.hash_one(id), id)
+    }
+
+    fn find_hashed(&self, hash: u64, id: &str) -> Option<Key> {
         let is_it = |index: &u32| self.slots.get(*index as usize).is_some_and(|slot| slot.run.id() == id);
-        let index = *self.by_id.find(self.hasher.hash_one(id), is_it)?;
+        let index = *self.by_id.find(hash, is_it)?;
         Some(Key { index, generation: self.slots.get(index as usize)?.generation })
     }
 
     /// `None` if the task is there already.
     pub(super) fn add(&mut self, run: Run) -> Option<Key> {
-        if self.find(run.id().as_str()).is_some() {
+        let hash = self.hasher.hash_one(run.id().as_str());
+        if self.find_hashed(hash, run.id().as_str()).is_some() {
             return None;
         }
-        let hash = self.hasher.hash_one(run.id().as_str());
         let index = u32::try_from(self.slots.vacant_key()).ok()?; // 4,294,967,296 are enough
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
@@ -140,12 +147,12 @@ impl Roster {
     ///
     /// First the entries, then a look at their slots: these lie anywhere in memory, and in a loop that does nothing else the
     /// processor fetches many of them at once.
-    pub(super) fn take_due(&mut self, now: i64, entries: &mut Vec<(i64, u32)>, due: &mut Vec<Key>) -> bool {
+    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<Key>) -> bool {
         while let Some(entry) = self.agenda.peek().filter(|(at, _)| *at <= now) {
             self.agenda.pop();
-            entries.push(entry);
+            self.entries.push(entry);
         }
-        for (at, index) in entries.drain(..) {
+        for (at, index) in self.entries.drain(..) {
             if let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.due == Some(at)) {
                 slot.due = None;
                 due.push(Key { index, generation: slot.generation });

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::select_all;
 use luma_watch::simulator::{SimulatedTask, Simulator};
 use luma_watch::{Client, ClientBuilder, ErrorKind, PollFailure, Progress, Schedule, StatusEvent, TaskId};
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -65,4 +68,14 @@ pub(crate) fn endless(simulator: &Simulator, count: usize) -> Vec<TaskId> {
 pub(crate) fn most_within(times: &[Duration], period: Duration) -> usize {
     let within = |start: &Duration| times.iter().filter(|at| *at >= start && **at < *start + period).count();
     times.iter().map(within).max().unwrap_or(0)
+}
+
+/// Watches tasks that do not end, in a fleet or each alone, until then.
+pub(crate) async fn watch_until(until: Instant, client: &Client, ids: &[TaskId], fleet: bool) {
+    let events = if fleet {
+        timeout_at(until, client.watch_all(ids).count()).await
+    } else {
+        timeout_at(until, select_all(ids.iter().map(|id| client.watch(id))).count()).await
+    };
+    assert!(events.is_err(), "all have ended");
 }
