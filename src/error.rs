@@ -44,6 +44,8 @@ pub enum ErrorKind {
     MissingResult,
     /// The watch stopped waiting. The task may still finish: watch the same id again.
     Deadline,
+    /// A callback's signature or timestamp does not prove that the gateway sent it, and lately.
+    InvalidSignature,
 }
 
 /// Why a poll failed, a wait ended without a result, or a setting was refused.
@@ -75,8 +77,10 @@ struct Inner {
 impl Error {
     pub(crate) fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
         use ErrorKind as K;
-        let transient =
-            !matches!(kind, K::Config | K::Unauthorized | K::InvalidRequest | K::TaskFailed | K::MissingResult);
+        let transient = !matches!(
+            kind,
+            K::Config | K::Unauthorized | K::InvalidRequest | K::TaskFailed | K::MissingResult | K::InvalidSignature
+        );
         Self(Arc::new(Inner {
             kind,
             detail: detail.into(),
@@ -230,6 +234,7 @@ impl ErrorKind {
             Self::TaskFailed => "the task failed",
             Self::MissingResult => "the task has ended without a result",
             Self::Deadline => "gave up waiting",
+            Self::InvalidSignature => "the callback is not proved to be the gateway's",
         }
     }
 }

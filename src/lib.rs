@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod budget;
+#[cfg(feature = "callback")]
+mod callback;
 mod client;
 mod error;
 mod event;
@@ -20,6 +22,9 @@ mod watch;
 mod wire;
 
 pub use budget::RequestBudget;
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+pub use callback::{Callback, CallbackVerifier};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
 pub use event::{PollFailure, Progress, StatusEvent};

@@ -1,5 +1,8 @@
 //! The gateway's answer, from bytes and headers to a task or an error: the envelope, and the class of what went wrong.
 
+#[cfg(feature = "callback")]
+mod callback;
+mod field;
 mod lenient;
 mod strict;
 
@@ -12,6 +15,8 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use crate::error::{Error, ErrorKind};
 use crate::task::{Record, Status, Task, TaskId};
 
+#[cfg(feature = "callback")]
+pub(crate) use callback::Notice;
 use lenient::{Envelope, Payload};
 
 /// A `Retry-After` beyond this is a mistake, and no wait should hang on it.
