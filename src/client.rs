@@ -1,6 +1,8 @@
 //! The client: where each way to ask begins.
 
 mod builder;
+#[cfg(feature = "callback")]
+mod callbacks;
 
 use std::env;
 use std::fmt;
@@ -82,8 +84,9 @@ impl Client {
     /// As [`Schedule::validate`].
     pub fn with_schedule(&self, schedule: Schedule) -> Result<Self, Error> {
         schedule.validate()?;
-        let rules = Rules { schedule, ..self.shared.rules.clone() };
-        Ok(Self { shared: Arc::new(Shared { line: self.shared.line.clone(), rules, epoch: self.shared.epoch }) })
+        let Shared { line, rules, bells, epoch } = &*self.shared;
+        let rules = Rules { schedule, ..rules.clone() };
+        Ok(Self { shared: Arc::new(Shared { line: line.clone(), rules, bells: bells.clone(), epoch: *epoch }) })
     }
 
     /// Asks once: for a page that shows where a task stands.

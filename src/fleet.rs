@@ -2,6 +2,7 @@
 
 mod agenda;
 mod alarm;
+mod calls;
 mod drive;
 mod roster;
 
@@ -14,12 +15,14 @@ use std::task::{Context, Poll, Waker, ready};
 use futures::Stream;
 use futures::stream::{FusedStream, FuturesUnordered};
 
+use crate::bell::Post;
 use crate::budget::Turn;
 use crate::error::Error;
 use crate::event::StatusEvent;
 use crate::run::{Run, Shared};
 use crate::task::{Task, TaskId};
 use alarm::Alarm;
+use calls::Calls;
 use drive::Flight;
 use roster::{Key, Roster, Stage};
 
@@ -65,6 +68,9 @@ pub struct WatchAll {
     waiting: VecDeque<(Key, Option<u64>)>,
     /// One of them at a time stands in the queue for all.
     turn: Turn,
+    /// Who is rung for.
+    post: Post,
+    calls: Calls,
     in_flight: FuturesUnordered<Flight>,
     /// Of those in flight, how many were given up.
     given_up: usize,
@@ -80,13 +86,15 @@ pub struct WatchAll {
 
 impl WatchAll {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let turn = shared.turn();
+        let (turn, post) = (shared.turn(), Post::new(shared.bells.clone()));
         Self {
             shared,
             roster: Roster::new(),
             fresh: Vec::new(),
             waiting: VecDeque::new(),
             turn,
+            post,
+            calls: Calls::default(),
             in_flight: FuturesUnordered::new(),
             given_up: 0,
             answers: VecDeque::new(),
@@ -114,7 +122,7 @@ impl WatchAll {
     /// is not there, or not any more.
     pub fn remove(&mut self, task_id: impl AsRef<str>) -> bool {
         let Some(key) = self.roster.find(task_id.as_ref()) else { return false };
-        if self.roster.remove(key).is_some_and(|slot| slot.stage == Stage::InFlight) {
+        if self.dismiss(key).is_some_and(|slot| slot.stage == Stage::InFlight) {
             for flight in self.in_flight.iter_mut().filter(|flight| flight.key == key) {
                 flight.asking = None;
                 self.given_up = self.given_up.saturating_add(1);
@@ -153,6 +161,7 @@ impl WatchAll {
     pub fn drain(&mut self) {
         self.draining = true;
         self.turn.leave();
+        self.post.close();
         self.wake();
     }
 
@@ -188,6 +197,7 @@ impl Stream for WatchAll {
         loop {
             if !this.draining {
                 this.start_fresh(cx);
+                this.take_calls(cx);
                 this.wake_due(cx);
                 this.send_waiting(cx);
             }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg_attr(not(feature = "callback"), path = "bell/silent.rs")]
+mod bell;
 mod budget;
 #[cfg(feature = "callback")]
 mod callback;

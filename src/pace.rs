@@ -41,6 +41,8 @@ struct Trouble {
     beat: Beat,
     /// Failed polls in all.
     failures: u32,
+    /// Good answers to polls beside the schedule, which do not move it on.
+    beside: u32,
     /// Failed polls since the last good answer.
     consecutive: u32,
     /// When the first of a row of "no such record" came.
@@ -48,6 +50,17 @@ struct Trouble {
     last_error: Option<Error>,
     /// The flag of the last record, if it is not the one of a task under way.
     unknown_flag: Option<i64>,
+}
+
+/// When an answer came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// From the first poll of the stream to the end of the answer.
+    pub(crate) elapsed: Duration,
+    /// A random number from 0 to 1, for jitter.
+    pub(crate) luck: f64,
+    /// If the poll was one beside the schedule: when, counted likewise, the schedule's own would have been.
+    pub(crate) planned: Option<Duration>,
 }
 
 /// An event for the user, and what the watch does then.
@@ -63,6 +76,14 @@ pub(crate) enum Next {
     Poll(Duration),
     /// It is over, and this is what a waiting caller gets.
     End(Result<Task, Error>),
+}
+
+impl Verdict {
+    /// Whether the gateway itself named the pause, so that nothing may shorten it.
+    pub(crate) fn is_firm(&self) -> bool {
+        let StatusEvent::PollFailed(failure) = &self.event else { return false };
+        failure.error.retry_after().is_some_and(|wait| !wait.is_zero())
+    }
 }
 
 impl Pace {
@@ -90,16 +111,9 @@ impl Pace {
         self.stage == Stage::UnderWay
     }
 
-    /// `elapsed`: from the first poll of the stream to the end of this answer. `luck`: a random number from 0 to 1, for
-    /// jitter. An answer that is a Deadline says why there is none: it was not asked any more.
-    pub(crate) fn judge(
-        &mut self,
-        rules: &Rules,
-        id: &TaskId,
-        answer: Result<Task, Error>,
-        elapsed: Duration,
-        luck: f64,
-    ) -> Verdict {
+    /// An answer that is a Deadline says why there is none: it was not asked any more.
+    pub(crate) fn judge(&mut self, rules: &Rules, id: &TaskId, answer: Result<Task, Error>, moment: Moment) -> Verdict {
+        let Moment { elapsed, luck, .. } = moment;
         if let Err(error) = &answer {
             if error.kind() == ErrorKind::Deadline {
                 self.stage = Stage::Over;
@@ -109,7 +123,7 @@ impl Pace {
         self.polls = self.polls.saturating_add(1);
         let verdict = match answer {
             Ok(task) if task.status().is_terminal() => self.done(task, elapsed),
-            Ok(task) => self.generating(rules, task, elapsed, luck),
+            Ok(task) => self.generating(rules, task, moment),
             Err(error) => self.failed(rules, id, error, elapsed, luck),
         };
         if matches!(verdict.next, Next::End(_)) {
@@ -123,12 +137,15 @@ impl Pace {
         Verdict { event: StatusEvent::Done(task), next: Next::End(outcome) }
     }
 
-    fn generating(&mut self, rules: &Rules, task: Task, elapsed: Duration, luck: f64) -> Verdict {
+    fn generating(&mut self, rules: &Rules, task: Task, moment: Moment) -> Verdict {
+        let Moment { elapsed, luck, planned } = moment;
+        let planned = planned.filter(|planned| *planned > elapsed);
         // Schedules grow with each good answer before this one.
-        let step = self.good_answers().saturating_sub(1);
+        let step = self.steps().saturating_sub(1);
         let unknown_flag = Some(task.status().flag()).filter(|_| task.status() != Status::Generating);
-        if unknown_flag.is_some() || self.trouble.is_some() {
+        if unknown_flag.is_some() || planned.is_some() || self.trouble.is_some() {
             let trouble = self.trouble.get_or_insert_default();
+            trouble.beside = trouble.beside.saturating_add(u32::from(planned.is_some()));
             if trouble.consecutive > 0 {
                 trouble.beat.recovered();
             }
@@ -137,7 +154,11 @@ impl Pace {
             trouble.unknown_flag = unknown_flag;
         }
         let shift = Shift { luck, phase: self.phase, elapsed };
-        let pause = self.pause(rules, step, shift);
+        let pause = match planned {
+            // The schedule goes on as if nothing had been.
+            Some(planned) => Some(planned.saturating_sub(elapsed)),
+            None => self.pause(rules, step, shift),
+        };
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
             let id = task.id().clone();
             return give_up(self.deadline(&id, Some(task), elapsed, None));
@@ -187,9 +208,14 @@ impl Pace {
         self.polls.saturating_sub(self.trouble.as_ref().map_or(0, |trouble| trouble.failures))
     }
 
+    /// How far the schedule has come.
+    fn steps(&self) -> u32 {
+        self.good_answers().saturating_sub(self.trouble.as_ref().map_or(0, |trouble| trouble.beside))
+    }
+
     /// Before `Retry-After`, grace and deadline have their say.
     fn pause_after_failure(&mut self, rules: &Rules, error: &Error, consecutive: u32, luck: f64) -> Option<Duration> {
-        let step = self.good_answers();
+        let step = self.steps();
         let retry = schedule::retry_pause(consecutive, luck);
         let throttled = error.kind().asks_for_rest();
         if throttled && error.retry_after().is_none_or(|wait| wait.is_zero()) {

@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use tracing::field::{self, Empty};
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
+use crate::bell::{Bell, Bells, Ear};
 #[cfg(doc)]
 use crate::budget::Turnstile;
 use crate::budget::{Permit, Turn};
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, StatusEvent};
-use crate::pace::{Next, Pace, Rules, Verdict};
+use crate::pace::{Moment, Next, Pace, Rules, Verdict};
 use crate::task::{Task, TaskId};
 use crate::transport::{Asking, Line, objection};
 
@@ -24,6 +25,7 @@ use crate::transport::{Asking, Line, objection};
 pub(crate) struct Shared {
     pub(crate) line: Line,
     pub(crate) rules: Rules,
+    pub(crate) bells: Bells,
     /// What watches count their time from, in half the bytes of an instant.
     pub(crate) epoch: Instant,
 }
@@ -111,12 +113,18 @@ impl Run {
         objection(&self.id)
     }
 
+    /// From now on the watch can be rung for.
+    pub(crate) fn bell(&self) -> Bell {
+        Bell::hang(&self.shared.bells, &self.id)
+    }
+
     /// Asks when it is this watch's turn; past the deadline, turn and answer together take no longer than a request may.
-    pub(crate) fn ask_in_turn(&self) -> Asking {
+    pub(crate) fn ask_in_turn(&self, ear: Ear) -> Asking {
         if let Some(error) = self.objection() {
             return Box::pin(ready(Err(error)));
         }
         if let Some(permit) = self.shared.try_enter() {
+            ear.heard();
             return self.ask(permit, self.shared.line.timeout());
         }
         let turn = self.shared.turn();
@@ -124,6 +132,7 @@ impl Run {
         let (line, id) = (self.shared.line.clone(), self.id.clone());
         self.in_span(Box::pin(async move {
             let Some(permit) = turn.by(time, line.timeout()).await else { return Err(no_turn()) };
+            ear.heard();
             let over = time.map_or(Duration::ZERO, |time| Instant::now().saturating_duration_since(time));
             line.ask(&id, permit, line.timeout().saturating_sub(over)).await
         }))
@@ -141,14 +150,20 @@ impl Run {
         }
     }
 
-    /// The verdict on an answer that came just now, and the time of the next poll.
-    pub(crate) fn judge(&mut self, answer: Result<Task, Error>) -> (Verdict, Option<Instant>) {
+    /// The verdict on an answer that came just now, and the time of the next poll. `planned`: when that would have been,
+    /// had the watch not been rung for.
+    pub(crate) fn judge(
+        &mut self,
+        answer: Result<Task, Error>,
+        planned: Option<Instant>,
+    ) -> (Verdict, Option<Instant>) {
         let now = Instant::now();
-        let elapsed = self.elapsed(now);
+        let planned = planned.map(|planned| self.elapsed(planned));
+        let moment = Moment { elapsed: self.elapsed(now), luck: fastrand::f64(), planned };
         if self.pace.polls() == 0 && !self.is_crowded() {
             self.pace.keep_step();
         }
-        let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, elapsed, fastrand::f64());
+        let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, moment);
         self.span().in_scope(|| self.tell(&verdict.event));
         let next = match &verdict.next {
             // From the end of the answer, wherever the consumer is meanwhile.

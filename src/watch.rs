@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
-use tokio::time::sleep_until;
 
 use crate::error::Error;
 #[cfg(doc)]
@@ -149,19 +148,21 @@ impl Future for Wait {
 /// The loop: ask, judge, tell, pause. What lives across the pause exists once per watch, so it is kept small.
 fn events(mut run: Run) -> impl Stream<Item = Verdict> + Send {
     stream! {
+        let bell = run.bell();
         if let Some(first) = run.start() {
-            sleep_until(first).await;
+            bell.rest(first, false).await;
         }
         loop {
             // One expression, so that nothing of the poll is left when the pause begins.
-            sleep_until({
-                let answer = run.ask_in_turn().await;
-                let (verdict, next) = run.judge(answer);
+            let (next, firm) = {
+                let answer = run.ask_in_turn(bell.ear()).await;
+                let (verdict, next) = run.judge(answer, bell.planned());
+                let firm = verdict.is_firm();
                 yield verdict;
                 let Some(next) = next else { return };
-                next
-            })
-            .await;
+                (next, firm)
+            };
+            bell.rest(next, firm).await;
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::bell::Bells;
 use crate::budget::{Limits, RequestBudget, Turnstile};
 #[cfg(doc)]
 use crate::client::Client;
@@ -133,7 +134,7 @@ impl ClientBuilder {
     pub(super) fn shared(self) -> Result<Shared, Error> {
         let rules = self.rules()?;
         let turnstile = Turnstile::new(self.limits()?);
-        Ok(Shared { line: self.line(turnstile)?, rules, epoch: Instant::now() })
+        Ok(Shared { line: self.line(turnstile)?, rules, bells: Bells::default(), epoch: Instant::now() })
     }
 
     fn limits(&self) -> Result<Limits, Error> {

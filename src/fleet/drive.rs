@@ -25,9 +25,13 @@ impl WatchAll {
     pub(super) fn start_fresh(&mut self, cx: &mut Context<'_>) {
         for key in mem::take(&mut self.fresh) {
             let Some(slot) = self.roster.slot_mut(key) else { continue };
+            let is_called = self.post.list(slot.run.id());
             match slot.run.start() {
                 Some(first) => self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(first))),
                 None => self.wait_for_turn(key, Instant::now(), cx),
+            }
+            if is_called {
+                self.ring(key, Instant::now());
             }
         }
     }
@@ -74,7 +78,7 @@ impl WatchAll {
         }
         for key in due.drain(..) {
             match self.roster.slot(key).map(|slot| slot.stage) {
-                Some(Stage::Pausing) => self.wait_for_turn(key, now, cx),
+                Some(Stage::Pausing | Stage::Resting) => self.wait_for_turn(key, now, cx),
                 Some(Stage::Waiting) => self.overdue(key, now, cx),
                 Some(Stage::Overdue) => self.answer(key, Err(no_turn())),
                 Some(Stage::InFlight) | None => {}
@@ -129,6 +133,7 @@ impl WatchAll {
             let over = slot.due().and_then(|over| self.shared.instant(over));
             timeout = over.map_or(timeout, |over| over.saturating_duration_since(Instant::now()));
         }
+        self.calls.heard(key);
         let mut asking = slot.run.ask(permit, timeout);
         match asking.as_mut().poll(cx) {
             Poll::Ready(answer) => self.answer(key, answer),
@@ -167,11 +172,18 @@ impl WatchAll {
 
     fn judge(&mut self, key: Key, answer: Result<Task, Error>) -> Option<(TaskId, StatusEvent)> {
         let run = &mut self.roster.slot_mut(key)?.run;
-        let (verdict, next) = run.judge(answer);
+        let call = self.calls.take(key);
+        let (verdict, next) = run.judge(answer, call.planned);
         let id = run.id().clone();
         match next {
-            Some(next) => self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(next))),
-            None => drop(self.roster.remove(key)),
+            Some(next) => {
+                let stage = if verdict.is_firm() { Stage::Resting } else { Stage::Pausing };
+                self.roster.set_due(key, stage, Some(self.shared.nanos(next)));
+                if let Some(ring) = call.ring {
+                    self.ring(key, ring);
+                }
+            }
+            None => drop(self.dismiss(key)),
         }
         Some((id, verdict.event))
     }

@@ -13,7 +13,7 @@ use crate::run::Run;
 use crate::task::TaskId;
 
 /// A slot, as long as one task is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     index: u32,
     generation: u32,
@@ -40,8 +40,10 @@ pub(super) struct Slot {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Not asked about before it is due.
+    /// Not asked about before it is due, unless it is rung for.
     Pausing,
+    /// Not asked about before it is due.
+    Resting,
     /// Waits for its turn; due when its time is over.
     Waiting,
     /// The same, past the deadline.

@@ -6,7 +6,7 @@ mod property;
 
 use std::time::Duration;
 
-use super::{Next, Pace, Rules, Verdict};
+use super::{Moment, Next, Pace, Rules, Verdict};
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
 use crate::schedule::Schedule;
@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn judge(&mut self, answer: Answer, elapsed: Duration, luck: f64) -> Verdict {
-        self.pace.judge(&self.rules, &self.id, answer, elapsed, luck)
+        self.pace.judge(&self.rules, &self.id, answer, Moment { elapsed, luck, planned: None })
     }
 
     /// The pause after this answer; it must not be the last.

@@ -1,0 +1,229 @@
+//! Who is to be asked about at once: the running watches of a task, found by its id and woken.
+//!
+//! A ring is kept until a request that began after it is on its way, whatever the watch was doing when it came.
+
+mod ledger;
+mod post;
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::hash::BuildHasher;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use hashbrown::HashTable;
+use slab::Slab;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::task::TaskId;
+use ledger::Ledger;
+pub(crate) use post::Post;
+
+/// The bells of all running watches of a client and of its clones.
+#[derive(Clone, Default)]
+pub(crate) struct Bells(Arc<Mutex<Book>>);
+
+#[derive(Default)]
+struct Book {
+    hasher: RandomState,
+    /// By the hash of the task's id, of which no two are taken to have the same: who listens.
+    index: HashTable<(u64, u32)>,
+    listeners: Slab<Listener>,
+    ledger: Ledger,
+}
+
+enum Listener {
+    Watch(Hearing),
+    Fleet(Box<post::Letters>),
+}
+
+/// What a single watch has heard.
+#[derive(Default)]
+struct Hearing {
+    waker: Option<Waker>,
+    /// Boxed: most watches are never rung for.
+    call: Option<Box<Call>>,
+}
+
+#[derive(Default)]
+struct Call {
+    /// From when on it is to ask.
+    ring: Option<Instant>,
+    /// When it would have asked.
+    planned: Option<Instant>,
+}
+
+impl Bells {
+    /// Rings for all running watches of the task, and says how many. Within a second of the last time they are not asked to
+    /// ask again before it is over. `early`: a watch that starts soon is to hear of it too.
+    pub(crate) fn ring(&self, id: &TaskId, early: bool) -> usize {
+        let now = Instant::now();
+        let mut woken = Vec::new();
+        let reached = self.at(|book| {
+            if early {
+                book.ledger.remember(id, now);
+            }
+            let Book { index, listeners, ledger, hasher } = book;
+            let hash = hasher.hash_one(id.as_str());
+            let found = || index.iter_hash(hash).filter(|(of, _)| *of == hash).map(|(_, listener)| *listener as usize);
+            let reached = found().count();
+            if reached > 0 {
+                let at = ledger.admit(id, now);
+                for listener in found() {
+                    match listeners.get_mut(listener) {
+                        Some(Listener::Watch(hearing)) => woken.extend(hearing.ring(at)),
+                        Some(Listener::Fleet(letters)) => woken.extend(letters.put(id, at)),
+                        None => {}
+                    }
+                }
+            }
+            reached
+        });
+        woken.into_iter().for_each(Waker::wake);
+        reached
+    }
+
+    fn at<T>(&self, visit: impl FnOnce(&mut Book) -> T) -> T {
+        visit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Book {
+    fn add(&mut self, listener: Listener) -> usize {
+        self.listeners.insert(listener)
+    }
+
+    /// From now on this listener is rung for when it is about this task. Whether a callback came before it did.
+    fn list(&mut self, id: &TaskId, listener: usize) -> bool {
+        let hash = self.hasher.hash_one(id.as_str());
+        if let Ok(listener) = u32::try_from(listener) {
+            self.index.insert_unique(hash, (hash, listener), |(hash, _)| *hash);
+        }
+        self.ledger.recalls(id, Instant::now())
+    }
+
+    fn unlist(&mut self, id: &TaskId, listener: usize) {
+        let hash = self.hasher.hash_one(id.as_str());
+        if let Ok(entry) = self.index.find_entry(hash, |(of, by)| *of == hash && *by as usize == listener) {
+            entry.remove();
+        }
+    }
+
+    fn hearing(&mut self, listener: usize) -> Option<&mut Hearing> {
+        match self.listeners.get_mut(listener) {
+            Some(Listener::Watch(hearing)) => Some(hearing),
+            _ => None,
+        }
+    }
+}
+
+impl Hearing {
+    fn ring(&mut self, at: Instant) -> Option<Waker> {
+        self.call.get_or_insert_default().ring.get_or_insert(at);
+        self.waker.take()
+    }
+}
+
+impl fmt::Debug for Bells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bells")
+    }
+}
+
+/// One watch's bell, from the first poll of its stream to its drop.
+pub(crate) struct Bell {
+    bells: Bells,
+    id: TaskId,
+    listener: usize,
+}
+
+impl Bell {
+    pub(crate) fn hang(bells: &Bells, id: &TaskId) -> Self {
+        let listener = bells.at(|book| {
+            let listener = book.add(Listener::Watch(Hearing::default()));
+            if book.list(id, listener) {
+                let hearing = book.hearing(listener);
+                hearing.and_then(|hearing| hearing.ring(Instant::now()));
+            }
+            listener
+        });
+        Self { bells: bells.clone(), id: id.clone(), listener }
+    }
+
+    /// Waits until then, or until it rings. `firm`: whatever rings.
+    pub(crate) async fn rest(&self, until: Instant, firm: bool) {
+        let mut sleep = pin!(sleep_until(until));
+        poll_fn(|cx| self.poll_rest(cx, sleep.as_mut(), until, firm)).await;
+    }
+
+    fn poll_rest(&self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>, until: Instant, firm: bool) -> Poll<()> {
+        loop {
+            let rung = if firm { None } else { self.listen(cx.waker()) };
+            let due = rung.map_or(until, |rung| rung.min(until));
+            if due <= Instant::now() {
+                if due < until {
+                    self.call(|call| call.planned = Some(until));
+                }
+                return Poll::Ready(());
+            }
+            if sleep.deadline() != due {
+                sleep.as_mut().reset(due);
+            }
+            ready!(sleep.as_mut().poll(cx));
+        }
+    }
+
+    /// From when on it is to ask, if it was rung for; or else this one is woken when it is.
+    fn listen(&self, waker: &Waker) -> Option<Instant> {
+        let (rung, before) = self.bells.at(|book| {
+            let hearing = book.hearing(self.listener)?;
+            let stays = hearing.waker.as_ref().is_some_and(|before| before.will_wake(waker));
+            let before = if stays { None } else { hearing.waker.replace(waker.clone()) };
+            Some((hearing.call.as_ref().and_then(|call| call.ring), before))
+        })?;
+        drop(before); // outside the lock: it may drop a task, and with it a watch
+        rung
+    }
+
+    fn call<T>(&self, what: impl FnOnce(&mut Call) -> T) -> Option<T> {
+        self.bells.at(|book| book.hearing(self.listener)?.call.as_deref_mut().map(what))
+    }
+
+    /// To be told when a request goes out.
+    pub(crate) fn ear(&self) -> Ear {
+        Ear { bells: self.bells.clone(), listener: self.listener }
+    }
+
+    /// When the watch would have asked, had it not been rung for. Told once.
+    pub(crate) fn planned(&self) -> Option<Instant> {
+        self.call(|call| call.planned.take()).flatten()
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        let listener = self.bells.at(|book| {
+            book.unlist(&self.id, self.listener);
+            book.listeners.try_remove(self.listener)
+        });
+        drop(listener); // outside the lock, likewise
+    }
+}
+
+/// What a [`Bell`] is told: that a request goes out now. What rang before needs no other.
+pub(crate) struct Ear {
+    bells: Bells,
+    listener: usize,
+}
+
+impl Ear {
+    pub(crate) fn heard(&self) {
+        self.bells.at(|book| {
+            if let Some(call) = book.hearing(self.listener).and_then(|hearing| hearing.call.as_mut()) {
+                call.ring = None;
+            }
+        });
+    }
+}

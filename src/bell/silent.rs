@@ -1,0 +1,56 @@
+//! Without the feature `callback` nothing rings, and a watch carries nothing for it.
+
+use std::task::Waker;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::task::TaskId;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bells;
+
+pub(crate) struct Bell;
+
+impl Bell {
+    pub(crate) const fn hang(_: &Bells, _: &TaskId) -> Self {
+        Self
+    }
+
+    pub(crate) fn rest(&self, until: Instant, _firm: bool) -> Sleep {
+        sleep_until(until)
+    }
+
+    pub(crate) const fn ear(&self) -> Ear {
+        Ear
+    }
+
+    pub(crate) const fn planned(&self) -> Option<Instant> {
+        None
+    }
+}
+
+pub(crate) struct Ear;
+
+impl Ear {
+    pub(crate) const fn heard(&self) {}
+}
+
+pub(crate) struct Post;
+
+impl Post {
+    pub(crate) const fn new(_: Bells) -> Self {
+        Self
+    }
+
+    pub(crate) const fn list(&self, _: &TaskId) -> bool {
+        false
+    }
+
+    pub(crate) const fn unlist(&self, _: &TaskId) {}
+
+    pub(crate) const fn collect(&self, _: &Waker) -> [(TaskId, Instant); 0] {
+        []
+    }
+
+    pub(crate) const fn close(&self) {}
+}

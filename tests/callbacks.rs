@@ -1,0 +1,306 @@
+//! A callback, or whoever knows something, lets the running watches of a task poll at once; and that is all it can do.
+#![cfg(all(feature = "simulator", feature = "callback"))]
+
+mod memory;
+
+use futures::stream::{BoxStream, FuturesUnordered, select_all};
+use futures::{FutureExt, StreamExt};
+use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+use luma_watch::{Callback, Client, RequestBudget, Schedule, StatusEvent, TaskId};
+use memory::{asked_at, builder, endless, gateway, most_within, ms, progress, secs};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+fn callback(id: &TaskId) -> Callback {
+    Callback::parse(format!(r#"{{"code":200,"data":{{"taskId":"{id}"}}}}"#).as_bytes()).unwrap()
+}
+
+/// Watches in the background, in a fleet or each task alone, and gives the events when all have ended.
+fn watch(client: &Client, ids: &[TaskId], fleet: bool) -> JoinHandle<Vec<StatusEvent>> {
+    let events: BoxStream<'static, StatusEvent> = if fleet {
+        client.watch_all(ids).map(|(_, event)| event).boxed()
+    } else {
+        select_all(ids.iter().map(|id| client.watch(id))).boxed()
+    };
+    tokio::spawn(events.collect())
+}
+
+/// Runs a scenario with either driver.
+async fn both<F: Future<Output = ()>>(scenario: impl Fn(bool) -> F) {
+    for fleet in [false, true] {
+        scenario(fleet).await;
+    }
+}
+
+/// In seconds from the first request.
+fn seconds(simulator: &Simulator) -> Vec<f64> {
+    let asked = asked_at(simulator);
+    asked.iter().map(|at| (*at - asked[0]).as_secs_f64()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_ends_the_pause_and_the_watch_ends_with_the_record() {
+    both(|fleet| async move {
+        let task = SimulatedTask::new().generates_for(secs(40));
+        let (simulator, client, id) = gateway(task, Schedule::every(secs(120)));
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(41)).await;
+        assert_eq!(client.notify(&callback(&id)), 1);
+        let events = events.await.unwrap();
+        assert!(matches!(events.as_slice(), [StatusEvent::Generating(_), StatusEvent::Done(_)]), "{events:?}");
+        assert_eq!(seconds(&simulator), [0.0, 41.0]);
+        assert_eq!(client.notify(&callback(&id)), 0, "after the end");
+        sleep(secs(300)).await;
+        assert_eq!(simulator.requests().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_says_is_not_believed_and_the_schedule_goes_on_as_if_it_had_not_been() {
+    both(|fleet| async move {
+        for (schedule, planned) in [
+            (Schedule::every(secs(30)), [0.0, 30.0, 60.0, 90.0, 100.0]),
+            (Schedule::exponential(secs(10), secs(60)).multiplier(2.0), [0.0, 10.0, 30.0, 70.0, 100.0]),
+        ] {
+            let task = SimulatedTask::new().never_ends();
+            let (simulator, client, id) = gateway(task, schedule.max_wait(secs(100)));
+            let start = Instant::now();
+            let events = watch(&client, std::slice::from_ref(&id), fleet);
+            for at in [3, 33, 44, 72] {
+                sleep_until(start + secs(at)).await;
+                assert_eq!(client.notify(&callback(&id)), 1);
+            }
+            let events = events.await.unwrap();
+            let told = events.iter().filter(|event| matches!(event, StatusEvent::Generating(_))).count();
+            assert_eq!(told, events.len() - 1, "{events:?}");
+            let mut all = [planned.as_slice(), &[3.0, 33.0, 44.0, 72.0]].concat();
+            all.sort_by(f64::total_cmp);
+            assert_eq!(seconds(&simulator), all);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pause_to_the_planned_poll_is_told() {
+    let (_simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
+    let mut watch = client.watch(&id);
+    assert_eq!(progress(watch.next().await).next_poll_in, secs(30));
+    assert!(watch.next().now_or_never().is_none());
+    sleep(secs(10)).await;
+    client.poll_now(&id);
+    let extra = progress(watch.next().await);
+    assert_eq!((extra.polls, extra.elapsed, extra.next_poll_in), (2, secs(10), secs(20)));
+    assert_eq!(progress(watch.next().await).elapsed, secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_one_and_many_are_counted_wherever_they_run() {
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(3600)));
+    let other = simulator.add(SimulatedTask::new().never_ends());
+    let clone = client.with_schedule(Schedule::every(secs(1800)).no_max_wait()).unwrap();
+    assert_eq!(client.poll_now(&id), 0, "none runs");
+    let unpolled = client.watch(&id);
+    let mut running: FuturesUnordered<_> =
+        [&client, &clone].map(|client| watch(client, &[id.clone()], false)).into_iter().collect();
+    let fleet = watch(&client, &[id.clone(), other.clone()], true);
+    let shared = client.watch(&id).shared();
+    let readers = [shared.clone(), shared].map(|reader| tokio::spawn(reader.count()));
+    sleep(secs(1)).await;
+    let before = simulator.requests().len();
+    assert_eq!(before, 5, "two watches, a fleet of two tasks, one shared watch");
+    assert_eq!((client.poll_now(&id), clone.poll_now(&other)), (4, 1));
+    sleep(secs(1)).await;
+    assert_eq!(simulator.requests().len(), before + 5);
+    let elsewhere = Client::builder("test-key").simulator(&simulator).build().unwrap();
+    assert_eq!((elsewhere.poll_now(&id), client.poll_now(&TaskId::from("unknown"))), (0, 0));
+    drop(unpolled);
+    running.iter().for_each(JoinHandle::abort);
+    while running.next().await.is_some() {}
+    assert_eq!(client.poll_now(&id), 2);
+    fleet.abort();
+    assert!(fleet.await.is_err());
+    assert_eq!((client.poll_now(&id), client.poll_now(&other)), (1, 0));
+    for reader in readers {
+        reader.abort();
+        assert!(reader.await.is_err());
+    }
+    assert_eq!(client.poll_now(&id), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ring_while_a_request_is_in_flight_is_answered_by_another_request() {
+    both(|fleet| async move {
+        let task = SimulatedTask::new().generates_for(ms(200));
+        let (simulator, client, id) = gateway(task, Schedule::every(secs(120)));
+        let simulator = simulator.latency(ms(400)); // of the record as it was when the request came
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(ms(300)).await;
+        assert_eq!(client.notify(&callback(&id)), 1);
+        assert_eq!(events.await.unwrap().len(), 2);
+        assert_eq!(seconds(&simulator), [0.0, 0.4]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ring_before_the_request_goes_out_needs_no_other() {
+    both(|fleet| async move {
+        let simulator = Simulator::new();
+        let client = builder(&simulator).request_budget(RequestBudget::per(1, secs(10))).build().unwrap();
+        let ids = endless(&simulator, 2);
+        let _events = watch(&client, &ids, fleet);
+        sleep(secs(5)).await;
+        // The second waits for its turn.
+        assert_eq!(simulator.requests().len(), 1);
+        assert_eq!(client.poll_now(&ids[1]), 1);
+        sleep(secs(24)).await;
+        assert_eq!(seconds(&simulator), [0.0, 10.0]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_makes_one_request_per_second() {
+    both(|fleet| async move {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+        let _events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(60)).await;
+        for _ in 0..1_000 {
+            assert_eq!(client.notify(&callback(&id)), 1);
+            sleep(ms(10)).await;
+        }
+        sleep(secs(60)).await;
+        let flood = &asked_at(&simulator)[1..];
+        assert_eq!(flood.len(), 11, "the first ring at once, the last not lost");
+        assert_eq!(most_within(flood, secs(1)), 1, "{flood:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_comes_too_early_is_remembered_for_a_minute() {
+    both(|fleet| async move {
+        for (before, expected) in [(59, [0.0, 120.0]), (61, [120.0, 240.0])] {
+            let schedule = Schedule::every(secs(120)).first_poll_after(secs(120));
+            let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
+            let other = simulator.add(SimulatedTask::new().never_ends());
+            assert_eq!(client.notify(&callback(&id)), 0);
+            assert_eq!(client.poll_now(&other), 0);
+            sleep(secs(before)).await;
+            let start = Instant::now();
+            let events = watch(&client, &[id.clone(), other], fleet);
+            sleep(secs(250)).await;
+            events.abort();
+            let mine = simulator.requests().into_iter().filter(|request| request.task_id == id);
+            let asked: Vec<_> = mine.map(|request| (request.at - secs(before)).as_secs_f64()).collect();
+            assert_eq!(asked[..2], expected, "{before} s before {start:?}");
+            assert!(
+                simulator
+                    .requests()
+                    .iter()
+                    .filter(|request| request.task_id != id)
+                    .all(|request| request.at >= secs(120))
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_holds() {
+    both(|fleet| async move {
+        let simulator = Simulator::new();
+        let budget = RequestBudget::per(4, secs(10));
+        let client = builder(&simulator).schedule(Schedule::every(secs(600))).request_budget(budget).build().unwrap();
+        let ids = endless(&simulator, 12);
+        let _events = watch(&client, &ids, fleet);
+        sleep(secs(100)).await;
+        let reached: usize = ids.iter().map(|id| client.notify(&callback(id))).sum();
+        assert_eq!((reached, simulator.requests().len()), (12, 12));
+        sleep(secs(100)).await;
+        assert_eq!(simulator.requests().len(), 24);
+        assert_eq!(most_within(&asked_at(&simulator), secs(10)), 4);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_gate_and_a_retry_after_hold() {
+    both(|fleet| async move {
+        for fault in [Fault::status(429), Fault::status(500)] {
+            let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+            simulator.inject(fault.retry_after("40"));
+            let _events = watch(&client, std::slice::from_ref(&id), fleet);
+            for _ in 0..30 {
+                sleep(secs(1)).await;
+                assert_eq!(client.poll_now(&id), 1);
+            }
+            sleep(secs(60)).await;
+            assert_eq!(seconds(&simulator), [0.0, 40.0]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pause_after_a_failed_poll_is_cut_too_and_a_failed_extra_poll_is_repeated() {
+    both(|fleet| async move {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+        simulator.inject(Fault::status(500).times(8));
+        let _events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(100)).await; // seven or so, the next pause is over half a minute
+        let before = simulator.requests().len();
+        client.poll_now(&id);
+        sleep(ms(1)).await;
+        assert_eq!(simulator.requests().len(), before + 1);
+
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+        simulator.inject(Fault::status(500).after(1));
+        let _events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(100)).await;
+        client.poll_now(&id);
+        sleep(secs(2)).await;
+        assert_eq!(simulator.requests().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_lets_a_task_go_is_not_rung_for_it() {
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+    let other = simulator.add(SimulatedTask::new().never_ends());
+    let mut all = client.watch_all([&id, &other]);
+    assert_eq!(client.poll_now(&id), 0, "it does not run yet");
+    for _ in 0..2 {
+        all.next().await;
+    }
+    assert_eq!(client.poll_now(&id), 1);
+    assert!(all.remove(&id));
+    assert_eq!((client.poll_now(&id), client.poll_now(&other)), (0, 1));
+    assert!(all.push(&id));
+    assert!(all.next().now_or_never().flatten().is_some(), "rung for, or new");
+    assert_eq!(client.poll_now(&id), 1);
+    all.drain();
+    assert_eq!((client.poll_now(&id), client.poll_now(&other)), (0, 0));
+    let mut again = client.watch_all(all.stop());
+    assert!(again.next().await.is_some());
+    assert_eq!((client.poll_now(&id), client.poll_now(&other)), (1, 1));
+    drop(again);
+    assert_eq!((client.poll_now(&id), client.poll_now(&other)), (0, 0));
+}
+
+/// A consumer that is away while it rings.
+#[tokio::test(start_paused = true)]
+async fn a_ring_waits_for_a_consumer_that_is_away() {
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+    let (mut watch, mut all) = (client.watch(&id), client.watch_all([&id]));
+    (watch.next().await, all.next().await);
+    assert_eq!(client.poll_now(&id), 2);
+    sleep(secs(100)).await;
+    assert_eq!(simulator.requests().len(), 2);
+    assert_eq!(progress(watch.next().now_or_never().flatten()).polls, 2);
+    assert!(all.next().now_or_never().is_some());
+    assert_eq!(simulator.requests().len(), 4);
+}
