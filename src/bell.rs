@@ -22,7 +22,7 @@ use ledger::Ledger;
 pub(crate) use post::Post;
 
 /// The bells of all running watches of a client and of its clones.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Bells(Arc<Mutex<Book>>);
 
 #[derive(Default)]
@@ -56,6 +56,10 @@ struct Call {
 }
 
 impl Bells {
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+
     /// Rings for all running watches of the task, and says how many. Within a second of the last time they are not asked to
     /// ask again before it is over. `early`: a watch that starts soon is to hear of it too.
     pub(crate) fn ring(&self, id: &TaskId, early: bool) -> usize {

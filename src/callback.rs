@@ -202,6 +202,13 @@ fn signed(mac: &Hmac<Sha256>, task_id: &TaskId, timestamp: &[u8]) -> Hmac<Sha256
     [task_id.as_str().as_bytes(), b".", timestamp].into_iter().fold(mac.clone(), Mac::chain_update)
 }
 
+/// A callback's signature, as the gateway makes it.
+#[cfg(feature = "simulator")]
+pub(crate) fn sign(key: &str, task_id: &TaskId, timestamp: &str) -> String {
+    let mac = CallbackVerifier::new(key).mac.map(|mac| signed(&mac, task_id, timestamp.as_bytes()).finalize());
+    mac.map_or_else(String::new, |mac| BASE64.encode(mac.into_bytes()))
+}
+
 fn seconds(timestamp: &[u8]) -> Result<u64, Error> {
     if timestamp.is_empty() {
         return Err(invalid("X-Webhook-Timestamp is missing"));

@@ -13,6 +13,8 @@ pub(crate) use beat::{Beat, Shift};
 const INTERVAL: Duration = Duration::from_secs(30);
 /// The vendor's own sample stops waiting after 15 min.
 const MAX_WAIT: Duration = Duration::from_secs(15 * 60);
+/// A task of 5 minutes is asked about twice before its callback.
+const SAFETY_NET: Duration = Duration::from_secs(3 * 60);
 const MULTIPLIER: f64 = 1.5;
 /// Longer than this is a slip of the pen, and stays clear of every clock's end.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
@@ -82,6 +84,17 @@ impl Schedule {
     #[must_use]
     pub const fn exponential(initial: Duration, max_interval: Duration) -> Self {
         Self::new(Rhythm::Exponential { initial, max_interval }).multiplier(MULTIPLIER)
+    }
+
+    /// For a watch that a callback tells when the task is done (`Client::notify`, with the feature `callback`): a poll at
+    /// once, then one each 3 min, to catch callbacks that get lost.
+    ///
+    /// So a task of up to 6 minutes takes three requests (four, where more than 16 watches start within a second and are
+    /// spread). Of one whose callback is lost, the end is known up to
+    /// 3 min late.
+    #[must_use]
+    pub const fn expecting_callback() -> Self {
+        Self::every(SAFETY_NET)
     }
 
     /// How much longer each pause of an [`exponential`](Self::exponential) schedule is than the one before; at least 1.

@@ -30,9 +30,13 @@
 //! # }
 //! ```
 
+#[cfg(feature = "callback")]
+mod delivery;
 mod fault;
 mod http;
 mod memory;
+#[cfg(feature = "callback")]
+mod postman;
 mod script;
 mod timeline;
 
@@ -44,6 +48,9 @@ use std::time::Duration;
 use crate::budget::{RequestBudget, Window};
 use crate::task::TaskId;
 
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+pub use delivery::Delivery;
 pub use fault::Fault;
 pub use http::Server;
 pub(crate) use memory::Memory;
@@ -99,6 +106,15 @@ impl Simulator {
     #[must_use]
     pub fn rate_limit(self, limit: RequestBudget) -> Self {
         self.lock().limit = Some(Window::new(limit));
+        self
+    }
+
+    /// The key that it signs callbacks with. Default: none, they are not signed. Needs the feature `callback`.
+    #[cfg(feature = "callback")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+    #[must_use]
+    pub fn callback_key(self, key: impl Into<String>) -> Self {
+        self.lock().callbacks.key = Some(key.into());
         self
     }
 

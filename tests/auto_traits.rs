@@ -41,6 +41,15 @@ const _: () = {
         shared_by_threads!(Simulator, SimulatedTask, Fault, Request, Server);
         assert_impl_all!(Simulator: Clone, Unpin);
     }
+    #[cfg(feature = "callback")]
+    {
+        use luma_watch::{Callback, CallbackVerifier};
+        shared_by_threads!(Callback, CallbackVerifier);
+        assert_impl_all!(Callback: Clone, Eq);
+        assert_impl_all!(CallbackVerifier: Clone);
+        #[cfg(feature = "simulator")]
+        shared_by_threads!(luma_watch::simulator::Delivery);
+    }
     owned::<Watch>();
     owned::<Wait>();
     owned::<WatchAll>();

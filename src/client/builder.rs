@@ -134,7 +134,7 @@ impl ClientBuilder {
     pub(super) fn shared(self) -> Result<Shared, Error> {
         let rules = self.rules()?;
         let turnstile = Turnstile::new(self.limits()?);
-        Ok(Shared { line: self.line(turnstile)?, rules, bells: Bells::default(), epoch: Instant::now() })
+        Ok(Shared { line: self.line(turnstile)?, rules, bells: Bells::new(), epoch: Instant::now() })
     }
 
     fn limits(&self) -> Result<Limits, Error> {

@@ -4,6 +4,7 @@ use super::Client;
 use crate::callback::Callback;
 use crate::task::TaskId;
 
+#[allow(clippy::must_use_candidate)] // how many watches there are is news, and not what they are called for
 #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
 impl Client {
     /// Lets each running watch of the callback's task poll at once, and says how many there are. Needs the feature

@@ -66,6 +66,8 @@ impl fmt::Debug for Server {
 async fn accept(listener: TcpListener, simulator: Simulator) {
     // Dropped with this future, and with it every connection.
     let mut connections = JoinSet::new();
+    #[cfg(feature = "callback")]
+    connections.spawn(super::postman::run(simulator.clone()));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {

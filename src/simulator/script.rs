@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+#[cfg(feature = "callback")]
+use super::{
+    delivery::Delivery,
+    postman::{self, Errand},
+};
 use crate::task::{Status, TaskId};
 
 /// The vendor's own example took 309 s.
@@ -23,6 +28,8 @@ pub struct SimulatedTask {
     result_urls: Option<Vec<String>>,
     error_code: Option<i64>,
     error_message: Option<String>,
+    #[cfg(feature = "callback")]
+    delivery: Option<Delivery>,
 }
 
 impl Default for SimulatedTask {
@@ -42,6 +49,8 @@ impl SimulatedTask {
             result_urls: None,
             error_code: None,
             error_message: None,
+            #[cfg(feature = "callback")]
+            delivery: None,
         }
     }
 
@@ -86,6 +95,29 @@ impl SimulatedTask {
     pub const fn unknown_for(mut self, time: Duration) -> Self {
         self.unknown_for = time;
         self
+    }
+
+    /// Its callback. Default: none. Needs the feature `callback`.
+    #[cfg(feature = "callback")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+    pub fn callback(mut self, delivery: Delivery) -> Self {
+        self.delivery = Some(delivery);
+        self
+    }
+
+    /// What is to be posted of it.
+    #[cfg(feature = "callback")]
+    pub(super) fn errands(&self, id: &TaskId, born: Duration) -> Vec<Errand> {
+        let ends = self.generates_for.map(|after| (after, self.status));
+        self.delivery.as_ref().map_or_else(Vec::new, |delivery| postman::errands(id, delivery, born, ends))
+    }
+
+    /// All tries to post its callback have failed.
+    #[cfg(feature = "callback")]
+    pub(super) fn callback_failed(&mut self) {
+        if self.status == Status::Success {
+            self.status = Status::CallbackFailed;
+        }
     }
 
     /// The record at this age. `created_at`: in Unix milliseconds.

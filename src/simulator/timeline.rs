@@ -9,6 +9,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::fault::{Fault, Happening, Header};
+#[cfg(feature = "callback")]
+use super::postman::Callbacks;
 use super::script::{Record, SimulatedTask, millis};
 use crate::budget::Window;
 use crate::task::TaskId;
@@ -38,6 +40,8 @@ pub(super) struct Timeline {
     pub(super) faults: Vec<Fault>,
     pub(super) limit: Option<Window>,
     pub(super) requests: Vec<Request>,
+    #[cfg(feature = "callback")]
+    pub(super) callbacks: Callbacks,
     started: Instant,
     started_at: SystemTime,
 }
@@ -87,6 +91,8 @@ impl Timeline {
             faults: Vec::new(),
             limit: None,
             requests: Vec::new(),
+            #[cfg(feature = "callback")]
+            callbacks: Callbacks::default(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }
@@ -98,7 +104,15 @@ impl Timeline {
 
     pub(super) fn add(&mut self, id: TaskId, task: SimulatedTask) {
         let now = self.now();
+        #[cfg(feature = "callback")]
+        self.callbacks.add(task.errands(&id, now));
         self.tasks.insert(id, (now, task));
+    }
+
+    /// When the clock shows this time, unless it stands still.
+    #[cfg(feature = "callback")]
+    pub(super) fn instant(&self, at: Duration) -> Option<Instant> {
+        self.started.checked_add(at.checked_div(self.speed)?)
     }
 
     /// Answers a request for `id` that came with this key, now.

@@ -1,0 +1,108 @@
+//! What a callback is worth beside polling: how long after its end a task is known to have ended, and how many requests that
+//! takes.
+//!
+//! `callback [TASKS]`. The whole way is real: a simulated gateway and the receiver of its callbacks (axum) on loopback, one process, real time. The
+//! tasks live 100 times faster than real ones, and so do the schedules; the way of a callback does not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::print_stdout, clippy::cast_precision_loss)]
+
+mod command;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::routing::post;
+use futures::future::join_all;
+use luma_watch::simulator::{Delivery, SimulatedTask, Simulator};
+use luma_watch::{CallbackVerifier, Client, Schedule};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+const SPEED: u32 = 100;
+const KEY: &str = "signing-key";
+
+enum Callbacks {
+    None,
+    Sent,
+    Lost,
+}
+
+struct Figures {
+    median: Duration,
+    p99: Duration,
+    requests: f64,
+    most: usize,
+}
+
+fn main() {
+    let Some(command::Command { words, in_full }) = command::read() else { return };
+    let tasks = words.first().map(|tasks| tasks.parse().expect("a number of tasks"));
+    let tasks = tasks.unwrap_or(if in_full { 100 } else { 5 });
+    let second = Duration::from_secs(1);
+    println!("                         known after its end: median        p99   requests per task: mean   most");
+    let mut all = Vec::new();
+    for (name, callbacks, pause) in [
+        ("polled each 30 s", Callbacks::None, 30 * second),
+        ("callbacks, and 3 min", Callbacks::Sent, 180 * second),
+        ("callbacks lost, 3 min", Callbacks::Lost, 180 * second),
+    ] {
+        let Figures { median, p99, requests, most } = run(tasks, &callbacks, pause);
+        println!("{name:24} {median:28.1?} {p99:10.1?} {requests:25.1} {most:6}");
+        all.push((median, most));
+    }
+    let (median, most) = all[1];
+    assert!(most <= 3, "{most} requests for a task with a callback");
+    assert!(!in_full || median < Duration::from_millis(100), "{median:?} from the end to the news of it");
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(tasks: u32, callbacks: &Callbacks, pause: Duration) -> Figures {
+    let simulator = Simulator::new().speed(SPEED).callback_key(KEY);
+    let gateway = simulator.serve().await.unwrap();
+    let schedule = Schedule::every(pause / SPEED);
+    let client = Client::builder("test-key").base_url(gateway.url()).schedule(schedule).build().unwrap();
+    let url = receiver(client.clone()).await;
+    let watches = (0..tasks).map(|number| {
+        let (client, simulator, url) = (&client, &simulator, &url);
+        async move {
+            // One new each 10 s of their time, each of 4 to 6 minutes.
+            sleep(Duration::from_secs(10) * number / SPEED).await;
+            let lasts = Duration::from_secs(u64::from(240 + number * 7 % 120));
+            let task = SimulatedTask::new().generates_for(lasts);
+            let id = simulator.add(match callbacks {
+                Callbacks::None => task,
+                Callbacks::Sent => task.callback(Delivery::to(url)),
+                Callbacks::Lost => task.callback(Delivery::to(url).lost()),
+            });
+            let end = Instant::now() + lasts / SPEED;
+            client.wait_until_done(&id).await.unwrap();
+            (end.elapsed(), simulator.requests().iter().filter(|request| request.task_id == id).count())
+        }
+    });
+    let (mut delays, requests): (Vec<_>, Vec<_>) = join_all(watches).await.into_iter().unzip();
+    delays.sort();
+    Figures {
+        median: delays[delays.len() / 2],
+        p99: delays[delays.len() * 99 / 100],
+        requests: requests.iter().sum::<usize>() as f64 / requests.len() as f64,
+        most: *requests.iter().max().unwrap(),
+    }
+}
+
+/// Receives callbacks at the URL that it returns.
+async fn receiver(client: Client) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/callbacks", listener.local_addr().unwrap());
+    let verifier = CallbackVerifier::new(KEY);
+    let receive = move |headers: HeaderMap, body: Bytes| async move {
+        let header = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+        let (timestamp, signature) =
+            (header(CallbackVerifier::TIMESTAMP_HEADER), header(CallbackVerifier::SIGNATURE_HEADER));
+        client.notify(&verifier.verify(timestamp, signature, &body).unwrap());
+        StatusCode::OK
+    };
+    tokio::spawn(async { axum::serve(listener, Router::new().route("/callbacks", post(receive))).await });
+    url
+}

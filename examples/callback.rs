@@ -1,0 +1,75 @@
+//! Callback and poll together: an axum service receives the gateway's callbacks, proves them and lets the watches look at once.
+//!
+//! `cargo run --features callback --example callback` asks a simulated gateway, 60 times sped up, which posts real signed callbacks:
+//! in time, late, again and again, never, and one that somebody forged.
+
+#![allow(clippy::print_stdout)] // it is there to print
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::routing::post;
+use futures::future::join_all;
+use luma_watch::simulator::{Delivery, SimulatedTask, Simulator};
+use luma_watch::{CallbackVerifier, Client, Schedule};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+type Service = (Client, CallbackVerifier);
+
+/// The gateway waits 15 s for the answer: nothing here waits for anything.
+async fn receive(State((client, verifier)): State<Service>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let header = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    let timestamp = header(CallbackVerifier::TIMESTAMP_HEADER);
+    match verifier.verify(timestamp, header(CallbackVerifier::SIGNATURE_HEADER), &body) {
+        Ok(callback) => {
+            println!("  {}: {} watch(es) look", callback.task_id(), client.notify(&callback));
+            StatusCode::OK
+        }
+        Err(error) => {
+            println!("  refused: {error}");
+            StatusCode::UNAUTHORIZED
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    const SPEED: u32 = 60;
+    let simulator = Simulator::new().speed(SPEED).callback_key("signing-key");
+    let gateway = simulator.serve().await?;
+    // With the real gateway: `Client::builder(key).schedule(Schedule::expecting_callback())`; here its 3 min are 3 s.
+    let schedule = Schedule::every(Duration::from_secs(180) / SPEED);
+    let client = Client::builder("test-key").base_url(gateway.url()).schedule(schedule).build()?;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/callbacks", listener.local_addr()?);
+    let service: Service = (client.clone(), CallbackVerifier::new("signing-key"));
+    let app = axum::Router::new().route("/callbacks", post(receive)).with_state(service);
+    tokio::spawn(async { axum::serve(listener, app).await });
+
+    let callback = || Delivery::to(&url);
+    let second = Duration::from_secs(1);
+    let deliveries = [
+        ("in time", callback()),
+        ("late", callback().late(20 * second)),
+        ("three times", callback().times(3)),
+        ("lost", callback().lost()),
+        ("forged", callback().forged_at(60 * second)),
+    ];
+    let watches = (0_u32..).zip(deliveries).map(|(number, (name, delivery))| {
+        let (client, simulator, lasts) = (&client, &simulator, (250 + number) * second);
+        let id = simulator.add(SimulatedTask::new().generates_for(lasts).callback(delivery));
+        let ended = Instant::now() + lasts / SPEED;
+        async move {
+            let task = client.wait_until_done(&id).await?;
+            let requests = simulator.requests().iter().filter(|request| request.task_id == id).count();
+            println!("{name}: {}, known after {:?}, {requests} requests", task.status(), ended.elapsed());
+            Ok::<_, luma_watch::Error>(())
+        }
+    });
+    join_all(watches).await.into_iter().collect::<Result<(), _>>()?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Posts the callbacks of the simulated tasks.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use super::Simulator;
+use super::delivery::Delivery;
+use crate::callback::{CallbackVerifier, sign};
+use crate::task::{Status, TaskId};
+
+/// One callback to be posted.
+#[derive(Clone, Debug)]
+pub(super) struct Errand {
+    pub(super) task_id: TaskId,
+    pub(super) delivery: Delivery,
+    /// When it is due, in the simulator's time.
+    pub(super) at: Duration,
+    pub(super) success: bool,
+    /// Not by the gateway.
+    pub(super) forged: bool,
+}
+
+/// Those still to be posted, and how they are signed.
+#[derive(Default)]
+pub(super) struct Callbacks {
+    pub(super) key: Option<String>,
+    errands: Vec<Errand>,
+    /// That there are some.
+    added: Arc<Notify>,
+}
+
+impl Callbacks {
+    pub(super) fn add(&mut self, errands: Vec<Errand>) {
+        if !errands.is_empty() {
+            self.errands.extend(errands);
+            self.added.notify_one();
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: u16,
+    msg: &'a str,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    task_id: &'a str,
+    prompt_json: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_urls: Option<Vec<String>>,
+}
+
+/// Posts whatever is due, until it is dropped.
+pub(super) async fn run(simulator: Simulator) {
+    // One for all, and without the environment's proxies: it stays on this machine.
+    let Ok(http) = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build() else { return };
+    let mut posting = JoinSet::new();
+    let added = Arc::clone(&simulator.lock().callbacks.added);
+    loop {
+        let errands = mem::take(&mut simulator.lock().callbacks.errands);
+        for errand in errands {
+            posting.spawn(post(simulator.clone(), http.clone(), errand));
+        }
+        while posting.try_join_next().is_some() {}
+        added.notified().await;
+    }
+}
+
+async fn post(simulator: Simulator, http: reqwest::Client, errand: Errand) {
+    let at = simulator.lock().instant(errand.at);
+    let Some(at) = at else { return }; // its time stands still
+    sleep_until(at).await;
+    for _ in 0..errand.delivery.times {
+        if !deliver(&simulator, &http, &errand).await {
+            if let Some((_, task)) = simulator.lock().tasks.get_mut(&errand.task_id) {
+                task.callback_failed();
+            }
+            return;
+        }
+    }
+}
+
+/// Whether it was accepted, at once or when it was repeated.
+async fn deliver(simulator: &Simulator, http: &reqwest::Client, errand: &Errand) -> bool {
+    const TRIES: u32 = 4;
+    const PAUSE: Duration = Duration::from_secs(10);
+    for again in 0..TRIES {
+        if again > 0 {
+            let next = {
+                let timeline = simulator.lock();
+                timeline.instant(timeline.now().saturating_add(PAUSE))
+            };
+            let Some(next) = next else { return false };
+            sleep_until(next).await;
+        }
+        if errand.forged {
+            // Whoever sends it tries once, and does not care.
+            drop(request(simulator, http, errand).send().await);
+            return true;
+        }
+        if !errand.delivery.lost
+            && request(simulator, http, errand).send().await.is_ok_and(|answer| answer.status().is_success())
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn request(simulator: &Simulator, http: &reqwest::Client, errand: &Errand) -> reqwest::RequestBuilder {
+    let id = errand.task_id.as_str();
+    let (code, msg) = if errand.success { (200, "generated successfully") } else { (500, "generation failed") };
+    let data = Data {
+        task_id: id,
+        prompt_json: r#"{"prompt":"A futuristic cityscape"}"#,
+        result_urls: errand.success.then(|| vec![format!("https://files.example.com/{id}.mp4")]),
+    };
+    let body = Body { code, msg: &format!("Modify record {msg}."), data };
+    let request = http
+        .post(&errand.delivery.url)
+        .header("content-type", "application/json")
+        // Texts under names: what could fail has no part in it.
+        .body(serde_json::to_vec(&body).unwrap_or_default());
+    let Some(key) = simulator.lock().callbacks.key.clone() else { return request };
+    let timestamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
+    let key = if errand.forged { format!("not {key}") } else { key };
+    request
+        .header(CallbackVerifier::SIGNATURE_HEADER, sign(&key, &errand.task_id, &timestamp))
+        .header(CallbackVerifier::TIMESTAMP_HEADER, timestamp)
+}
+
+/// What is to be posted of a task that was created then, in the simulator's time.
+pub(super) fn errands(
+    task_id: &TaskId,
+    delivery: &Delivery,
+    born: Duration,
+    ends: Option<(Duration, Status)>,
+) -> Vec<Errand> {
+    let errand = |at: Duration, success, forged| Errand {
+        task_id: task_id.clone(),
+        delivery: delivery.clone(),
+        at: born.saturating_add(at),
+        success,
+        forged,
+    };
+    let forged = delivery.forged_at.map(|age| errand(age, true, true));
+    let own = ends.map(|(after, status)| errand(after.saturating_add(delivery.late), status.is_success(), false));
+    forged.into_iter().chain(own).collect()
+}
