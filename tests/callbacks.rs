@@ -1,5 +1,7 @@
 //! A callback, or whoever knows something, lets the running watches of a task poll at once; and that is all it can do.
 #![cfg(all(feature = "simulator", feature = "callback"))]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::unchecked_time_subtraction)]
 
 mod memory;
 
