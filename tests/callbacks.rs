@@ -105,7 +105,7 @@ async fn none_one_and_many_are_counted_wherever_they_run() {
     assert_eq!(client.poll_now(&id), 0, "none runs");
     let unpolled = client.watch(&id);
     let mut running: FuturesUnordered<_> =
-        [&client, &clone].map(|client| watch(client, &[id.clone()], false)).into_iter().collect();
+        [&client, &clone].map(|client| watch(client, std::slice::from_ref(&id), false)).into_iter().collect();
     let fleet = watch(&client, &[id.clone(), other.clone()], true);
     let shared = client.watch(&id).shared();
     let readers = [shared.clone(), shared].map(|reader| tokio::spawn(reader.count()));
@@ -298,7 +298,7 @@ async fn a_fleet_that_lets_a_task_go_is_not_rung_for_it() {
 async fn a_ring_waits_for_a_consumer_that_is_away() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
     let (mut watch, mut all) = (client.watch(&id), client.watch_all([&id]));
-    (watch.next().await, all.next().await);
+    assert!(watch.next().await.is_some() && all.next().await.is_some());
     assert_eq!(client.poll_now(&id), 2);
     sleep(secs(100)).await;
     assert_eq!(simulator.requests().len(), 2);
