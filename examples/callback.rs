@@ -3,7 +3,7 @@
 //! `cargo run --features callback --example callback` asks a simulated gateway, 60 times sped up, which posts real signed callbacks:
 //! in time, late, again and again, never, and one that somebody forged.
 
-#![allow(clippy::print_stdout)] // it is there to print
+#![allow(clippy::print_stdout, clippy::arithmetic_side_effects)] // it is there to print, and its numbers are small
 
 use std::time::Duration;
 

@@ -61,6 +61,8 @@ pub(crate) struct Moment {
     pub(crate) luck: f64,
     /// If the poll was one beside the schedule: when, counted likewise, the schedule's own would have been.
     pub(crate) planned: Option<Duration>,
+    /// Of the task, if the answer tells it.
+    pub(crate) age: Option<Duration>,
 }
 
 /// An event for the user, and what the watch does then.
@@ -138,7 +140,7 @@ impl Pace {
     }
 
     fn generating(&mut self, rules: &Rules, task: Task, moment: Moment) -> Verdict {
-        let Moment { elapsed, luck, planned } = moment;
+        let Moment { elapsed, luck, planned, age } = moment;
         let planned = planned.filter(|planned| *planned > elapsed);
         // Schedules grow with each good answer before this one.
         let step = self.steps().saturating_sub(1);
@@ -153,7 +155,7 @@ impl Pace {
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
-        let shift = Shift { luck, phase: self.phase, elapsed };
+        let shift = Shift { luck, phase: self.phase, elapsed, age };
         let pause = match planned {
             // The schedule goes on as if nothing had been.
             Some(planned) => Some(planned.saturating_sub(elapsed)),
@@ -188,7 +190,7 @@ impl Pace {
 
         let grace_left = grace_over.map_or(Duration::MAX, |over| over.saturating_sub(elapsed));
         let floor = error.retry_after().unwrap_or_default();
-        let pause = self.pause_after_failure(rules, &error, consecutive, luck);
+        let pause = self.pause_after_failure(rules, &error, consecutive, Shift { elapsed, ..Shift::by_luck(luck) });
         let pause = pause.map(|pause| pause.min(grace_left).max(floor));
         let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
             return give_up(self.deadline(id, last_record, elapsed, None));
@@ -214,16 +216,22 @@ impl Pace {
     }
 
     /// Before `Retry-After`, grace and deadline have their say.
-    fn pause_after_failure(&mut self, rules: &Rules, error: &Error, consecutive: u32, luck: f64) -> Option<Duration> {
+    fn pause_after_failure(
+        &mut self,
+        rules: &Rules,
+        error: &Error,
+        consecutive: u32,
+        shift: Shift,
+    ) -> Option<Duration> {
         let step = self.steps();
-        let retry = schedule::retry_pause(consecutive, luck);
+        let retry = schedule::retry_pause(consecutive, shift.luck);
         let throttled = error.kind().asks_for_rest();
         if throttled && error.retry_after().is_none_or(|wait| wait.is_zero()) {
             // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
-            let own = self.pause(rules, step, Shift::NONE)?;
-            return Some(retry.min(rules.schedule.longest_pause()).max(own));
+            let own = self.pause(rules, step, Shift { luck: 0.0, ..shift })?;
+            return Some(retry.min(rules.schedule.max_pause()).max(own));
         }
-        Some(retry.min(self.pause(rules, step, Shift::by_luck(luck))?))
+        Some(retry.min(self.pause(rules, step, shift)?))
     }
 
     fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration, no_last_look: Option<&Error>) -> Error {

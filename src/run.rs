@@ -159,7 +159,7 @@ impl Run {
     ) -> (Verdict, Option<Instant>) {
         let now = Instant::now();
         let planned = planned.map(|planned| self.elapsed(planned));
-        let moment = Moment { elapsed: self.elapsed(now), luck: fastrand::f64(), planned };
+        let moment = Moment { elapsed: self.elapsed(now), luck: fastrand::f64(), planned, age: None };
         if self.pace.polls() == 0 && !self.is_crowded() {
             self.pace.keep_step();
         }

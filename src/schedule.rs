@@ -1,6 +1,7 @@
 //! When to poll, and when to stop waiting.
 
 mod beat;
+mod learned;
 #[cfg_attr(not(feature = "backoff"), path = "schedule/no_policy.rs")]
 mod policy;
 
@@ -47,6 +48,7 @@ pub struct Schedule {
     jitter: f64,
     first_poll_after: Duration,
     max_wait: Option<Duration>,
+    learning: learned::Settings,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,7 @@ enum Rhythm {
     },
     #[cfg_attr(not(feature = "backoff"), allow(dead_code))] // without the feature there is none
     Policy(policy::Shared),
+    Learned(learned::Learned),
 }
 
 impl Default for Schedule {
@@ -70,7 +73,14 @@ impl Default for Schedule {
 
 impl Schedule {
     const fn new(rhythm: Rhythm) -> Self {
-        Self { rhythm, multiplier: None, jitter: 0.0, first_poll_after: Duration::ZERO, max_wait: Some(MAX_WAIT) }
+        Self {
+            rhythm,
+            multiplier: None,
+            jitter: 0.0,
+            first_poll_after: Duration::ZERO,
+            max_wait: Some(MAX_WAIT),
+            learning: learned::Settings { delay: None, shortest: None, longest: None },
+        }
     }
 
     /// A poll each `interval`, counted from the end of an answer to the next request.
@@ -142,17 +152,13 @@ impl Schedule {
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), with the setting and what is wrong with it: an interval of zero, a
-    /// multiplier below 1 or on a schedule that does not grow, a jitter outside 0 to 1, `max_interval` below `initial`,
-    /// a duration over ten years.
+    /// multiplier below 1 or on a schedule that does not grow, a setting of a schedule that learns on another, a jitter outside 0 to 1, `max_interval` below `initial`,
+    /// `longest_pause` below `shortest_pause`, a duration over ten years.
     pub fn validate(&self) -> Result<(), Error> {
         match &self.rhythm {
             Rhythm::Fixed { interval } => {
                 positive("the interval", *interval)?;
-                if self.multiplier.is_some() {
-                    return Err(Error::config(
-                        "a multiplier does nothing on Schedule::every: use Schedule::exponential",
-                    ));
-                }
+                self.no_multiplier("Schedule::every")?;
             }
             Rhythm::Exponential { initial, max_interval } => {
                 let multiplier = self.growth();
@@ -174,6 +180,13 @@ impl Schedule {
                     return Err(Error::config("multiplier and jitter belong to the backoff policy: set them there"));
                 }
             }
+            Rhythm::Learned(_) => {
+                self.learning.validate()?;
+                self.no_multiplier("Schedule::learned")?;
+            }
+        }
+        if !matches!(self.rhythm, Rhythm::Learned(_)) {
+            self.learning.refuse()?;
         }
         if !(0.0..=1.0).contains(&self.jitter) {
             return Err(Error::config(format!("the jitter is {}: it must be a fraction from 0 to 1", self.jitter)));
@@ -186,17 +199,31 @@ impl Schedule {
     /// included, jitter left out, answers taking no time.
     ///
     /// Without a [`max_wait`](Self::max_wait) it has no end; of a schedule that is not [valid](Self::validate) it is
-    /// empty. A backoff policy shows one draw of its own jitter.
+    /// empty. A backoff policy shows one draw of its own jitter, a schedule that learns the polls of a task that is watched
+    /// from its creation.
     pub fn preview(&self) -> impl Iterator<Item = Duration> + use<> {
         let mut beat = self.start();
         let schedule = self.clone();
         let first = self.validate().is_ok().then(|| (0, self.first_pause()));
         let polls = std::iter::successors(first, move |&(step, at)| {
             let left = schedule.max_wait.map_or(Duration::MAX, |limit| limit.saturating_sub(at));
-            let pause = beat.pause(&schedule, step, Shift::NONE).filter(|_| !left.is_zero())?;
+            let pause =
+                beat.pause(&schedule, step, Shift { elapsed: at, ..Shift::NONE }).filter(|_| !left.is_zero())?;
             Some((step.saturating_add(1), at.saturating_add(pause.min(left))))
         });
         polls.map(|(_, at)| at)
+    }
+
+    fn no_multiplier(&self, on: &str) -> Result<(), Error> {
+        match self.multiplier {
+            Some(_) => Err(Error::config(format!("a multiplier does nothing on {on}: use Schedule::exponential"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether watches that started together would poll together from then on. Learned pauses follow the ages of the tasks, which differ.
+    fn keeps_step(&self) -> bool {
+        !matches!(self.rhythm, Rhythm::Learned(_))
     }
 
     fn growth(&self) -> f64 {
@@ -204,11 +231,12 @@ impl Schedule {
     }
 
     /// How long the pauses may become; of a policy, which grows by itself, nothing is known.
-    pub(crate) fn longest_pause(&self) -> Duration {
+    pub(crate) fn max_pause(&self) -> Duration {
         match &self.rhythm {
             Rhythm::Fixed { interval } => *interval,
             Rhythm::Exponential { max_interval, .. } => *max_interval,
             Rhythm::Policy(_) => Duration::ZERO,
+            Rhythm::Learned(_) => self.learning.goal().longest,
         }
     }
 
@@ -218,6 +246,7 @@ impl Schedule {
         match &self.rhythm {
             Rhythm::Fixed { interval: pause } | Rhythm::Exponential { initial: pause, .. } => *pause,
             Rhythm::Policy(_) => FIRST_RETRY,
+            Rhythm::Learned(_) => self.learning.fixed_pause(),
         }
     }
 
@@ -262,3 +291,6 @@ fn bounded(what: &str, duration: Duration) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use std::future::{Future, IntoFuture};
 
 use futures::stream::FusedStream;
 use luma_watch::{
-    Client, ClientBuilder, Error, ErrorKind, Params, PollFailure, Progress, RequestBudget, Schedule, SharedWait,
-    SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
+    Client, ClientBuilder, Error, ErrorKind, History, Params, PollFailure, Progress, RequestBudget, Schedule,
+    SharedWait, SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,7 @@ const _: () = {
     shared_by_threads!(
         Client,
         ClientBuilder,
+        History,
         RequestBudget,
         Schedule,
         SharedWait,

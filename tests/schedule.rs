@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::simulator::SimulatedTask;
-use luma_watch::{Client, ErrorKind, Schedule};
+use luma_watch::{Client, ErrorKind, History, Schedule};
 use memory::{asked_at, gateway, ms, progress, secs};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -19,6 +19,7 @@ const TEN_YEARS: Duration = secs(10 * 366 * 24 * 60 * 60);
 fn each_bad_setting_is_refused_by_name() {
     let every = || Schedule::every(secs(30));
     let growing = || Schedule::exponential(secs(10), secs(60));
+    let learned = || Schedule::learned(&History::new());
     let beyond = TEN_YEARS + ms(1);
     let cases = [
         (Schedule::every(Duration::ZERO), "interval is zero"),
@@ -42,6 +43,16 @@ fn each_bad_setting_is_refused_by_name() {
         (growing().multiplier(-2.0), "multiplier is -2"),
         (growing().multiplier(f64::NAN), "multiplier is NaN"),
         (growing().multiplier(f64::INFINITY), "multiplier is inf"),
+        (learned().multiplier(1.5), "multiplier does nothing on Schedule::learned"),
+        (learned().aim_for_delay(Duration::ZERO), "aim_for_delay is zero"),
+        (learned().aim_for_delay(beyond), "aim_for_delay is over ten years"),
+        (learned().shortest_pause(Duration::ZERO), "shortest_pause is zero"),
+        (learned().longest_pause(Duration::MAX), "longest_pause is over ten years"),
+        (learned().longest_pause(secs(4)), "longest_pause (4s) is below shortest_pause (5s)"),
+        (learned().jitter(1.1), "jitter is 1.1"),
+        (every().aim_for_delay(secs(15)), "aim_for_delay does nothing here: use Schedule::learned"),
+        (growing().shortest_pause(secs(5)), "shortest_pause does nothing"),
+        (growing().longest_pause(secs(5)), "longest_pause does nothing"),
     ];
     let client = Client::new("test-key").unwrap();
     for (schedule, said) in cases {

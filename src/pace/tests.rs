@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn judge(&mut self, answer: Answer, elapsed: Duration, luck: f64) -> Verdict {
-        self.pace.judge(&self.rules, &self.id, answer, Moment { elapsed, luck, planned: None })
+        self.pace.judge(&self.rules, &self.id, answer, Moment { elapsed, luck, planned: None, age: None })
     }
 
     /// The pause after this answer; it must not be the last.

@@ -13,13 +13,15 @@ pub(crate) struct Shift {
     pub(crate) phase: u16,
     /// Since the start.
     pub(crate) elapsed: Duration,
+    /// Of the task, where it is known.
+    pub(crate) age: Option<Duration>,
 }
 
 impl Shift {
     pub(crate) const NONE: Self = Self::by_luck(0.0);
 
     pub(crate) const fn by_luck(luck: f64) -> Self {
-        Self { luck, phase: 0, elapsed: Duration::ZERO }
+        Self { luck, phase: 0, elapsed: Duration::ZERO, age: None }
     }
 
     /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
@@ -63,11 +65,16 @@ impl Beat {
             Rhythm::Exponential { initial, max_interval } => {
                 Some(grown(*initial, schedule.growth(), step, *max_interval))
             }
+            Rhythm::Learned(learned) => Some(learned.pause(schedule.learning, shift.age.unwrap_or(shift.elapsed))),
             Rhythm::Policy(_) => None,
         };
         let Some(pause) = full(step) else { return self.policy.as_mut()?.next() };
-        let before = step.checked_sub(1).and_then(full).unwrap_or_default();
-        let pause = if shift.phase > 0 { shift.apart(schedule, pause, before) } else { pause };
+        let pause = if shift.phase > 0 && schedule.keeps_step() {
+            let before = step.checked_sub(1).and_then(full).unwrap_or_default();
+            shift.apart(schedule, pause, before)
+        } else {
+            pause
+        };
         Some(pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck)))
     }
 

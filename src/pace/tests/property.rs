@@ -73,7 +73,7 @@ impl Model {
 
 fn longest(rules: &Rules, answer: &Answer) -> Duration {
     let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
-    rules.schedule.longest_pause().max(asked_for)
+    rules.schedule.max_pause().max(asked_for)
 }
 
 proptest! {

@@ -1,0 +1,123 @@
+//! How likely a task is to end in each bin, as far as the tasks before it tell.
+
+use super::grid::{self, BINS};
+use super::memory::{Memory, ONE, Weights};
+
+/// Before a task has ended, the next may end at any time: the weight of that, counted in tasks.
+const ANY_TIME: f64 = 1.5;
+/// Times are expected to vary by this factor, as a logarithm …
+const SPREAD: f64 = 0.5;
+/// … which weighs as much as so many tasks.
+const SPREAD_WEIGHT: f64 = 2.0;
+/// A task of which only is known that it takes longer than all others may take twice as long: 16 bins.
+const BEYOND: usize = 16;
+
+/// The weights of the ends, in tasks, each unfinished one's shared out among the ends after it. Their sum is the number of ends.
+pub(super) fn kaplan_meier(memory: &Memory) -> Vec<f64> {
+    let tasks =
+        |weights: &Weights| weights.iter().map(|weight| f64::from(*weight) / f64::from(ONE)).collect::<Vec<_>>();
+    let (mut ended, unfinished) = (tasks(&memory.ended), tasks(&memory.unfinished));
+    let count: f64 = ended.iter().sum();
+    let open: f64 = unfinished.iter().sum();
+    if open <= 0.0 {
+        return ended;
+    }
+    let mut at_risk = count + open;
+    let mut left = count;
+    for (ended, open) in ended.iter_mut().zip(&unfinished) {
+        let end = if *ended > 0.0 { left * (*ended / at_risk).min(1.0) } else { 0.0 };
+        at_risk -= *ended + open;
+        left -= end;
+        *ended = end;
+    }
+    let last = unfinished.iter().rposition(|open| *open > 0.0).unwrap_or_default().min(BINS - BEYOND);
+    let share = left.max(0.0) / 16.0; // BEYOND
+    ended.iter_mut().skip(last).take(BEYOND).for_each(|end| *end += share);
+    ended
+}
+
+/// Count, mean and standard deviation of the logarithms, in bins.
+pub(super) struct Moments {
+    pub(super) count: f64,
+    mean: f64,
+    deviation: f64,
+}
+
+impl Moments {
+    /// `None` if too little is known to speak of.
+    pub(super) fn of(weights: &[f64]) -> Option<Self> {
+        let count: f64 = weights.iter().sum();
+        if count < 0.01 {
+            return None;
+        }
+        let sum = |value: &dyn Fn(f64) -> f64| {
+            weights.iter().zip(grid::numbers()).map(|(w, bin)| w * value(bin)).sum::<f64>()
+        };
+        let mean = sum(&|bin| bin) / count;
+        let squares = sum(&|bin| (bin - mean) * (bin - mean));
+        let prior = (SPREAD / grid::width()).powi(2);
+        let variance = (squares + SPREAD_WEIGHT * prior) / (count + SPREAD_WEIGHT - 1.0);
+        Some(Self { count, mean, deviation: variance.sqrt() })
+    }
+
+    /// How far from the mean a next one is, in standard deviations of what is expected.
+    pub(super) fn surprise(&self, bin: f64) -> f64 {
+        (bin - self.mean) / (self.deviation * self.uncertainty())
+    }
+
+    /// The mean itself is not known exactly.
+    fn uncertainty(&self) -> f64 {
+        (1.0 + 1.0 / self.count).sqrt()
+    }
+}
+
+/// How likely the next task is to end in each bin; the sum is 1. And how much of that is known, from 0 to 1.
+///
+/// A kernel density of the logarithms, whose bandwidth narrows with the number of tasks from the whole standard deviation, the points drawn
+/// together so that the variance stays (West 1993); with it, as the base of a Dirichlet process, ends at any time.
+pub(super) fn density(memory: &Memory) -> Option<(Vec<f64>, f64)> {
+    let weights = kaplan_meier(memory);
+    let Moments { count, mean, deviation } = Moments::of(&weights)?;
+    let bandwidth = count.powf(-0.2).min(1.0);
+    let shrink = (1.0 - bandwidth * bandwidth).sqrt();
+    let points = gathered(&weights, |bin| mean + shrink * (bin - mean));
+    let uncertainty = (1.0 + 1.0 / count).sqrt();
+    let mut density = smoothed(&points, deviation * uncertainty * bandwidth);
+
+    let known = count / (count + ANY_TIME);
+    let total: f64 = density.iter().sum();
+    let mean_time = weights.iter().zip(grid::middles()).map(|(w, time)| w * time).sum::<f64>() / count;
+    let later = |start: &f64| (-start / mean_time).exp();
+    let any_time = grid::starts().windows(2).map(|ends| match ends {
+        [start, end] => later(start) - later(end),
+        _ => 0.0,
+    });
+    for (part, any_time) in density.iter_mut().zip(any_time) {
+        *part = *part * known / total + any_time * (1.0 - known);
+    }
+    Some((density, known))
+}
+
+/// Each weight moved along the axis, and split between the two bins where it comes to lie.
+fn gathered(weights: &[f64], place: impl Fn(f64) -> f64) -> Vec<f64> {
+    let mut points = vec![0.0; BINS];
+    for (weight, bin) in weights.iter().zip(grid::numbers()).filter(|(weight, _)| **weight > 0.0) {
+        let place = place(bin);
+        for (point, number) in points.iter_mut().zip(grid::numbers()) {
+            *point += weight * (1.0 - (place - number).abs()).max(0.0);
+        }
+    }
+    points
+}
+
+fn smoothed(points: &[f64], bandwidth: f64) -> Vec<f64> {
+    let half = grid::numbers().map(|distance| (-0.5 * (distance / bandwidth).powi(2)).exp());
+    let half: Vec<f64> = half.collect();
+    let kernel: Vec<f64> = half.iter().skip(1).rev().chain(&half).copied().collect();
+    let mut density = vec![0.0; BINS];
+    for (bin, point) in points.iter().enumerate().filter(|(_, point)| **point > 0.0) {
+        let to_here = kernel.iter().skip((BINS - 1).saturating_sub(bin));
+        density.iter_mut().zip(to_here).for_each(|(part, kernel)| *part += point * kernel);
+    }
+    density
+}

@@ -1,0 +1,177 @@
+//! The plan's bounds hold whatever is recorded, and it follows what is.
+#![allow(clippy::arithmetic_side_effects)]
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{Goal, History};
+
+const GOAL: Goal =
+    Goal { delay: Duration::from_secs(15), shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
+
+fn seconds(times: impl IntoIterator<Item = u64>) -> History {
+    times.into_iter().map(Duration::from_secs).collect()
+}
+
+fn pause(history: &History, age: u64) -> f64 {
+    history.pause(GOAL, Duration::from_secs(age)).as_secs_f64()
+}
+
+#[test]
+fn nothing_known_is_a_fixed_pause() {
+    let history = History::new();
+    assert!(history.is_empty());
+    history.record_longer_than(Duration::from_secs(900));
+    assert_eq!(history.len(), 1);
+    for age in [0, 29, 300, 100_000] {
+        assert_eq!(history.pause(GOAL, Duration::from_secs(age)), Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn it_asks_when_tasks_end() {
+    let history = seconds((0..50).map(|task| 250 + 2 * (task * 37 % 50)));
+    assert!(pause(&history, 0) > 180.0, "{}", pause(&history, 0));
+    assert!(pause(&history, 290) < 25.0, "{}", pause(&history, 290));
+    assert!(pause(&history, 5_000) <= 30.0, "older than any");
+    assert!(pause(&history, 1_000_000) <= 30.0);
+}
+
+#[test]
+fn unfinished_tasks_make_it_wait_for_longer_ones() {
+    let (all, cut) = (seconds((0..40).map(|task| 200 + 10 * task)), History::new());
+    for task in 0..40 {
+        let time = Duration::from_secs(200 + 10 * task);
+        let limit = Duration::from_secs(400);
+        if time > limit { cut.record_longer_than(limit) } else { cut.record(time) }
+    }
+    let without = seconds((0..21).map(|task| 200 + 10 * task));
+    let late = |history: &History| pause(history, 300);
+    assert!(late(&cut) > late(&without) + 1.0, "{} {} {}", late(&all), late(&cut), late(&without));
+}
+
+#[test]
+fn it_follows_a_change_at_once() {
+    let history = seconds(vec![300; 150]);
+    assert!(pause(&history, 0) > 240.0);
+    for _ in 0..6 {
+        history.record(Duration::from_secs(100));
+    }
+    assert!(pause(&history, 0) < 90.0, "{}", pause(&history, 0));
+}
+
+#[test]
+fn settings_have_plans_of_their_own() {
+    let history = seconds([280, 300, 320, 310, 290]);
+    let goal = |delay| Goal { delay: Duration::from_secs(delay), ..GOAL };
+    let age = Duration::from_secs(290);
+    let pauses: Vec<_> = (1..20).map(|delay| history.pause(goal(delay), age)).collect();
+    assert!(pauses.is_sorted(), "{pauses:?}");
+    assert!((1..20).map(|delay| history.pause(goal(delay), age)).eq(pauses));
+}
+
+#[test]
+fn a_stored_history_that_makes_no_sense_is_refused() {
+    let stored = |ended: &str, recent: &str, drift: &str| {
+        let json = format!(r#"{{"ended":{ended},"unfinished":[],"recent":{recent},"drift":{drift},"recorded":1}}"#);
+        serde_json::from_str::<History>(&json).is_ok()
+    };
+    assert!(stored("[[100,1048576]]", "[100]", "[0,0.5]"));
+    assert!(!stored("[[100,4294967295]]", "[]", "[0,0]"));
+    assert!(!stored("[[1,200000000],[2,200000000]]", "[]", "[0,0]"));
+    assert!(!stored("[[256,1]]", "[]", "[0,0]"));
+    assert!(!stored("[]", "[1,2,3,4,5,6]", "[0,0]"));
+    assert!(!stored("[]", "[]", "[-1,0]"));
+    assert!(!stored("[]", "[]", "[0,1e30]"));
+}
+
+/// An end, or an age at which it was given up.
+fn lesson() -> impl Strategy<Value = (bool, Duration)> {
+    let time = prop_oneof![
+        (0_u64..5_000_000).prop_map(Duration::from_millis),
+        (0_u64..100).prop_map(Duration::from_nanos),
+        Just(Duration::from_secs(300)),
+        Just(Duration::MAX),
+    ];
+    (proptest::bool::weighted(0.2), time)
+}
+
+fn taught(lessons: &[(bool, Duration)]) -> History {
+    let history = History::new();
+    for (unfinished, time) in lessons {
+        if *unfinished { history.record_longer_than(*time) } else { history.record(*time) }
+    }
+    history
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pauses_stay_within_bounds(
+        lessons in vec(lesson(), 0..400),
+        ages in vec(0_u64..200_000, 20),
+        delay in 1_u64..1_000_000,
+        (shortest, range) in (1_u64..100_000, 0_u64..10_000_000),
+    ) {
+        let history = taught(&lessons);
+        let ms = Duration::from_millis;
+        let goal = Goal { delay: ms(delay), shortest: ms(shortest), longest: ms(shortest + range) };
+        for age in ages.into_iter().map(Duration::from_secs).chain([Duration::ZERO, Duration::MAX]) {
+            let pause = history.pause(goal, age);
+            prop_assert!(goal.shortest <= pause && pause <= goal.longest, "{pause:?} at {age:?}");
+        }
+    }
+
+    #[test]
+    fn an_older_task_is_never_polled_before_a_younger_one(lessons in vec(lesson(), 1..100)) {
+        let history = taught(&lessons);
+        let next = |age| age + history.pause(GOAL, age);
+        let ages: Vec<_> = (0..2_000).map(Duration::from_secs).collect();
+        for pair in ages.windows(2) {
+            // But where it becomes old, and is polled like any of which nothing is known.
+            let (young, old) = (next(pair[0]), next(pair[1]));
+            let fixed = pair[1] + Duration::from_secs(30);
+            prop_assert!(old + Duration::from_millis(1) >= young.min(fixed), "{young:?} {old:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_what_is_read(lessons in vec(lesson(), 0..300), more in vec(lesson(), 0..20)) {
+        let history = taught(&lessons);
+        let json: History = serde_json::from_str(&serde_json::to_string(&history).unwrap()).unwrap();
+        let binary: History = postcard::from_bytes(&postcard::to_stdvec(&history).unwrap()).unwrap();
+        let again = taught(&lessons);
+        for (unfinished, time) in more {
+            for history in [&history, &json, &binary, &again] {
+                if unfinished { history.record_longer_than(time) } else { history.record(time) }
+            }
+        }
+        for age in 0..200 {
+            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(GOAL, Duration::from_secs(10 * age)));
+            prop_assert!(pauses.iter().all(|pause| *pause == pauses[0]));
+            prop_assert_eq!(history.len(), json.len());
+        }
+    }
+
+    #[test]
+    fn whatever_is_read_keeps_the_bounds(
+        ended in vec((any::<u8>(), 0_u32..2_000_000), 0..100),
+        unfinished in vec((any::<u8>(), 0_u32..2_000_000), 0..100),
+        recent in vec(any::<u8>(), 0..5),
+        drift in [0_f32..6.0, 0_f32..6.0],
+        times in vec(lesson(), 0..10),
+    ) {
+        let stored = postcard::to_stdvec(&(ended, unfinished, recent, drift, u64::MAX)).unwrap();
+        let history: History = postcard::from_bytes(&stored).unwrap();
+        for (unfinished, time) in times {
+            if unfinished { history.record_longer_than(time) } else { history.record(time) }
+        }
+        for age in 0..200 {
+            let pause = history.pause(GOAL, Duration::from_secs(10 * age));
+            prop_assert!(GOAL.shortest <= pause && pause <= GOAL.longest);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A schedule that learns from earlier tasks when asking pays.
+
+use std::time::Duration;
+
+use super::{Error, Rhythm, Schedule, positive};
+use crate::history::{Goal, History};
+
+/// The mean delay of polls every 30 s.
+const DELAY: Duration = Duration::from_secs(15);
+const SHORTEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(5 * 60);
+
+/// What a schedule's setters say of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Settings {
+    pub(super) delay: Option<Duration>,
+    pub(super) shortest: Option<Duration>,
+    pub(super) longest: Option<Duration>,
+}
+
+/// Equals those that share its history.
+#[derive(Clone, Debug)]
+pub(super) struct Learned(History);
+
+impl PartialEq for Learned {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is_same(&other.0)
+    }
+}
+
+impl Schedule {
+    /// Polls when it pays, as the durations of earlier tasks tell: seldom while the task can hardly be ready, often when it
+    /// is likely to be.
+    ///
+    /// As long as the history is empty, it polls like [`every`](Self::every) 30 s. With each task that is
+    /// [recorded](History::record) it needs fewer requests for as little delay between a task's end and the poll that finds
+    /// it; [`aim_for_delay`](Self::aim_for_delay) says how little. It sees at once what is recorded, while watches run too.
+    ///
+    /// Pauses are 5 s to 5 min, unless [`shortest_pause`](Self::shortest_pause) and [`longest_pause`](Self::longest_pause)
+    /// say otherwise, and depend on the task's age, not on the number of polls. A task that is older than nearly all before it is
+    /// polled at least every 30 s (twice the delay aimed for).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let history = History::new();
+    /// let learned = Schedule::learned(&history);
+    /// assert!(learned.preview().eq(Schedule::default().preview()));
+    /// (0..20).for_each(|task| history.record(Duration::from_secs(250 + 5 * task)));
+    /// assert!(learned.preview().nth(1) > Some(Duration::from_secs(120)));
+    /// ```
+    #[must_use]
+    pub fn learned(history: &History) -> Self {
+        Self::new(Rhythm::Learned(Learned(history.clone())))
+    }
+
+    /// How long after its end a task should be found ended, on average, by a [`learned`](Self::learned) schedule. Default: 15 s,
+    /// which is what polls every 30 s come to.
+    ///
+    /// A longer one takes fewer requests. As long as the history is empty, the pause is twice as long.
+    #[must_use]
+    pub const fn aim_for_delay(mut self, mean: Duration) -> Self {
+        self.learning.delay = Some(mean);
+        self
+    }
+
+    /// The shortest pause of a [`learned`](Self::learned) schedule. Default: 5 s.
+    #[must_use]
+    pub const fn shortest_pause(mut self, pause: Duration) -> Self {
+        self.learning.shortest = Some(pause);
+        self
+    }
+
+    /// The longest pause of a [`learned`](Self::learned) schedule. Default: 5 min.
+    ///
+    /// A task that ends when none has before is found so much later at most.
+    #[must_use]
+    pub const fn longest_pause(mut self, pause: Duration) -> Self {
+        self.learning.longest = Some(pause);
+        self
+    }
+}
+
+impl Settings {
+    /// Of a schedule that does not learn.
+    pub(super) fn refuse(self) -> Result<(), Error> {
+        let Self { delay, shortest, longest } = self;
+        for (setting, value) in [("aim_for_delay", delay), ("shortest_pause", shortest), ("longest_pause", longest)] {
+            if value.is_some() {
+                return Err(Error::config(format!("{setting} does nothing here: use Schedule::learned")));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn validate(self) -> Result<(), Error> {
+        let Goal { delay, shortest, longest } = self.goal();
+        positive("aim_for_delay", delay)?;
+        positive("shortest_pause", shortest)?;
+        positive("longest_pause", longest)?;
+        if longest < shortest {
+            return Err(Error::config(format!("longest_pause ({longest:?}) is below shortest_pause ({shortest:?})")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn goal(self) -> Goal {
+        Goal {
+            delay: self.delay.unwrap_or(DELAY),
+            shortest: self.shortest.unwrap_or(SHORTEST),
+            longest: self.longest.unwrap_or(LONGEST),
+        }
+    }
+
+    /// What it polls with as long as nothing is known.
+    pub(super) fn fixed_pause(self) -> Duration {
+        let Goal { delay, shortest, longest } = self.goal();
+        delay.saturating_mul(2).max(shortest).min(longest)
+    }
+}
+
+impl Learned {
+    pub(super) fn pause(&self, settings: Settings, age: Duration) -> Duration {
+        self.0.pause(settings.goal(), age)
+    }
+}
