@@ -6,6 +6,7 @@ mod desk;
 mod gate;
 mod leases;
 mod pacer;
+mod rank;
 mod turn;
 mod window;
 
@@ -17,9 +18,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::task::Task;
 
 use desk::{Back, Desk, Visitor};
+pub(crate) use rank::{Draw, Rank};
 pub(crate) use turn::Turn;
 #[cfg(feature = "simulator")]
 pub(crate) use window::Window;
@@ -110,8 +111,8 @@ impl Turnstile {
     }
 
     /// So many places in the order of waiting, the first of them given.
-    pub(crate) fn draw(&self, count: usize) -> u64 {
-        self.at_desk(|desk| desk.draw(count))
+    pub(crate) fn issue(&self, count: usize) -> u64 {
+        self.at_desk(|desk| desk.issue(count))
     }
 
     fn at_desk<T>(&self, visit: impl FnOnce(&mut Desk) -> T) -> T {
@@ -136,8 +137,8 @@ pub(crate) struct Permit {
 
 impl Permit {
     /// What came of the request. A permit that is dropped without a word of it was not used to its end.
-    pub(crate) fn answered(mut self, answer: &Result<Task, Error>) {
-        let refusal = answer.as_ref().err().filter(|error| error.kind().asks_for_rest());
+    pub(crate) fn answered(mut self, failure: Option<&Error>) {
+        let refusal = failure.filter(|error| error.kind().asks_for_rest());
         self.back = match refusal {
             Some(error) => Back::Refused(error.retry_after().filter(|wait| !wait.is_zero()).unwrap_or(self.rest)),
             None => Back::Answered,

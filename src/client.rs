@@ -14,7 +14,7 @@ use crate::pace::Rules;
 use crate::run::Shared;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
-use crate::transport::objection;
+use crate::transport::{Question, objection};
 use crate::watch::Watch;
 
 pub use builder::ClientBuilder;
@@ -113,7 +113,11 @@ impl Client {
             Some(permit) => permit,
             None => self.shared.turn().past_gate().next().await,
         };
-        line.ask(&id, permit, line.timeout()).await.map_err(|error| error.of_task(&id, None))
+        let question = Question { id: id.clone(), age: false };
+        match line.ask(question, permit, line.timeout()).await {
+            Ok(reading) => Ok(reading.task),
+            Err(error) => Err(error.of_task(&id, None)),
+        }
     }
 
     /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled. An

@@ -4,6 +4,7 @@ mod agenda;
 mod alarm;
 mod calls;
 mod drive;
+mod queue;
 mod roster;
 
 use std::collections::VecDeque;
@@ -17,13 +18,14 @@ use futures::stream::{FusedStream, FuturesUnordered};
 
 use crate::bell::Post;
 use crate::budget::Turn;
-use crate::error::Error;
 use crate::event::StatusEvent;
 use crate::run::{Run, Shared};
-use crate::task::{Task, TaskId};
+use crate::task::TaskId;
+use crate::transport::Answer;
 use alarm::Alarm;
 use calls::Calls;
 use drive::Flight;
+use queue::Queue;
 use roster::{Key, Roster, Stage};
 
 /// Many tasks, watched in one [`Stream`] of their events. Made by [`Client::watch_all`](crate::Client::watch_all).
@@ -64,8 +66,8 @@ pub struct WatchAll {
     roster: Roster,
     /// Pushed since the stream was polled last; some have left meanwhile, as of all these lists.
     fresh: Vec<Key>,
-    /// Due, the first first, with its place in the client's queue if it had to join that.
-    waiting: VecDeque<(Key, Option<u64>)>,
+    /// Due.
+    queue: Queue,
     /// One of them at a time stands in the queue for all.
     turn: Turn,
     /// Who is rung for.
@@ -75,7 +77,7 @@ pub struct WatchAll {
     /// Of those in flight, how many were given up.
     given_up: usize,
     /// Not told yet.
-    answers: VecDeque<(Key, Result<Task, Error>)>,
+    answers: VecDeque<(Key, Answer)>,
     /// Empty between two polls, to be filled again.
     due: Vec<Key>,
     /// Of who polled last, and waits for the next event.
@@ -91,7 +93,7 @@ impl WatchAll {
             shared,
             roster: Roster::new(),
             fresh: Vec::new(),
-            waiting: VecDeque::new(),
+            queue: Queue::new(),
             turn,
             post,
             calls: Calls::default(),

@@ -38,15 +38,16 @@ const PLANS: usize = 4;
 /// let learned = Schedule::learned(&history);
 /// assert!(learned.preview().count() < Schedule::default().preview().count());
 /// ```
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "stored::Stored", try_from = "stored::Stored")]
 pub struct History {
     shared: Arc<Mutex<Shared>>,
 }
 
-#[derive(Default)]
 struct Shared {
     memory: Memory,
+    /// How many of the last watches came late to their task, as a part; not stored, for after a restart all do.
+    late: f64,
     /// Of the memory as it is, made when they are asked for.
     plans: Vec<(Goal, Plan)>,
 }
@@ -85,17 +86,40 @@ impl History {
 
     /// From a poll that found a task of this age unfinished to the next.
     pub(crate) fn pause(&self, goal: Goal, age: Duration) -> Duration {
+        self.plan(goal, |plan| plan.pause(age))
+    }
+
+    /// What a poll of a task is worth that has this age now and had that one, unfinished, when it was asked about last.
+    pub(crate) fn gain(&self, goal: Goal, last: Duration, now: Duration) -> f64 {
+        self.plan(goal, |plan| plan.gain(last, now))
+    }
+
+    /// The same of a task that was not asked about yet, by a watch that has waited for so long.
+    pub(crate) fn first_gain(&self, goal: Goal, waited: Duration) -> f64 {
+        let late = self.lock().late;
+        self.plan(goal, |plan| plan.first_gain(waited, late))
+    }
+
+    /// A watch began when its task was so old.
+    pub(crate) fn watched_from(&self, age: Duration) {
+        /// Younger ones were watched from their creation.
+        const LATE: Duration = Duration::from_secs(30);
+        let late = &mut self.lock().late;
+        *late += (f64::from(u8::from(age >= LATE)) - *late) / 50.0;
+    }
+
+    fn plan<T>(&self, goal: Goal, ask: impl FnOnce(&Plan) -> T) -> T {
         let shared = &mut *self.lock();
         if let Some((_, plan)) = shared.plans.iter().find(|(of, _)| *of == goal) {
-            return plan.pause(age);
+            return ask(plan);
         }
         let plan = Plan::new(goal, &shared.memory);
-        let pause = plan.pause(age);
+        let answer = ask(&plan);
         if shared.plans.len() == PLANS {
             shared.plans.remove(0);
         }
         shared.plans.push((goal, plan));
-        pause
+        answer
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
@@ -113,9 +137,15 @@ impl History {
     }
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self::from(Memory::default())
+    }
+}
+
 impl From<Memory> for History {
     fn from(memory: Memory) -> Self {
-        Self { shared: Arc::new(Mutex::new(Shared { memory, plans: Vec::new() })) }
+        Self { shared: Arc::new(Mutex::new(Shared { memory, late: 0.3, plans: Vec::new() })) }
     }
 }
 

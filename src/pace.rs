@@ -48,8 +48,32 @@ struct Trouble {
     /// When the first of a row of "no such record" came.
     not_found_since: Option<Duration>,
     last_error: Option<Error>,
+    /// Of a schedule that learns: the task as it was at the last good answer.
+    seen: Option<Seen>,
     /// The flag of the last record, if it is not the one of a task under way.
     unknown_flag: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    age: Duration,
+    /// Since the first poll of the stream.
+    at: Duration,
+}
+
+/// Of a watch whose schedule learns: what it knows of its task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing(Option<Seen>);
+
+impl Standing {
+    /// What it is worth to poll this task now, rather than another.
+    pub(crate) fn gain(self, rules: &Rules, elapsed: Duration) -> f64 {
+        let gain = match self.0 {
+            Some(Seen { age, at }) => rules.schedule.gain(age, age.saturating_add(elapsed.saturating_sub(at))),
+            None => rules.schedule.first_gain(elapsed),
+        };
+        gain.unwrap_or_default()
+    }
 }
 
 /// When an answer came.
@@ -155,6 +179,9 @@ impl Pace {
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
+        if rules.schedule.history().is_some() {
+            self.trouble.get_or_insert_default().seen = Some(Seen { age: age.unwrap_or(elapsed), at: elapsed });
+        }
         let shift = Shift { luck, phase: self.phase, elapsed, age };
         let pause = match planned {
             // The schedule goes on as if nothing had been.
@@ -206,7 +233,7 @@ impl Pace {
         beat.pause(&rules.schedule, step, shift)
     }
 
-    fn good_answers(&self) -> u32 {
+    pub(crate) fn good_answers(&self) -> u32 {
         self.polls.saturating_sub(self.trouble.as_ref().map_or(0, |trouble| trouble.failures))
     }
 
@@ -232,6 +259,12 @@ impl Pace {
             return Some(retry.min(rules.schedule.max_pause()).max(own));
         }
         Some(retry.min(self.pause(rules, step, shift)?))
+    }
+
+    /// Where a watch stands among others, if its schedule can tell.
+    pub(crate) fn standing(&self, rules: &Rules) -> Option<Standing> {
+        rules.schedule.history()?;
+        Some(Standing(self.trouble.as_ref().and_then(|trouble| trouble.seen)))
     }
 
     fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration, no_last_look: Option<&Error>) -> Error {

@@ -13,12 +13,12 @@ use tracing::{Instrument, Span, debug, info, info_span, warn};
 use crate::bell::{Bell, Bells, Ear};
 #[cfg(doc)]
 use crate::budget::Turnstile;
-use crate::budget::{Permit, Turn};
+use crate::budget::{Permit, Rank, Turn};
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, StatusEvent};
 use crate::pace::{Moment, Next, Pace, Rules, Verdict};
-use crate::task::{Task, TaskId};
-use crate::transport::{Asking, Line, objection};
+use crate::task::TaskId;
+use crate::transport::{Answer, Asking, Line, Question, objection};
 
 /// What all watches of one client share.
 #[derive(Debug)]
@@ -53,6 +53,11 @@ impl Shared {
             Some(after) => nanos(after),
             None => nanos(self.epoch.saturating_duration_since(now)).saturating_neg(),
         }
+    }
+
+    /// From then, in nanoseconds from the epoch, to this instant.
+    fn since(&self, then: i64, now: Instant) -> Duration {
+        Duration::from_nanos(u64::try_from(self.nanos(now).saturating_sub(then)).unwrap_or(0))
     }
 
     /// The instant so many nanoseconds from the epoch.
@@ -91,7 +96,7 @@ impl Run {
     }
 
     fn elapsed(&self, now: Instant) -> Duration {
-        Duration::from_nanos(u64::try_from(self.shared.nanos(now).saturating_sub(self.started)).unwrap_or(0))
+        self.shared.since(self.started, now)
     }
 
     fn span(&self) -> Span {
@@ -127,20 +132,38 @@ impl Run {
             ear.heard();
             return self.ask(permit, self.shared.line.timeout());
         }
-        let turn = self.shared.turn();
+        let mut turn = self.shared.turn();
+        turn.rank(self.rank());
         let time = self.deadline().map(|deadline| deadline.max(Instant::now()));
-        let (line, id) = (self.shared.line.clone(), self.id.clone());
+        let (line, question) = (self.shared.line.clone(), self.question());
         self.in_span(Box::pin(async move {
             let Some(permit) = turn.by(time, line.timeout()).await else { return Err(no_turn()) };
             ear.heard();
             let over = time.map_or(Duration::ZERO, |time| Instant::now().saturating_duration_since(time));
-            line.ask(&id, permit, line.timeout().saturating_sub(over)).await
+            line.ask(question, permit, line.timeout().saturating_sub(over)).await
         }))
+    }
+
+    /// What a turn is worth to this watch as time goes by, if its schedule can tell.
+    pub(crate) fn rank(&self) -> Option<Rank> {
+        let standing = self.pace.standing(&self.shared.rules)?;
+        let (shared, started) = (Arc::clone(&self.shared), self.started);
+        Some(Rank::new(move |now| standing.gain(&shared.rules, shared.since(started, now))))
+    }
+
+    /// The same, now.
+    pub(crate) fn gain(&self, now: Instant) -> Option<f64> {
+        let standing = self.pace.standing(&self.shared.rules)?;
+        Some(standing.gain(&self.shared.rules, self.elapsed(now)))
     }
 
     /// Asks at once, and waits so long for the answer.
     pub(crate) fn ask(&self, permit: Permit, timeout: Duration) -> Asking {
-        self.in_span(self.shared.line.ask(&self.id, permit, timeout))
+        self.in_span(self.shared.line.ask(self.question(), permit, timeout))
+    }
+
+    fn question(&self) -> Question {
+        Question { id: self.id.clone(), age: self.shared.rules.schedule.history().is_some() }
     }
 
     fn in_span(&self, asking: Asking) -> Asking {
@@ -152,23 +175,27 @@ impl Run {
 
     /// The verdict on an answer that came just now, and the time of the next poll. `planned`: when that would have been,
     /// had the watch not been rung for.
-    pub(crate) fn judge(
-        &mut self,
-        answer: Result<Task, Error>,
-        planned: Option<Instant>,
-    ) -> (Verdict, Option<Instant>) {
+    pub(crate) fn judge(&mut self, answer: Answer, planned: Option<Instant>) -> (Verdict, Option<Instant>) {
         let now = Instant::now();
+        let (answer, age) = match answer {
+            Ok(reading) => (Ok(reading.task), reading.age),
+            Err(error) => (Err(error), None),
+        };
         let planned = planned.map(|planned| self.elapsed(planned));
-        let moment = Moment { elapsed: self.elapsed(now), luck: fastrand::f64(), planned, age: None };
+        let moment = Moment { elapsed: self.elapsed(now), luck: fastrand::f64(), planned, age };
         if self.pace.polls() == 0 && !self.is_crowded() {
             self.pace.keep_step();
         }
         let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, moment);
+        if let (1, Some(age), Some(history)) = (self.pace.good_answers(), age, self.shared.rules.schedule.history()) {
+            history.watched_from(age.saturating_sub(moment.elapsed));
+        }
         self.span().in_scope(|| self.tell(&verdict.event));
         let next = match &verdict.next {
             // From the end of the answer, wherever the consumer is meanwhile.
             Next::Poll(pause) => Some(later(now, *pause)),
             Next::End(outcome) => {
+                self.learn(&verdict.event, moment);
                 match outcome {
                     Ok(task) => self.close(task.status()),
                     Err(error) => self.close(format_args!("{:?}", error.kind())),
@@ -177,6 +204,25 @@ impl Run {
             }
         };
         (verdict, next)
+    }
+
+    /// What the end of the watch tells about how long tasks take.
+    fn learn(&self, end: &StatusEvent, moment: Moment) {
+        /// A `Date` is up to a second old, and so may be the record.
+        const SLACK: Duration = Duration::from_secs(2);
+        let (Some(history), Some(age)) = (self.shared.rules.schedule.history(), moment.age) else { return };
+        match end {
+            StatusEvent::Done(task) => match task.generation_time() {
+                // A task that had ended before is old news, and may be looked at again and again.
+                Some(time) if time.saturating_add(moment.elapsed).saturating_add(SLACK) >= age => history.record(time),
+                Some(_) => {}
+                // The record does not say when: at some time since the last poll.
+                None if self.pace.good_answers() > 1 => history.record(age),
+                None => {}
+            },
+            StatusEvent::GaveUp(error) if error.kind() == ErrorKind::Deadline => history.record_longer_than(age),
+            _ => {}
+        }
     }
 
     fn is_crowded(&self) -> bool {

@@ -191,6 +191,14 @@ impl Task {
         self.completed_at()?.duration_since(self.created_at()?).ok()
     }
 
+    /// How old it is at this time by the gateway's clock; under a day, for beyond that a clock is wrong, or the task is of no more
+    /// use.
+    pub(crate) fn age(&self, now: SystemTime) -> Option<Duration> {
+        const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
+        let age = now.duration_since(self.created_at()?).unwrap_or_default();
+        Some(age).filter(|age| *age < OLDEST)
+    }
+
     /// The vendor's `errorCode` of a failed task.
     #[must_use]
     pub fn error_code(&self) -> Option<i64> {

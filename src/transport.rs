@@ -49,8 +49,25 @@ pub(crate) trait Transport: Send + Sync + 'static {
     fn secret(&self) -> &str;
 }
 
+/// A record, and how old the task is, if that was asked for and can be told.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) task: Task,
+    pub(crate) age: Option<Duration>,
+}
+
+pub(crate) type Answer = Result<Reading, Error>;
+
 /// A question under way.
-pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<Task, Error>> + Send>>;
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What is asked about a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) id: TaskId,
+    /// How old the task is, too.
+    pub(crate) age: bool,
+}
 
 /// A transport, whichever it is, that answers in tasks and errors, and within the request timeout; and where its
 /// requests take their turn.
@@ -76,8 +93,8 @@ impl Line {
     }
 
     /// Nothing is sent before the future is polled, and then at once. It fails at the latest when `timeout` is over.
-    pub(crate) fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking {
-        self.transport.ask(id, permit, timeout)
+    pub(crate) fn ask(&self, question: Question, permit: Permit, timeout: Duration) -> Asking {
+        self.transport.ask(question, permit, timeout)
     }
 }
 
@@ -88,23 +105,28 @@ impl fmt::Debug for Line {
 }
 
 trait Ask: Send + Sync {
-    fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking;
+    fn ask(&self, question: Question, permit: Permit, timeout: Duration) -> Asking;
 }
 
 struct Way<T>(Arc<T>);
 
 impl<T: Transport> Ask for Way<T> {
     // One box for all that a poll in flight needs, so that an idle watch holds none of it.
-    fn ask(&self, id: &TaskId, permit: Permit, timeout: Duration) -> Asking {
+    fn ask(&self, question: Question, permit: Permit, timeout: Duration) -> Asking {
         let transport = Arc::clone(&self.0);
-        let id = id.clone();
         Box::pin(async move {
+            let Question { id, age } = question;
             let answer = match attended(timeout, Arc::clone(&transport).fetch(id.clone())).await {
-                Some(Ok(reply)) => wire::read(&id, reply, SystemTime::now, transport.secret()),
+                Some(Ok(reply)) => {
+                    // The gateway's own clock, where it tells: whether it is the one here does not matter then.
+                    let now = age.then(|| wire::date(&reply.headers).unwrap_or_else(SystemTime::now));
+                    wire::read(&id, reply, SystemTime::now, transport.secret())
+                        .map(|task| Reading { age: now.and_then(|now| task.age(now)), task })
+                }
                 Some(Err(error)) => Err(error),
                 None => Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))),
             };
-            permit.answered(&answer);
+            permit.answered(answer.as_ref().err());
             answer
         })
     }

@@ -159,11 +159,14 @@ fn retry_after(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Dura
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         let until = httpdate::parse_http_date(text).ok()?;
-        let now =
-            headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()).unwrap_or_else(now);
-        until.duration_since(now).unwrap_or_default()
+        until.duration_since(date(headers).unwrap_or_else(now)).unwrap_or_default()
     };
     Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// When the answer was given, by the other side's clock (RFC 9110 §6.6.1).
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A turn is never given to someone who is not there: those whose turn it is are called, and take it when they come. So
 //! a request goes out in the moment that is counted, and whoever stays away is passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::task::Waker;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::allowance::Allowance;
 use super::crowd::Crowd;
 use super::gate::Gate;
 use super::leases::Leases;
+use super::rank::{Draw, Rank, worth_of_unknown};
 
 /// Who has not come so long after the call is passed over until they do.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -44,6 +45,11 @@ pub(super) struct Desk {
     /// By ticket: whoever came first is first.
     queue: BTreeMap<u64, Place>,
     next_ticket: u64,
+    /// Those who were called, and have not come yet.
+    called: BTreeSet<u64>,
+    /// How many in the queue have a rank, and whom to look at if there are any.
+    ranked: usize,
+    draw: Draw,
     /// How many in the queue are not held up by a closed gate.
     past_gate: usize,
     lease: Duration,
@@ -55,6 +61,8 @@ struct Place {
     waker: Waker,
     weight: usize,
     past_gate: bool,
+    rank: Option<Rank>,
+    since: Instant,
     called: Option<Instant>,
     /// When it will come by itself.
     comes: Instant,
@@ -66,6 +74,62 @@ pub(super) struct Visitor<'a> {
     pub(super) waker: &'a Waker,
     pub(super) weight: usize,
     pub(super) past_gate: bool,
+    pub(super) rank: Option<&'a Rank>,
+}
+
+/// Turns as they are handed out.
+struct Round {
+    me: Option<u64>,
+    now: Instant,
+    free: usize,
+    passing: usize,
+    /// When mine is, if it is now.
+    mine: Option<Instant>,
+    ahead: usize,
+    called: Vec<u64>,
+    absent: Vec<u64>,
+    /// When the first of those who were called will be passed over.
+    patience: Option<Instant>,
+}
+
+impl Round {
+    fn is_over(&self, past_gate: usize) -> bool {
+        self.free == 0 || self.passing == 0 && past_gate == 0
+    }
+
+    /// A turn for this one, if the gate lets it through.
+    fn hand_out(&mut self, ticket: u64, place: &mut Place, wake: &mut Vec<Waker>) {
+        if self.passing == 0 && !place.past_gate {
+            return;
+        }
+        if Some(ticket) == self.me {
+            self.mine = Some(self.now);
+        } else {
+            if place.called.is_none() {
+                wake.push(place.waker.clone());
+                self.called.push(ticket);
+            }
+            let until = place.called.get_or_insert(self.now).checked_add(PATIENCE).unwrap_or(self.now);
+            if until <= self.now {
+                return self.absent.push(ticket);
+            }
+            self.patience = Some(self.patience.map_or(until, |first| first.min(until)));
+        }
+        self.ahead = self.ahead.saturating_add(1);
+        self.free = self.free.saturating_sub(1);
+        self.passing = self.passing.saturating_sub(usize::from(!place.past_gate));
+    }
+}
+
+impl Place {
+    fn worth(&self, now: Instant) -> f64 {
+        match &self.rank {
+            // Someone asked for this one, and waits.
+            _ if self.past_gate => f64::INFINITY,
+            Some(rank) => rank.worth(now),
+            None => worth_of_unknown(now.saturating_duration_since(self.since)),
+        }
+    }
 }
 
 impl Desk {
@@ -79,13 +143,16 @@ impl Desk {
             gate: Gate::Open,
             queue: BTreeMap::new(),
             next_ticket: 0,
+            called: BTreeSet::new(),
+            ranked: 0,
+            draw: Draw::new(),
             past_gate: 0,
             lease: limits.lease,
         }
     }
 
     /// The first of so many tickets, the next ones in a row.
-    pub(super) fn draw(&mut self, count: usize) -> u64 {
+    pub(super) fn issue(&mut self, count: usize) -> u64 {
         let first = self.next_ticket;
         self.next_ticket = first.saturating_add(count as u64);
         first
@@ -104,20 +171,24 @@ impl Desk {
 
     /// Someone comes for a turn, for the first time or again: the lease, or when to come again.
     pub(super) fn come(&mut self, visitor: &Visitor<'_>, now: Instant) -> Result<u64, Instant> {
-        let &Visitor { ticket, waker, weight, past_gate } = visitor;
+        let &Visitor { ticket, waker, weight, past_gate, rank } = visitor;
+        let was_called = self.called.remove(&ticket);
         if let Some(place) = self.queue.get_mut(&ticket) {
             (place.weight, place.called) = (weight, None);
             if !place.waker.will_wake(waker) {
                 self.retired.push(mem::replace(&mut place.waker, waker.clone()));
             }
         } else {
-            let place = Place { waker: waker.clone(), weight, past_gate, called: None, comes: now };
+            let place =
+                Place { waker: waker.clone(), weight, past_gate, rank: None, since: now, called: None, comes: now };
             self.queue.insert(ticket, place);
             self.past_gate = self.past_gate.saturating_add(usize::from(past_gate));
         }
-        let comes = match self.call(Some(ticket), now) {
+        self.rank(ticket, rank);
+        let comes = match self.call(Some((ticket, was_called)), now) {
             Some(at) if at <= now => {
                 self.remove(ticket);
+                self.draw.count();
                 let lease = self.take(now, past_gate, weight);
                 self.call(None, now);
                 return Ok(lease);
@@ -153,38 +224,47 @@ impl Desk {
         }
     }
 
-    /// Calls all whose turn it is. Says when it is that of `me`, who is here: now, or later if it is the next.
-    fn call(&mut self, me: Option<u64>, now: Instant) -> Option<Instant> {
-        let (mut free, mut passing) = (self.free(now), self.gate.allows(now));
-        let Self { queue, wake, .. } = self;
-        let (mut mine, mut ahead, mut absent) = (None, 0_usize, Vec::new());
-        // When the first of those who were called will be passed over.
-        let mut patience: Option<Instant> = None;
-        for (ticket, place) in queue {
-            let held_up = passing == 0 && !place.past_gate;
-            if free == 0 || held_up && self.past_gate == 0 {
+    fn rank(&mut self, ticket: u64, rank: Option<&Rank>) {
+        let Some(place) = self.queue.get_mut(&ticket) else { return };
+        self.ranked = self.ranked.saturating_sub(usize::from(place.rank.is_some()));
+        self.ranked = self.ranked.saturating_add(usize::from(rank.is_some()));
+        place.rank = rank.cloned();
+    }
+
+    /// Calls all whose turn it is. Says when it is that of `me`, who is here, and was called or came by itself: now, or later if
+    /// it is the next.
+    fn call(&mut self, me: Option<(u64, bool)>, now: Instant) -> Option<Instant> {
+        let (free, passing) = (self.free(now), self.gate.allows(now));
+        let (me, was_called) = me.map_or((None, None), |(me, was_called)| (Some(me), was_called.then_some(me)));
+        let mut round = Round {
+            me,
+            now,
+            free,
+            passing,
+            mine: None,
+            ahead: 0,
+            called: Vec::new(),
+            absent: Vec::new(),
+            patience: None,
+        };
+        let best = self.best(was_called, free.min(passing), now);
+        let Self { queue, wake, past_gate, .. } = self;
+        let in_order = if best.is_none() { queue.len() } else { 0 };
+        for (ticket, place) in queue.iter_mut().take(in_order) {
+            if round.is_over(*past_gate) {
                 break;
             }
-            if held_up {
-                continue;
-            }
-            if Some(*ticket) == me {
-                mine = Some(now);
-            } else {
-                if place.called.is_none() {
-                    wake.push(place.waker.clone());
-                }
-                let until = place.called.get_or_insert(now).checked_add(PATIENCE).unwrap_or(now);
-                if until <= now {
-                    absent.push(*ticket);
-                    continue;
-                }
-                patience = Some(patience.map_or(until, |first| first.min(until)));
-            }
-            ahead = ahead.saturating_add(1);
-            free = free.saturating_sub(1);
-            passing = passing.saturating_sub(usize::from(!place.past_gate));
+            round.hand_out(*ticket, place, wake);
         }
+        for ticket in best.into_iter().flatten() {
+            let Some(place) = queue.get_mut(&ticket) else { continue };
+            if round.is_over(*past_gate) {
+                break;
+            }
+            round.hand_out(ticket, place, wake);
+        }
+        let Round { passing, mine, ahead, called, absent, patience, .. } = round;
+        self.called.extend(called);
         for ticket in absent {
             self.remove(ticket);
         }
@@ -192,6 +272,39 @@ impl Desk {
         let next_past_gate =
             if passing == 0 && self.past_gate > 0 { self.tell_next(me, ahead, patience, true, now) } else { None };
         mine.or(next).or(next_past_gate)
+    }
+
+    /// Whose so many turns are, if they are not simply the first ones': of those who were called, and of those to whom they are
+    /// worth most.
+    fn best(&mut self, came: Option<u64>, turns: usize, now: Instant) -> Option<BTreeSet<u64>> {
+        if self.ranked == 0 || turns == 0 || self.queue.len() <= turns {
+            return None;
+        }
+        let mut best: BTreeSet<u64> = came.into_iter().chain(self.called.iter().copied()).collect();
+        while best.len() < turns {
+            best.insert(self.next_best(&best, now)?);
+        }
+        Some(best)
+    }
+
+    /// Of those who are not among the first.
+    fn next_best(&mut self, first: &BTreeSet<u64>, now: Instant) -> Option<u64> {
+        let Self { queue, draw, .. } = self;
+        let is_left = |ticket: &u64| !first.contains(ticket);
+        let longest = || queue.keys().copied().find(is_left);
+        if draw.is_fair() {
+            return longest();
+        }
+        let worth = |(ticket, place): (&u64, &Place)| (place.worth(now), *ticket);
+        let (start, end) = (*queue.first_key_value()?.0, *queue.last_key_value()?.0);
+        let span = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let all = queue.iter().take(if Draw::takes_all(queue.len()) { queue.len() } else { 0 });
+        let some = if Draw::takes_all(queue.len()) { None } else { Some(draw.sample(span)) };
+        let some =
+            some.into_iter().flatten().filter_map(|place| queue.range(start.saturating_add(place as u64)..).next());
+        let left = all.chain(some).filter(|(ticket, _)| is_left(ticket)).map(worth);
+        let best = left.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)));
+        best.map(|(_, ticket)| ticket).or_else(longest)
     }
 
     /// The first whose turn is still to come may be the first only since just now, and then it comes too late by itself.
@@ -259,7 +372,9 @@ impl Desk {
     }
 
     fn remove(&mut self, ticket: u64) {
+        self.called.remove(&ticket);
         if let Some(place) = self.queue.remove(&ticket) {
+            self.ranked = self.ranked.saturating_sub(usize::from(place.rank.is_some()));
             self.past_gate = self.past_gate.saturating_sub(usize::from(place.past_gate));
             self.retired.push(place.waker);
         }

@@ -202,6 +202,7 @@ struct Waiter {
     comes: Instant,
     woken: Arc<Counted>,
     past_gate: bool,
+    rank: Option<Rank>,
     /// Does not come, even if it is called.
     away: bool,
     served: bool,
@@ -209,7 +210,7 @@ struct Waiter {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Come { past_gate: bool },
+    Come { past_gate: bool, worth: Option<i8> },
     Leave(usize),
     Answer(usize, bool),
     Abandon(usize),
@@ -219,7 +220,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => prop::bool::weighted(0.2).prop_map(|past_gate| Step::Come { past_gate }),
+        6 => (prop::bool::weighted(0.2), prop::option::of(any::<i8>()))
+            .prop_map(|(past_gate, worth)| Step::Come { past_gate, worth }),
         1 => (0..40_usize).prop_map(Step::Leave),
         5 => (0..40_usize, prop::bool::weighted(0.15)).prop_map(|(which, refused)| Step::Answer(which, refused)),
         1 => (0..40_usize).prop_map(Step::Abandon),
@@ -252,9 +254,17 @@ impl World {
 
     fn take(&mut self, step: &Step) {
         match *step {
-            Step::Come { past_gate } => {
-                let (ticket, comes, woken) = (self.desk.draw(1), self.now, Arc::new(Counted(AtomicUsize::new(1))));
-                self.waiters.push(Waiter { ticket, comes, woken, past_gate, away: false, served: false });
+            Step::Come { past_gate, worth } => {
+                // What is worth most changes every second, up and down.
+                let start = self.now;
+                let rank = worth.map(f64::from).map(|worth| {
+                    Rank::new(move |now| {
+                        let seconds = now.saturating_duration_since(start).as_secs();
+                        if seconds % 2 == 0 { worth } else { -worth }
+                    })
+                });
+                let (ticket, comes, woken) = (self.desk.issue(1), self.now, Arc::new(Counted(AtomicUsize::new(1))));
+                self.waiters.push(Waiter { ticket, comes, woken, past_gate, rank, away: false, served: false });
             }
             Step::Leave(which) if which < self.waiters.len() => {
                 let waiter = self.waiters.swap_remove(which);
@@ -323,8 +333,8 @@ impl World {
     }
 }
 
-fn visitor<'a>(waiter: &Waiter, waker: &'a Waker) -> Visitor<'a> {
-    Visitor { ticket: waiter.ticket, waker, weight: 1, past_gate: waiter.past_gate }
+fn visitor<'a>(waiter: &'a Waiter, waker: &'a Waker) -> Visitor<'a> {
+    Visitor { ticket: waiter.ticket, waker, weight: 1, past_gate: waiter.past_gate, rank: waiter.rank.as_ref() }
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Permit, Turnstile, Visitor};
+use super::{Permit, Rank, Turnstile, Visitor};
 use crate::timer::Timer;
 
 /// A place in the queue. Dropping it gives the place up, and what it was about to get goes to the next.
@@ -18,19 +18,25 @@ pub(crate) struct Turn {
     turnstile: Arc<Turnstile>,
     rest: Duration,
     past_gate: bool,
+    rank: Option<Rank>,
     ticket: Option<u64>,
     timer: Timer,
 }
 
 impl Turn {
     pub(super) fn new(turnstile: Arc<Turnstile>, rest: Duration) -> Self {
-        Self { turnstile, rest, past_gate: false, ticket: None, timer: Timer::default() }
+        Self { turnstile, rest, past_gate: false, rank: None, ticket: None, timer: Timer::default() }
     }
 
     /// Not held up by a closed gate.
     pub(crate) fn past_gate(mut self) -> Self {
         self.past_gate = true;
         self
+    }
+
+    /// From now on worth so much beside others, if that is known.
+    pub(crate) fn rank(&mut self, rank: Option<Rank>) {
+        self.rank = rank;
     }
 
     /// Takes the place of this ticket, or the last one if there is none. `weight`: for how many requests it waits, one
@@ -40,10 +46,10 @@ impl Turn {
             self.leave();
             self.ticket = ticket;
         }
-        let Self { turnstile, ticket, past_gate, .. } = self;
-        let (waker, past_gate) = (cx.waker(), *past_gate);
-        let ticket = *ticket.get_or_insert_with(|| turnstile.draw(1));
-        let visitor = Visitor { ticket, waker, weight, past_gate };
+        let Self { turnstile, ticket, past_gate, rank, .. } = self;
+        let (waker, past_gate, rank) = (cx.waker(), *past_gate, rank.as_ref());
+        let ticket = *ticket.get_or_insert_with(|| turnstile.issue(1));
+        let visitor = Visitor { ticket, waker, weight, past_gate, rank };
         loop {
             match self.turnstile.at_desk(|desk| desk.come(&visitor, Instant::now())) {
                 Ok(lease) => {

@@ -9,13 +9,12 @@ use futures::stream::StreamExt;
 use tokio::time::Instant;
 
 use super::WatchAll;
-use super::roster::{Key, Slot, Stage};
+use super::roster::{Key, Stage};
 use crate::budget::Permit;
-use crate::error::Error;
 use crate::event::StatusEvent;
 use crate::run::no_turn;
-use crate::task::{Task, TaskId};
-use crate::transport::Asking;
+use crate::task::TaskId;
+use crate::transport::{Answer, Asking};
 
 /// So many answers that were not told yet.
 const FAR_BEHIND: usize = 256;
@@ -48,10 +47,7 @@ impl WatchAll {
                 self.roster.set_due(key, Stage::Waiting, due);
             }
         }
-        if self.roster.is_mostly_stale(self.waiting.len()) {
-            self.waiting.retain(|(waiting, _)| self.roster.slot(*waiting).is_some_and(Slot::waits));
-        }
-        self.waiting.push_back((key, None));
+        self.queue.join(key, &self.roster);
     }
 
     /// Its last look is due: through a closed gate, if nobody else was let through for that, or else when it is its turn,
@@ -64,7 +60,7 @@ impl WatchAll {
         }
     }
 
-    fn answer(&mut self, key: Key, answer: Result<Task, Error>) {
+    fn answer(&mut self, key: Key, answer: Answer) {
         self.roster.set_due(key, Stage::InFlight, None);
         self.answers.push_back((key, answer));
     }
@@ -89,37 +85,27 @@ impl WatchAll {
 
     /// Sends as many requests as may go out now, unless the consumer is far behind with what came of the last ones.
     pub(super) fn send_waiting(&mut self, cx: &mut Context<'_>) {
-        while let Some((key, _)) = self.waiting.front().copied() {
+        while self.queue.first(&self.roster).is_some() {
             if self.answers.len() >= FAR_BEHIND {
                 return;
             }
-            if !self.roster.slot(key).is_some_and(Slot::waits) {
-                self.waiting.pop_front();
-                continue;
-            }
             let Some(permit) = self.permit(cx) else { return };
-            self.waiting.pop_front();
+            let Some(key) = self.queue.next(&self.roster, Instant::now()) else { return };
             self.send(key, permit, cx);
         }
         self.turn.leave(); // there is nobody left to wait for one
     }
 
-    /// A turn for the first who waits.
+    /// A turn for one of those who wait.
     fn permit(&mut self, cx: &mut Context<'_>) -> Option<Permit> {
         if let Some(permit) = self.shared.try_enter() {
             return Some(permit);
         }
-        let newcomers = self.waiting.iter().rev().take_while(|(_, ticket)| ticket.is_none()).count();
-        if newcomers > 0 {
-            let first = self.shared.line.turnstile().draw(newcomers);
-            let start = self.waiting.len().saturating_sub(newcomers);
-            for ((_, ticket), number) in self.waiting.range_mut(start..).zip(first..) {
-                *ticket = Some(number);
-            }
-        }
-        let (_, ticket) = self.waiting.front().copied()?;
-        let weight = self.waiting.len().min(self.roster.len());
-        match self.turn.poll(cx, ticket, weight) {
+        self.queue.take_places(|count| self.shared.line.turnstile().issue(count));
+        let (_, ticket) = self.queue.first(&self.roster)?;
+        let best = self.queue.best(&self.roster, Instant::now());
+        self.turn.rank(best.and_then(|(_, key)| self.roster.slot(key)?.run.rank()));
+        match self.turn.poll(cx, ticket, self.queue.len().min(self.roster.len())) {
             Poll::Ready(permit) => Some(permit),
             Poll::Pending => None,
         }
@@ -170,7 +156,7 @@ impl WatchAll {
         }
     }
 
-    fn judge(&mut self, key: Key, answer: Result<Task, Error>) -> Option<(TaskId, StatusEvent)> {
+    fn judge(&mut self, key: Key, answer: Answer) -> Option<(TaskId, StatusEvent)> {
         let run = &mut self.roster.slot_mut(key)?.run;
         let call = self.calls.take(key);
         let (verdict, next) = run.judge(answer, call.planned);
@@ -197,7 +183,7 @@ pub(super) struct Flight {
 }
 
 impl Future for Flight {
-    type Output = (Key, Option<Result<Task, Error>>);
+    type Output = (Key, Option<Answer>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = match &mut self.asking {

@@ -19,6 +19,11 @@ pub(super) struct Key {
     generation: u32,
 }
 
+impl Key {
+    /// In no slot: there are never so many.
+    pub(super) const NOBODY: Self = Self { index: u32::MAX, generation: 0 };
+}
+
 pub(super) struct Roster {
     slots: Slab<Slot>,
     by_id: HashTable<u32>,

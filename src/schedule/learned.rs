@@ -120,6 +120,26 @@ impl Settings {
     }
 }
 
+impl Schedule {
+    /// What it learns from, if it does.
+    pub(crate) const fn history(&self) -> Option<&History> {
+        match &self.rhythm {
+            Rhythm::Learned(Learned(history)) => Some(history),
+            _ => None,
+        }
+    }
+
+    /// What a poll is worth beside others: `last` and `now` are the task's age when it was asked about last, and now.
+    pub(crate) fn gain(&self, last: Duration, now: Duration) -> Option<f64> {
+        self.history().map(|history| history.gain(self.learning.goal(), last, now))
+    }
+
+    /// The same of a first poll, after so long a wait.
+    pub(crate) fn first_gain(&self, waited: Duration) -> Option<f64> {
+        self.history().map(|history| history.first_gain(self.learning.goal(), waited))
+    }
+}
+
 impl Learned {
     pub(super) fn pause(&self, settings: Settings, age: Duration) -> Duration {
         self.0.pause(settings.goal(), age)

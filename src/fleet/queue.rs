@@ -1,0 +1,98 @@
+//! The tasks of a fleet that wait for a turn, the first first; and whose turn it is, where some gain more by it than others.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::roster::{Key, Roster, Slot};
+use crate::budget::Draw;
+
+pub(super) struct Queue {
+    /// With its place in the client's queue, if it had to join that. Some have left meanwhile.
+    waiting: VecDeque<(Key, Option<u64>)>,
+    /// How many of them have left out of their turn.
+    gone: usize,
+    draw: Draw,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self { waiting: VecDeque::new(), gone: 0, draw: Draw::new() }
+    }
+
+    pub(super) fn join(&mut self, key: Key, roster: &Roster) {
+        if roster.is_mostly_stale(self.waiting.len()) {
+            self.clean(roster);
+        }
+        self.waiting.push_back((key, None));
+    }
+
+    fn clean(&mut self, roster: &Roster) {
+        self.waiting.retain(|(key, _)| roster.slot(*key).is_some_and(Slot::waits));
+        self.gone = 0;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len().saturating_sub(self.gone)
+    }
+
+    /// Who waits longest, and their place in the client's queue.
+    pub(super) fn first(&mut self, roster: &Roster) -> Option<(Key, Option<u64>)> {
+        loop {
+            let first = *self.waiting.front()?;
+            if roster.slot(first.0).is_some_and(Slot::waits) {
+                return Some(first);
+            }
+            self.waiting.pop_front();
+            self.gone = self.gone.saturating_sub(usize::from(first.0 == Key::NOBODY));
+        }
+    }
+
+    /// Gives places in the client's queue to those who have none.
+    pub(super) fn take_places(&mut self, issue: impl FnOnce(usize) -> u64) {
+        let newcomers = self.waiting.iter().rev().take_while(|(_, ticket)| ticket.is_none()).count();
+        if newcomers > 0 {
+            let start = self.waiting.len().saturating_sub(newcomers);
+            for ((_, ticket), number) in self.waiting.range_mut(start..).zip(issue(newcomers)..) {
+                *ticket = Some(number);
+            }
+        }
+    }
+
+    /// Takes out who is to go next: who gains most by it, where that can be told, or each so often the first.
+    pub(super) fn next(&mut self, roster: &Roster, now: Instant) -> Option<Key> {
+        let best = if self.draw.is_fair() { None } else { self.best(roster, now) };
+        self.draw.count();
+        let Some((place, key)) = best else {
+            let (first, _) = self.first(roster)?;
+            self.waiting.pop_front();
+            return Some(first);
+        };
+        if let Some(entry) = self.waiting.get_mut(place) {
+            entry.0 = Key::NOBODY;
+            self.gone = self.gone.saturating_add(1);
+        }
+        if self.gone > self.waiting.len() / 2 {
+            self.clean(roster);
+        }
+        Some(key)
+    }
+
+    /// Who gains most by a turn now, or one of those: more than a few are not all looked at.
+    pub(super) fn best(&mut self, roster: &Roster, now: Instant) -> Option<(usize, Key)> {
+        let (first, _) = self.first(roster)?;
+        roster.slot(first)?.run.gain(now)?;
+        let Self { waiting, draw, .. } = self;
+        let count = waiting.len();
+        let (all, some) = if Draw::takes_all(count) { (count, None) } else { (0, Some(draw.sample(count))) };
+        let gain = |place: usize| {
+            let (key, _) = waiting.get(place)?;
+            let slot = roster.slot(*key).filter(|slot| slot.waits())?;
+            Some((slot.run.gain(now)?, place, *key))
+        };
+        let gains = (0..all).chain(some.into_iter().flatten()).filter_map(gain);
+        // Of equals, the first.
+        let best = gains.max_by(|(a, first, _), (b, second, _)| a.total_cmp(b).then(second.cmp(first)));
+        best.map(|(_, place, key)| (place, key))
+    }
+}
