@@ -221,11 +221,6 @@ impl Schedule {
         }
     }
 
-    /// Whether watches that started together would poll together from then on. Learned pauses follow the ages of the tasks, which differ.
-    fn keeps_step(&self) -> bool {
-        !matches!(self.rhythm, Rhythm::Learned(_))
-    }
-
     fn growth(&self) -> f64 {
         self.multiplier.unwrap_or(1.0)
     }

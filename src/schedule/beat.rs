@@ -24,10 +24,14 @@ impl Shift {
         Self { luck, phase: 0, elapsed: Duration::ZERO, age: None }
     }
 
+    /// The watch's own part of it.
+    fn part(self, whole: Duration) -> Duration {
+        whole.saturating_mul(u32::from(self.phase)).checked_div(65_536).unwrap_or_default()
+    }
+
     /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
     fn apart(self, schedule: &Schedule, pause: Duration, before: Duration) -> Duration {
-        let part =
-            |whole: Duration| whole.saturating_mul(u32::from(self.phase)).checked_div(65_536).unwrap_or_default();
+        let part = |whole| self.part(whole);
         if pause > before && !before.is_zero() || schedule.jitter > 0.0 {
             // So far they lie apart by a part of the pause before; now by as large a part of this one.
             return pause.saturating_sub(part(pause.saturating_sub(before)));
@@ -69,11 +73,13 @@ impl Beat {
             Rhythm::Policy(_) => None,
         };
         let Some(pause) = full(step) else { return self.policy.as_mut()?.next() };
-        let pause = if shift.phase > 0 && schedule.keeps_step() {
-            let before = step.checked_sub(1).and_then(full).unwrap_or_default();
-            shift.apart(schedule, pause, before)
-        } else {
-            pause
+        let pause = match &schedule.rhythm {
+            _ if shift.phase == 0 => pause,
+            Rhythm::Learned(learned) => {
+                let age = shift.age.unwrap_or(shift.elapsed);
+                learned.pause_apart(schedule.learning, age, |pause| shift.part(pause))
+            }
+            _ => shift.apart(schedule, pause, step.checked_sub(1).and_then(full).unwrap_or_default()),
         };
         Some(pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck)))
     }

@@ -8,7 +8,7 @@ use crate::history::{Goal, History};
 /// The mean delay of polls every 30 s.
 const DELAY: Duration = Duration::from_secs(15);
 const SHORTEST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(5 * 60);
+const LONGEST: Duration = Duration::from_secs(2 * 60);
 
 /// What a schedule's setters say of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,7 @@ impl Schedule {
     /// [recorded](History::record) it needs fewer requests for as little delay between a task's end and the poll that finds
     /// it; [`aim_for_delay`](Self::aim_for_delay) says how little. It sees at once what is recorded, while watches run too.
     ///
-    /// Pauses are 5 s to 5 min, unless [`shortest_pause`](Self::shortest_pause) and [`longest_pause`](Self::longest_pause)
+    /// Pauses are 5 s to 2 min, unless [`shortest_pause`](Self::shortest_pause) and [`longest_pause`](Self::longest_pause)
     /// say otherwise, and depend on the task's age, not on the number of polls. A task that is older than nearly all before it is
     /// polled at least every 30 s (twice the delay aimed for).
     ///
@@ -72,7 +72,7 @@ impl Schedule {
         self
     }
 
-    /// The longest pause of a [`learned`](Self::learned) schedule. Default: 5 min.
+    /// The longest pause of a [`learned`](Self::learned) schedule. Default: 2 min.
     ///
     /// A task that ends when none has before is found so much later at most.
     #[must_use]
@@ -143,5 +143,30 @@ impl Schedule {
 impl Learned {
     pub(super) fn pause(&self, settings: Settings, age: Duration) -> Duration {
         self.0.pause(settings.goal(), age)
+    }
+
+    /// Of a watch that keeps apart from others: it polls each time a part of the pause ahead of who has the whole of it. Counted
+    /// from the task's creation: however far apart they are, all who poll long before tasks end would come together when they do.
+    pub(super) fn pause_apart(
+        &self,
+        settings: Settings,
+        age: Duration,
+        part: impl Fn(Duration) -> Duration,
+    ) -> Duration {
+        /// Beyond so many polls pauses are all the same, and keep watches as far apart as they are.
+        const POLLS: usize = 200;
+        let own = self.pause(settings, age);
+        let mut from = Duration::ZERO;
+        for _ in 0..POLLS {
+            let pause = self.pause(settings, from);
+            let to = from.saturating_add(pause);
+            let place = to.saturating_sub(part(pause)).saturating_sub(age);
+            // Less would be too soon.
+            if place.saturating_mul(4) > pause {
+                return place;
+            }
+            from = to;
+        }
+        own
     }
 }
