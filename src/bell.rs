@@ -2,6 +2,7 @@
 //!
 //! A ring is kept until a request that began after it is on its way, whatever the watch was doing when it came.
 
+mod call;
 mod ledger;
 mod post;
 
@@ -18,6 +19,7 @@ use slab::Slab;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::task::TaskId;
+pub(crate) use call::Call;
 use ledger::Ledger;
 pub(crate) use post::Post;
 
@@ -40,19 +42,11 @@ enum Listener {
 }
 
 /// What a single watch has heard.
-#[derive(Default)]
 struct Hearing {
+    id: TaskId,
     waker: Option<Waker>,
     /// Boxed: most watches are never rung for.
     call: Option<Box<Call>>,
-}
-
-#[derive(Default)]
-struct Call {
-    /// From when on it is to ask.
-    ring: Option<Instant>,
-    /// When it would have asked.
-    planned: Option<Instant>,
 }
 
 impl Bells {
@@ -99,13 +93,15 @@ impl Book {
         self.listeners.insert(listener)
     }
 
-    /// From now on this listener is rung for when it is about this task. Whether a callback came before it did.
-    fn list(&mut self, id: &TaskId, listener: usize) -> bool {
+    /// From now on this listener is rung for when it is about this task. If a callback came before it did: from when on it is to
+    /// ask.
+    fn list(&mut self, id: &TaskId, listener: usize) -> Option<Instant> {
         let hash = self.hasher.hash_one(id.as_str());
         if let Ok(listener) = u32::try_from(listener) {
             self.index.insert_unique(hash, (hash, listener), |(hash, _)| *hash);
         }
-        self.ledger.recalls(id, Instant::now())
+        let now = Instant::now();
+        self.ledger.recalls(id, now).then(|| self.ledger.admit(id, now))
     }
 
     fn unlist(&mut self, id: &TaskId, listener: usize) {
@@ -139,21 +135,19 @@ impl fmt::Debug for Bells {
 /// One watch's bell, from the first poll of its stream to its drop.
 pub(crate) struct Bell {
     bells: Bells,
-    id: TaskId,
     listener: usize,
 }
 
 impl Bell {
     pub(crate) fn hang(bells: &Bells, id: &TaskId) -> Self {
         let listener = bells.at(|book| {
-            let listener = book.add(Listener::Watch(Hearing::default()));
-            if book.list(id, listener) {
-                let hearing = book.hearing(listener);
-                hearing.and_then(|hearing| hearing.ring(Instant::now()));
+            let listener = book.add(Listener::Watch(Hearing { id: id.clone(), waker: None, call: None }));
+            if let Some(at) = book.list(id, listener) {
+                book.hearing(listener).and_then(|hearing| hearing.ring(at));
             }
             listener
         });
-        Self { bells: bells.clone(), id: id.clone(), listener }
+        Self { bells: bells.clone(), listener }
     }
 
     /// Waits until then, or until it rings. `firm`: whatever rings.
@@ -168,7 +162,7 @@ impl Bell {
             let due = rung.map_or(until, |rung| rung.min(until));
             if due <= Instant::now() {
                 if due < until {
-                    self.call(|call| call.planned = Some(until));
+                    self.call(|call| *call.planned.get_or_insert(until));
                 }
                 return Poll::Ready(());
             }
@@ -200,17 +194,20 @@ impl Bell {
         Ear { bells: self.bells.clone(), listener: self.listener }
     }
 
-    /// When the watch would have asked, had it not been rung for. Told once.
+    /// When the schedule would have asked, if what is asked now is beside it.
     pub(crate) fn planned(&self) -> Option<Instant> {
-        self.call(|call| call.planned.take()).flatten()
+        self.call(|call| call.planned).flatten()
     }
 }
 
 impl Drop for Bell {
     fn drop(&mut self) {
         let listener = self.bells.at(|book| {
-            book.unlist(&self.id, self.listener);
-            book.listeners.try_remove(self.listener)
+            let listener = book.listeners.try_remove(self.listener);
+            if let Some(Listener::Watch(hearing)) = &listener {
+                book.unlist(&hearing.id, self.listener);
+            }
+            listener
         });
         drop(listener); // outside the lock, likewise
     }
@@ -225,8 +222,10 @@ pub(crate) struct Ear {
 impl Ear {
     pub(crate) fn heard(&self) {
         self.bells.at(|book| {
-            if let Some(call) = book.hearing(self.listener).and_then(|hearing| hearing.call.as_mut()) {
-                call.ring = None;
+            let Some(Listener::Watch(hearing)) = book.listeners.get_mut(self.listener) else { return };
+            let now = Instant::now();
+            if hearing.call.as_mut().is_some_and(|call| call.heard(now)) {
+                book.ledger.asked(&hearing.id, now);
             }
         });
     }

@@ -163,7 +163,7 @@ impl WatchAll {
     pub fn drain(&mut self) {
         self.draining = true;
         self.turn.leave();
-        self.post.close();
+        self.post.close(self.roster.ids());
         self.wake();
     }
 
@@ -181,7 +181,7 @@ impl WatchAll {
     pub fn stop(&mut self) -> Vec<TaskId> {
         let mut stopped = std::mem::replace(self, Self::new(Arc::clone(&self.shared)));
         stopped.wake();
-        stopped.roster.into_ids()
+        stopped.roster.ids().cloned().collect()
     }
 
     fn wake(&mut self) {
@@ -231,6 +231,12 @@ impl<I: Into<TaskId>> Extend<I> for WatchAll {
         for id in task_ids {
             self.push(id);
         }
+    }
+}
+
+impl Drop for WatchAll {
+    fn drop(&mut self) {
+        self.post.close(self.roster.ids());
     }
 }
 

@@ -43,8 +43,10 @@ struct Trouble {
     failures: u32,
     /// Good answers to polls beside the schedule, which do not move it on.
     beside: u32,
-    /// Failed polls since the last good answer.
+    /// Failed polls since the last good answer, but for those beside the schedule.
     consecutive: u32,
+    /// Those.
+    consecutive_beside: u32,
     /// When the first of a row of "no such record" came.
     not_found_since: Option<Duration>,
     last_error: Option<Error>,
@@ -139,7 +141,7 @@ impl Pace {
 
     /// An answer that is a Deadline says why there is none: it was not asked any more.
     pub(crate) fn judge(&mut self, rules: &Rules, id: &TaskId, answer: Result<Task, Error>, moment: Moment) -> Verdict {
-        let Moment { elapsed, luck, .. } = moment;
+        let Moment { elapsed, .. } = moment;
         if let Err(error) = &answer {
             if error.kind() == ErrorKind::Deadline {
                 self.stage = Stage::Over;
@@ -150,7 +152,7 @@ impl Pace {
         let verdict = match answer {
             Ok(task) if task.status().is_terminal() => self.done(task, elapsed),
             Ok(task) => self.generating(rules, task, moment),
-            Err(error) => self.failed(rules, id, error, elapsed, luck),
+            Err(error) => self.failed(rules, id, error, moment),
         };
         if matches!(verdict.next, Next::End(_)) {
             self.stage = Stage::Over;
@@ -165,17 +167,16 @@ impl Pace {
 
     fn generating(&mut self, rules: &Rules, task: Task, moment: Moment) -> Verdict {
         let Moment { elapsed, luck, planned, age } = moment;
-        let planned = planned.filter(|planned| *planned > elapsed);
         // Schedules grow with each good answer before this one.
         let step = self.steps().saturating_sub(1);
         let unknown_flag = Some(task.status().flag()).filter(|_| task.status() != Status::Generating);
         if unknown_flag.is_some() || planned.is_some() || self.trouble.is_some() {
             let trouble = self.trouble.get_or_insert_default();
             trouble.beside = trouble.beside.saturating_add(u32::from(planned.is_some()));
-            if trouble.consecutive > 0 {
+            if trouble.consecutive > 0 || trouble.consecutive_beside > 0 {
                 trouble.beat.recovered();
             }
-            trouble.consecutive = 0;
+            (trouble.consecutive, trouble.consecutive_beside) = (0, 0);
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
@@ -183,12 +184,12 @@ impl Pace {
             self.trouble.get_or_insert_default().seen = Some(Seen { age: age.unwrap_or(elapsed), at: elapsed });
         }
         let shift = Shift { luck, phase: self.phase, elapsed, age };
-        let pause = match planned {
-            // The schedule goes on as if nothing had been.
+        let next_poll_in = match planned {
+            // The schedule goes on as if nothing had been, and has its last look.
             Some(planned) => Some(planned.saturating_sub(elapsed)),
-            None => self.pause(rules, step, shift),
+            None => cut_at_deadline(rules, self.pause(rules, step, shift), elapsed),
         };
-        let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
+        let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
             return give_up(self.deadline(&id, Some(task), elapsed, None));
         };
@@ -196,10 +197,13 @@ impl Pace {
         Verdict { event: StatusEvent::Generating(progress), next: Next::Poll(next_poll_in) }
     }
 
-    fn failed(&mut self, rules: &Rules, id: &TaskId, error: Error, elapsed: Duration, luck: f64) -> Verdict {
+    fn failed(&mut self, rules: &Rules, id: &TaskId, error: Error, moment: Moment) -> Verdict {
+        let Moment { elapsed, luck, planned, .. } = moment;
         let trouble = self.trouble.get_or_insert_default();
         trouble.failures = trouble.failures.saturating_add(1);
-        trouble.consecutive = trouble.consecutive.saturating_add(1);
+        let in_a_row = if planned.is_some() { &mut trouble.consecutive_beside } else { &mut trouble.consecutive };
+        *in_a_row = in_a_row.saturating_add(1);
+        let in_a_row = *in_a_row;
         let last_record = self.last_record(id);
         let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
         if !error.is_transient() {
@@ -209,7 +213,7 @@ impl Pace {
         trouble.last_error = Some(error.clone());
         trouble.not_found_since =
             (error.kind() == ErrorKind::NotFound).then(|| trouble.not_found_since.unwrap_or(elapsed));
-        let consecutive = trouble.consecutive;
+        let consecutive = trouble.consecutive.saturating_add(trouble.consecutive_beside);
         let grace_over = trouble.not_found_since.map(|since| since.saturating_add(rules.not_found_grace));
         if grace_over.is_some_and(|over| elapsed >= over) {
             return give_up(error.lasting());
@@ -217,9 +221,18 @@ impl Pace {
 
         let grace_left = grace_over.map_or(Duration::MAX, |over| over.saturating_sub(elapsed));
         let floor = error.retry_after().unwrap_or_default();
-        let pause = self.pause_after_failure(rules, &error, consecutive, Shift { elapsed, ..Shift::by_luck(luck) });
-        let pause = pause.map(|pause| pause.min(grace_left).max(floor));
-        let Some(next_poll_in) = cut_at_deadline(rules, pause, elapsed) else {
+        let next_poll_in = if let Some(planned) = planned {
+            // Repeated soon, for there was a reason to ask; and the schedule goes on as if nothing had been.
+            let retry =
+                if is_told_to_rest(&error) { rules.schedule.rest() } else { schedule::retry_pause(in_a_row, luck) };
+            let pause = retry.min(planned.saturating_sub(elapsed)).min(grace_left).max(floor);
+            Some(rules.schedule.limit().map_or(pause, |limit| pause.min(limit.saturating_sub(elapsed))))
+        } else {
+            let shift = Shift { elapsed, ..Shift::by_luck(luck) };
+            let pause = self.pause_after_failure(rules, &error, in_a_row, shift);
+            cut_at_deadline(rules, pause.map(|pause| pause.min(grace_left).max(floor)), elapsed)
+        };
+        let Some(next_poll_in) = next_poll_in else {
             return give_up(self.deadline(id, last_record, elapsed, None));
         };
         let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
@@ -252,8 +265,7 @@ impl Pace {
     ) -> Option<Duration> {
         let step = self.steps();
         let retry = schedule::retry_pause(consecutive, shift.luck);
-        let throttled = error.kind().asks_for_rest();
-        if throttled && error.retry_after().is_none_or(|wait| wait.is_zero()) {
+        if is_told_to_rest(error) {
             // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
             let own = self.pause(rules, step, Shift { luck: 0.0, ..shift })?;
             return Some(retry.min(rules.schedule.max_pause()).max(own));
@@ -299,6 +311,11 @@ impl Pace {
         let status = flag.map_or(Status::Generating, Status::from_flag);
         (self.good_answers() > 0).then(|| Task::from(Record::new(id.clone(), status)))
     }
+}
+
+/// By the gateway, which does not say for how long.
+fn is_told_to_rest(error: &Error) -> bool {
+    error.kind().asks_for_rest() && error.retry_after().is_none_or(|wait| wait.is_zero())
 }
 
 fn give_up(error: Error) -> Verdict {

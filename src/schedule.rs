@@ -235,14 +235,15 @@ impl Schedule {
         }
     }
 
-    /// How long to rest when the gateway asks for it and does not say how long; of a policy, the watch's own first pause
-    /// after a failed poll.
+    /// How long all rest when the gateway asks for it and does not say how long: the pause, but where that is a rare one as much as
+    /// the vendor recommends between polls; of a policy, the watch's own first pause after a failed poll.
     pub(crate) fn rest(&self) -> Duration {
         match &self.rhythm {
             Rhythm::Fixed { interval: pause } | Rhythm::Exponential { initial: pause, .. } => *pause,
             Rhythm::Policy(_) => FIRST_RETRY,
             Rhythm::Learned(_) => self.learning.fixed_pause(),
         }
+        .min(INTERVAL)
     }
 
     pub(crate) fn limit(&self) -> Option<Duration> {

@@ -14,6 +14,8 @@ const APART: Duration = Duration::from_secs(1);
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Of so many tasks at most: of more, the last.
 const MOST: usize = 4096;
+/// A longer id, in bytes, is not the gateway's.
+const LONGEST: usize = 256;
 /// So few may be out of date without a look.
 const FEW: usize = 64;
 
@@ -45,8 +47,18 @@ impl Ledger {
         now
     }
 
+    /// A request that was rung for goes out now, perhaps later than it was to.
+    pub(super) fn asked(&mut self, id: &TaskId, now: Instant) {
+        if let Some(last) = self.asked.get_mut(id) {
+            *last = now;
+        }
+    }
+
     /// A callback for this task came now.
     pub(super) fn remember(&mut self, id: &TaskId, now: Instant) {
+        if id.as_str().len() > LONGEST {
+            return;
+        }
         // Those that come again at once must not push out all others.
         if self.called.get(id).is_some_and(|last| now.saturating_duration_since(*last) < APART) {
             return;
@@ -88,6 +100,10 @@ mod tests {
         assert_eq!(ledger.admit(&id(2), start), start, "another task's");
         let later = start + Duration::from_secs(60);
         assert_eq!(ledger.admit(&id(1), later), later);
+        // It could not go out before: a second counts from when it did.
+        let late = later + Duration::from_millis(1_500);
+        ledger.asked(&id(1), late);
+        assert_eq!(ledger.admit(&id(1), late), late + APART);
     }
 
     #[tokio::test(start_paused = true)]
@@ -103,6 +119,10 @@ mod tests {
         assert!(ledger.called.len() <= MOST && ledger.order.len() <= MOST);
         let now = start + Duration::from_secs(20);
         assert!(ledger.recalls(&id(19_999), now) && ledger.recalls(&id(0), now) && !ledger.recalls(&id(1), now));
+        assert!(ledger.recalls(&id(20_000 - 4_000), now), "one that comes again and again pushes out others");
+        let long = TaskId::from("x".repeat(257));
+        ledger.remember(&long, now);
+        assert!(!ledger.recalls(&long, now));
     }
 
     #[tokio::test(start_paused = true)]

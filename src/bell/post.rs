@@ -25,7 +25,7 @@ impl Letters {
 
 pub(crate) struct Post {
     bells: Bells,
-    /// None before the first task runs, and after the last.
+    /// None before the first task runs, and once it is closed.
     listener: Option<usize>,
 }
 
@@ -34,8 +34,9 @@ impl Post {
         Self { bells, listener: None }
     }
 
-    /// From now on it is rung for when it is about this task. Whether a callback came shortly before.
-    pub(crate) fn list(&mut self, id: &TaskId) -> bool {
+    /// From now on it is rung for when it is about this task. If a callback came shortly before: from when on it is to be asked
+    /// about.
+    pub(crate) fn list(&mut self, id: &TaskId) -> Option<Instant> {
         let Self { bells, listener } = self;
         bells.at(|book| {
             let listener = *listener.get_or_insert_with(|| book.add(Listener::Fleet(Box::default())));
@@ -65,19 +66,18 @@ impl Post {
         rung
     }
 
-    /// No task is rung for any more.
-    pub(crate) fn close(&mut self) {
+    /// A request that was rung for goes out.
+    pub(crate) fn asked(&self, id: &TaskId) {
+        self.bells.at(|book| book.ledger.asked(id, Instant::now()));
+    }
+
+    /// No task is rung for any more; these were.
+    pub(crate) fn close<'a>(&mut self, ids: impl Iterator<Item = &'a TaskId>) {
         let Some(listener) = self.listener.take() else { return };
         let letters = self.bells.at(|book| {
-            book.index.retain(|(_, by)| *by as usize != listener);
+            ids.for_each(|id| book.unlist(id, listener));
             book.listeners.try_remove(listener)
         });
         drop(letters); // outside the lock, likewise
-    }
-}
-
-impl Drop for Post {
-    fn drop(&mut self) {
-        self.close();
     }
 }

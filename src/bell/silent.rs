@@ -2,11 +2,15 @@
 
 #![allow(clippy::unused_self)] // as its twin has it
 
+#[path = "call.rs"]
+mod call;
+
 use std::task::Waker;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::task::TaskId;
+pub(crate) use call::Call;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Bells;
@@ -50,8 +54,8 @@ impl Post {
         Self
     }
 
-    pub(crate) const fn list(&self, _: &TaskId) -> bool {
-        false
+    pub(crate) const fn list(&self, _: &TaskId) -> Option<Instant> {
+        None
     }
 
     pub(crate) const fn unlist(&self, _: &TaskId) {}
@@ -60,5 +64,7 @@ impl Post {
         []
     }
 
-    pub(crate) const fn close(&self) {}
+    pub(crate) const fn asked(&self, _: &TaskId) {}
+
+    pub(crate) fn close<'a>(&self, _: impl Iterator<Item = &'a TaskId>) {}
 }

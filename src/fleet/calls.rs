@@ -7,35 +7,26 @@ use tokio::time::Instant;
 
 use super::WatchAll;
 use super::roster::{Key, Slot, Stage};
+use crate::bell::Call;
 
-/// Of those that were rung for since they were asked about last: few, or none.
+/// Of those that were rung for and not asked about by the schedule since: few, or none.
 #[derive(Default)]
 pub(super) struct Calls(HashMap<Key, Call>);
 
-#[derive(Default)]
-pub(super) struct Call {
-    /// From when on it is to be asked about, once what is in flight has come.
-    pub(super) ring: Option<Instant>,
-    /// When it would have been.
-    pub(super) planned: Option<Instant>,
-}
-
 impl Calls {
-    /// A request goes out: what rang before needs no other.
-    pub(super) fn heard(&mut self, key: Key) {
-        if !self.0.is_empty() {
-            if let Some(call) = self.0.get_mut(&key) {
-                call.ring = None;
-            }
+    /// A request goes out. Whether the schedule would not have sent it yet.
+    pub(super) fn heard(&mut self, key: Key, now: Instant) -> bool {
+        let Some(call) = self.get(key) else { return false };
+        call.heard(now);
+        let beside = call.planned.is_some();
+        if !beside {
+            self.0.remove(&key);
         }
+        beside
     }
 
-    pub(super) fn take(&mut self, key: Key) -> Call {
-        if self.0.is_empty() { Call::default() } else { self.0.remove(&key).unwrap_or_default() }
-    }
-
-    fn of(&mut self, key: Key) -> &mut Call {
-        self.0.entry(key).or_default()
+    pub(super) fn get(&mut self, key: Key) -> Option<&mut Call> {
+        if self.0.is_empty() { None } else { self.0.get_mut(&key) }
     }
 }
 
@@ -56,11 +47,11 @@ impl WatchAll {
                 let Some(due) = slot.due().and_then(|due| self.shared.instant(due)).filter(|due| *due > at) else {
                     return;
                 };
-                self.calls.of(key).planned.get_or_insert(due);
+                self.calls.0.entry(key).or_default().planned.get_or_insert(due);
                 self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(at)));
             }
             Stage::InFlight => {
-                self.calls.of(key).ring.get_or_insert(at);
+                self.calls.0.entry(key).or_default().ring.get_or_insert(at);
             }
             // It asks when it may, which is as soon as it can.
             Stage::Resting | Stage::Waiting | Stage::Overdue => {}
@@ -69,7 +60,9 @@ impl WatchAll {
 
     /// The task leaves.
     pub(super) fn dismiss(&mut self, key: Key) -> Option<Slot> {
-        self.calls.take(key);
+        if !self.calls.0.is_empty() {
+            self.calls.0.remove(&key);
+        }
         let slot = self.roster.remove(key)?;
         self.post.unlist(slot.run.id());
         Some(slot)

@@ -24,13 +24,13 @@ impl WatchAll {
     pub(super) fn start_fresh(&mut self, cx: &mut Context<'_>) {
         for key in mem::take(&mut self.fresh) {
             let Some(slot) = self.roster.slot_mut(key) else { continue };
-            let is_called = self.post.list(slot.run.id());
+            let called = self.post.list(slot.run.id());
             match slot.run.start() {
                 Some(first) => self.roster.set_due(key, Stage::Pausing, Some(self.shared.nanos(first))),
                 None => self.wait_for_turn(key, Instant::now(), cx),
             }
-            if is_called {
-                self.ring(key, Instant::now());
+            if let Some(at) = called {
+                self.ring(key, at);
             }
         }
     }
@@ -119,7 +119,9 @@ impl WatchAll {
             let over = slot.due().and_then(|over| self.shared.instant(over));
             timeout = over.map_or(timeout, |over| over.saturating_duration_since(Instant::now()));
         }
-        self.calls.heard(key);
+        if self.calls.heard(key, Instant::now()) {
+            self.post.asked(slot.run.id());
+        }
         let mut asking = slot.run.ask(permit, timeout);
         match asking.as_mut().poll(cx) {
             Poll::Ready(answer) => self.answer(key, answer),
@@ -158,14 +160,15 @@ impl WatchAll {
 
     fn judge(&mut self, key: Key, answer: Answer) -> Option<(TaskId, StatusEvent)> {
         let run = &mut self.roster.slot_mut(key)?.run;
-        let call = self.calls.take(key);
-        let (verdict, next) = run.judge(answer, call.planned);
+        let call = self.calls.get(key);
+        let (planned, ring) = call.map_or((None, None), |call| (call.planned, call.ring.take()));
+        let (verdict, next) = run.judge(answer, planned);
         let id = run.id().clone();
         match next {
             Some(next) => {
                 let stage = if verdict.is_firm() { Stage::Resting } else { Stage::Pausing };
                 self.roster.set_due(key, stage, Some(self.shared.nanos(next)));
-                if let Some(ring) = call.ring {
+                if let Some(ring) = ring {
                     self.ring(key, ring);
                 }
             }

@@ -109,8 +109,8 @@ impl Roster {
         Some(slot)
     }
 
-    pub(super) fn into_ids(self) -> Vec<TaskId> {
-        self.slots.into_iter().map(|(_, slot)| slot.run.id().clone()).collect()
+    pub(super) fn ids(&self) -> impl Iterator<Item = &TaskId> {
+        self.slots.iter().map(|(_, slot)| slot.run.id())
     }
 
     pub(super) fn slot(&self, key: Key) -> Option<&Slot> {

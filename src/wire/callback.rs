@@ -1,9 +1,7 @@
-//! The body of a callback, read as leniently as a record.
-
-use std::borrow::Cow;
+//! The body of a callback: its task's id, and whatever else of it can be read.
 
 use super::field::{Field, envelope, fields, read, unreadable};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// What a callback says, as far as it says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +15,8 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn read(body: &[u8]) -> Result<Self, Error> {
-        Self::parse(body).map_err(super::decode)
+        let unreadable = |why| Error::new(ErrorKind::Decode, format!("of a callback: {why}")).lasting();
+        Self::parse(body).map_err(unreadable)
     }
 
     fn parse(body: &[u8]) -> Result<Self, String> {
@@ -25,25 +24,50 @@ impl Notice {
             fields!(envelope(body)?, code = "code" at "code", message = "msg" at "msg", data = "data" at "data")
                 .map_err(|error| unreadable(&error))?;
         let Some(data) = fields.data else { return Err("there is no data".to_owned()) };
-        // The vendor's own sample code reads the id under another name than the gateway writes.
+        // The vendor's own sample code reads other names than the gateway writes.
         let record = fields!(
             data.json.as_bytes(),
-            task_id = "taskId" | "task_id" at "data.taskId",
-            param_json = "promptJson" | "paramJson" | "prompt_json" | "param_json" at "data.promptJson",
-            result_urls = "resultUrls" | "result_urls" at "data.resultUrls",
+            task_id = "taskId" at "data.taskId",
+            snake_id = "task_id" at "data.task_id",
+            prompt = "promptJson" at "data.promptJson",
+            param = "paramJson" at "data.paramJson",
+            result_urls = "resultUrls" at "data.resultUrls",
+            snake_urls = "result_urls" at "data.result_urls",
         )
         .map_err(|_| data.unfit("an object"))?;
-        let text =
-            |field: Option<Field<'_>>| field.map(Field::text).map(Cow::into_owned).filter(|text| !text.is_empty());
-        let task_id = text(record.task_id).filter(|id| !super::is_blank(id));
-        let mut result_urls = record.result_urls.map_or(Ok(Vec::new()), Field::texts)?;
+        let task_id = either(record.task_id, record.snake_id, id)?.ok_or("data.taskId is missing")?;
+        // It is a hint about the task: nothing else in it is worth losing that.
+        let text = |field: Field<'_>| Ok(Some(field.text().into_owned()).filter(|text| !text.is_empty()));
+        let urls = |field: Field<'_>| Ok(Some(field.texts()?).filter(|urls| !urls.is_empty()));
+        let mut result_urls = either(record.result_urls, record.snake_urls, urls).ok().flatten().unwrap_or_default();
         result_urls.retain(|url| !super::is_blank(url));
         Ok(Self {
-            task_id: task_id.ok_or("data.taskId is missing")?,
-            code: read(fields.code, Field::integer)?,
-            message: text(fields.message),
+            task_id,
+            code: read(fields.code, Field::integer).ok().flatten(),
+            message: read(fields.message, text)?,
             result_urls,
-            param_json: text(record.param_json),
+            param_json: either(record.prompt, record.param, text)?,
         })
     }
+}
+
+/// Under the one name, or else under the other.
+fn either<'a, T>(
+    one: Option<Field<'a>>,
+    other: Option<Field<'a>>,
+    how: impl Fn(Field<'a>) -> Result<Option<T>, String>,
+) -> Result<Option<T>, String> {
+    match read(one, &how)? {
+        Some(value) => Ok(Some(value)),
+        None => read(other, how),
+    }
+}
+
+/// A text, or a number.
+fn id(field: Field<'_>) -> Result<Option<String>, String> {
+    if !field.is_text() && field.integer().is_err() {
+        return Err(field.unfit("a text"));
+    }
+    let id = field.unwrapped()?;
+    Ok(Some(id.into_owned()).filter(|id| !super::is_blank(id)))
 }

@@ -16,7 +16,7 @@ pub(super) struct Field<'a> {
 
 /// Cuts a JSON object into the named fields: the last of twins counts, unknown ones are passed over.
 macro_rules! fields {
-    ($json:expr, $($name:ident = $($key:literal)|+ at $path:literal),+ $(,)?) => {{
+    ($json:expr, $($name:ident = $key:literal at $path:literal),+ $(,)?) => {{
         use std::fmt;
         use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
         use $crate::wire::field::{Field, Key};
@@ -32,7 +32,7 @@ macro_rules! fields {
                 let mut fields = Fields::default();
                 while let Some(Key(key)) = map.next_key()? {
                     match &*key {
-                        $($($key)|+ => fields.$name = Field::new($path, map.next_value()?),)+
+                        $($key => fields.$name = Field::new($path, map.next_value()?),)+
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }

@@ -1,0 +1,19 @@
+//! What a ring leaves with a watch.
+
+use tokio::time::Instant;
+
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    /// From when on it is to ask; until a request goes out.
+    pub(crate) ring: Option<Instant>,
+    /// When the schedule would have asked; until a request goes out then or later. Polls before that are beside the schedule.
+    pub(crate) planned: Option<Instant>,
+}
+
+impl Call {
+    /// A request goes out. Whether it was rung for.
+    pub(crate) fn heard(&mut self, now: Instant) -> bool {
+        self.planned = self.planned.filter(|planned| *planned > now);
+        self.ring.take().is_some()
+    }
+}
