@@ -21,12 +21,13 @@ const PLANS: usize = 4;
 
 /// How long earlier tasks took, for a schedule that [learns](crate::Schedule::learned) from it.
 ///
-/// Give it the generation time of each task that has ended, from its creation to its completion, failed ones included. Keep
-/// one history for each kind of task whose times differ: a model, a resolution. Clones share what they know.
+/// Give it the generation time of each task that has ended, from its creation to its completion, failed ones included.
+/// Keep one history for each kind of task whose times differ: a model, a resolution. Clones share what they know.
 ///
 /// It remembers some 200 tasks and forgets the older ones slowly; when several in a row take longer, or less long, than
-/// they used to, it forgets at once what was before them. Times are kept to within 5 %, from 1 s to a day; shorter and longer
-/// ones count as these. Its size does not grow: less than 20 kB.
+/// they used to, it forgets at once what was before them. Times are kept to within 5 %, from 1 s to a day; shorter and
+/// longer ones count as these. Its size does not grow: 9 kB, and 6 more for each further setting of a schedule that
+/// uses it, up to four.
 ///
 /// To outlive the process it can be serialized. What is read back makes the same polls.
 ///
@@ -36,7 +37,7 @@ const PLANS: usize = 4;
 ///
 /// let history: History = [280, 310, 295, 330, 305].into_iter().map(Duration::from_secs).collect();
 /// let learned = Schedule::learned(&history);
-/// assert!(learned.preview().count() < Schedule::default().preview().count());
+/// assert!(learned.preview().nth(1) > Some(Duration::from_secs(60)), "nobody asks while it can hardly be ready");
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "stored::Stored", try_from = "stored::Stored")]

@@ -152,8 +152,8 @@ impl Schedule {
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), with the setting and what is wrong with it: an interval of zero, a
-    /// multiplier below 1 or on a schedule that does not grow, a setting of a schedule that learns on another, a jitter outside 0 to 1, `max_interval` below `initial`,
-    /// `longest_pause` below `shortest_pause`, a duration over ten years.
+    /// multiplier below 1 or on a schedule that does not grow, a setting of a schedule that learns on another, a jitter
+    /// outside 0 to 1, `max_interval` below `initial`, `longest_pause` below `shortest_pause`, a duration over ten years.
     pub fn validate(&self) -> Result<(), Error> {
         match &self.rhythm {
             Rhythm::Fixed { interval } => {
@@ -199,8 +199,8 @@ impl Schedule {
     /// included, jitter left out, answers taking no time.
     ///
     /// Without a [`max_wait`](Self::max_wait) it has no end; of a schedule that is not [valid](Self::validate) it is
-    /// empty. A backoff policy shows one draw of its own jitter, a schedule that learns the polls of a task that is watched
-    /// from its creation.
+    /// empty. A backoff policy shows one draw of its own jitter, a schedule that learns the polls of a task that is
+    /// watched from its creation.
     pub fn preview(&self) -> impl Iterator<Item = Duration> + use<> {
         let mut beat = self.start();
         let schedule = self.clone();

@@ -10,9 +10,10 @@ const SPREAD: f64 = 0.5;
 /// … which weighs as much as so many tasks.
 const SPREAD_WEIGHT: f64 = 2.0;
 /// A task of which only is known that it takes longer than all others may take twice as long: 16 bins.
-const BEYOND: usize = 16;
+const BEYOND: u8 = 16;
 
-/// The weights of the ends, in tasks, each unfinished one's shared out among the ends after it. Their sum is the number of ends.
+/// The weights of the ends, in tasks, each unfinished one's shared out among the ends after it. Their sum is the number
+/// of ends.
 pub(super) fn kaplan_meier(memory: &Memory) -> Vec<f64> {
     let tasks =
         |weights: &Weights| weights.iter().map(|weight| f64::from(*weight) / f64::from(ONE)).collect::<Vec<_>>();
@@ -30,9 +31,11 @@ pub(super) fn kaplan_meier(memory: &Memory) -> Vec<f64> {
         left -= end;
         *ended = end;
     }
-    let last = unfinished.iter().rposition(|open| *open > 0.0).unwrap_or_default().min(BINS - BEYOND);
-    let share = left.max(0.0) / 16.0; // BEYOND
-    ended.iter_mut().skip(last).take(BEYOND).for_each(|end| *end += share);
+    let last = unfinished.iter().rposition(|open| *open > 0.0).unwrap_or_default();
+    let beyond = usize::from(BEYOND);
+    let last = last.min(BINS.saturating_sub(beyond));
+    let share = left.max(0.0) / f64::from(BEYOND);
+    ended.iter_mut().skip(last).take(beyond).for_each(|end| *end += share);
     ended
 }
 
@@ -73,16 +76,17 @@ impl Moments {
 
 /// How likely the next task is to end in each bin; the sum is 1. And how much of that is known, from 0 to 1.
 ///
-/// A kernel density of the logarithms, whose bandwidth narrows with the number of tasks from the whole standard deviation, the points drawn
-/// together so that the variance stays (West 1993); with it, as the base of a Dirichlet process, ends at any time.
+/// A kernel density of the logarithms, whose bandwidth narrows with the number of tasks from the whole standard
+/// deviation, the points drawn together so that the variance stays (West 1993); with it, as the base of a Dirichlet
+/// process, ends at any time.
 pub(super) fn density(memory: &Memory) -> Option<(Vec<f64>, f64)> {
     let weights = kaplan_meier(memory);
-    let Moments { count, mean, deviation } = Moments::of(&weights)?;
-    let bandwidth = count.powf(-0.2).min(1.0);
+    let moments = Moments::of(&weights)?;
+    let Moments { count, mean, deviation } = moments;
+    let bandwidth = count.powf(-0.25).min(1.0);
     let shrink = (1.0 - bandwidth * bandwidth).sqrt();
     let points = gathered(&weights, |bin| mean + shrink * (bin - mean));
-    let uncertainty = (1.0 + 1.0 / count).sqrt();
-    let mut density = smoothed(&points, deviation * uncertainty * bandwidth);
+    let mut density = smoothed(&points, deviation * moments.uncertainty() * bandwidth);
 
     let known = count / (count + ANY_TIME);
     let total: f64 = density.iter().sum();
@@ -98,12 +102,15 @@ pub(super) fn density(memory: &Memory) -> Option<(Vec<f64>, f64)> {
     Some((density, known))
 }
 
-/// Each weight moved along the axis, and split between the two bins where it comes to lie.
+/// Each weight moved along the axis, and split between the two bins where it comes to lie. The places are in order.
 fn gathered(weights: &[f64], place: impl Fn(f64) -> f64) -> Vec<f64> {
     let mut points = vec![0.0; BINS];
+    let mut below = 0_usize;
     for (weight, bin) in weights.iter().zip(grid::numbers()).filter(|(weight, _)| **weight > 0.0) {
         let place = place(bin);
-        for (point, number) in points.iter_mut().zip(grid::numbers()) {
+        let whole = grid::numbers().skip(below).take_while(|number| *number <= place).count();
+        below = below.saturating_add(whole.saturating_sub(1));
+        for (point, number) in points.iter_mut().zip(grid::numbers()).skip(below).take(2) {
             *point += weight * (1.0 - (place - number).abs()).max(0.0);
         }
     }

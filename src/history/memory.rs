@@ -17,7 +17,7 @@ pub(super) const RECENT: usize = 5;
 const OUTLIER: f64 = 2.0;
 /// … less this, which keeps the sum at zero while nothing changes …
 const SLACK: f64 = 0.5;
-/// … and times have changed when the sum is above this. About once in 1,000 tasks it is without cause.
+/// … and times have changed when the sum is above this. Without cause it is once in some 2,000 tasks.
 pub(super) const ALARM: f32 = 6.0;
 
 /// Weights, a bin each.

@@ -6,19 +6,23 @@ use super::estimate::density;
 use super::grid;
 use super::memory::Memory;
 
-/// A task that is older than all but this part of those before it follows the fixed schedule at most: of so old ones little is known.
+/// A task that is older than all but this part of those before it follows the fixed schedule at most: of so old ones
+/// little is known.
 const OLD: f64 = 0.02;
 /// What is learned from is always a little out of date: the plan aims for so much less delay.
-const RESERVE: f64 = 0.05;
+const RESERVE: f64 = 0.07;
 /// The vendor's example took 309 s.
 const TYPICAL: f64 = 300.0;
 /// Of tasks that were created long before their watch began, so many had ended by then. From 0.1 to 1 it makes little difference.
 const OVER: f64 = 0.3;
 /// So few tasks get so old that nothing is known of those that do.
 const RARE: f64 = 1e-6;
-/// Corrections of the price of a request, and polls looked at for each: enough for 1 %.
+/// Corrections of the price of a request, and polls looked at for each, are bounded; fewer do, for the mean delay to
+/// within 1 %.
 const ROUNDS: usize = 10;
 const POLLS: usize = 500;
+/// So few tasks that take longest are not looked at.
+const UNCOUNTED: f64 = 1e-3;
 
 /// What the polls are to bring about, and within which bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,9 +33,10 @@ pub(crate) struct Goal {
     pub(crate) longest: Duration,
 }
 
-/// A poll at `a` is followed by one at `b` when the delay that is to be expected if there is none before it has come to what a
-/// request is worth: `∫ S(a) - S(t) dt = c S(a)` from `a` to `b`, with `S(t)` the probability that the task takes longer than `t`. Where tasks end at
-/// an even rate `h` the pause is `sqrt(2c/h)`, as it is in Keller (1974). `c`, in seconds of delay, is what brings the mean delay to the goal.
+/// A poll at `a` is followed by one at `b` when the delay that is to be expected if there is none before it has come to
+/// what a request is worth: `∫ S(a) - S(t) dt = c S(a)` from `a` to `b`, with `S(t)` the probability that the task
+/// takes longer than `t`. Where tasks end at an even rate `h` the pause is `sqrt(2c/h)`, as it is in Keller (1974).
+/// `c`, in seconds of delay, is what brings the mean delay to the goal.
 pub(super) struct Plan {
     knots: Vec<Knot>,
     price: f64,
@@ -80,20 +85,24 @@ impl Plan {
             plan.knots = knots(&density);
             let target = delay * (1.0 - RESERVE * known * known);
             for _ in 0..ROUNDS {
+                let short_by = target / plan.expected_delay(target);
                 // The delay grows with a power of the price between 1/2 and 1.
-                let correction = (target / plan.expected_delay(target)).powf(1.5);
-                plan.price = (plan.price * correction).clamp(delay / 1e4, delay * 4.0);
+                plan.price = (plan.price * short_by.powf(1.5)).clamp(delay / 1e4, delay * 4.0);
+                if (short_by - 1.0).abs() < 0.005 {
+                    break;
+                }
             }
         }
         plan
     }
 
     pub(super) fn pause(&self, age: Duration) -> Duration {
-        Duration::from_secs_f64(self.pause_at(age.as_secs_f64()))
+        Duration::from_secs_f64(self.pause_from(self.look(age.as_secs_f64())))
     }
 
-    fn pause_at(&self, age: f64) -> f64 {
-        let pause = match self.look(age) {
+    /// After a poll at what `look` shows.
+    fn pause_from(&self, seen: Option<(&[Knot], Knot)>) -> f64 {
+        let pause = match seen {
             Some((knots, now)) if now.survival < OLD => self.worth(knots, now).min(self.fixed),
             Some((knots, now)) => self.worth(knots, now),
             None => self.fixed,
@@ -158,13 +167,13 @@ impl Plan {
 
     /// On average, of a task that is watched from its creation; `beyond` for one that is not followed to its end.
     fn expected_delay(&self, beyond: f64) -> f64 {
-        let Some((_, mut now)) = self.look(0.0) else { return beyond };
+        let Some((mut knots, mut now)) = self.look(0.0) else { return beyond };
         let mut delay = 0.0;
         for _ in 0..POLLS {
-            let at = now.at + self.pause_at(now.at);
-            let Some((_, next)) = self.look(at).filter(|(_, next)| next.survival > 1e-3) else { break };
+            let at = now.at + self.pause_from(Some((knots, now)));
+            let Some((after, next)) = self.look(at).filter(|(_, next)| next.survival > UNCOUNTED) else { break };
             delay += (at - now.at) * now.survival - (now.ahead - next.ahead);
-            now = next;
+            (knots, now) = (after, next);
         }
         delay + beyond * now.survival
     }

@@ -107,7 +107,7 @@ fn taught(lessons: &[(bool, Duration)]) -> History {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn pauses_stay_within_bounds(
@@ -150,7 +150,8 @@ proptest! {
             }
         }
         for age in 0..200 {
-            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(GOAL, Duration::from_secs(10 * age)));
+            let age = Duration::from_secs(10 * age);
+            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(GOAL, age));
             prop_assert!(pauses.iter().all(|pause| *pause == pauses[0]));
             prop_assert_eq!(history.len(), json.len());
         }

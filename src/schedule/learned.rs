@@ -29,16 +29,17 @@ impl PartialEq for Learned {
 }
 
 impl Schedule {
-    /// Polls when it pays, as the durations of earlier tasks tell: seldom while the task can hardly be ready, often when it
-    /// is likely to be.
+    /// Polls when it pays, as the durations of earlier tasks tell: seldom while the task can hardly be ready, often
+    /// when it is likely to be.
     ///
     /// As long as the history is empty, it polls like [`every`](Self::every) 30 s. With each task that is
-    /// [recorded](History::record) it needs fewer requests for as little delay between a task's end and the poll that finds
-    /// it; [`aim_for_delay`](Self::aim_for_delay) says how little. It sees at once what is recorded, while watches run too.
+    /// [recorded](History::record) it needs fewer requests for as little delay between a task's end and the poll that
+    /// finds it; [`aim_for_delay`](Self::aim_for_delay) says how little. It sees at once what is recorded, while
+    /// watches run too.
     ///
-    /// Pauses are 5 s to 2 min, unless [`shortest_pause`](Self::shortest_pause) and [`longest_pause`](Self::longest_pause)
-    /// say otherwise, and depend on the task's age, not on the number of polls. A task that is older than nearly all before it is
-    /// polled at least every 30 s (twice the delay aimed for).
+    /// Pauses are 5 s to 2 min, unless [`shortest_pause`](Self::shortest_pause) and
+    /// [`longest_pause`](Self::longest_pause) say otherwise, and depend on the task's age, not on the number of polls.
+    /// A task that is older than nearly all before it is polled at least every 30 s (twice the delay aimed for).
     ///
     /// ```
     /// use std::time::Duration;
@@ -55,8 +56,8 @@ impl Schedule {
         Self::new(Rhythm::Learned(Learned(history.clone())))
     }
 
-    /// How long after its end a task should be found ended, on average, by a [`learned`](Self::learned) schedule. Default: 15 s,
-    /// which is what polls every 30 s come to.
+    /// How long after its end a task should be found ended, on average, by a [`learned`](Self::learned) schedule.
+    /// Default: 15 s, which is what polls every 30 s come to.
     ///
     /// A longer one takes fewer requests. As long as the history is empty, the pause is twice as long.
     #[must_use]

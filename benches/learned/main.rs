@@ -1,0 +1,158 @@
+//! What a schedule that learns saves: requests per task, and how late the end of a task is known, after so many earlier
+//! tasks; beside it a fixed interval, growing pauses, and the optimum where the distribution is known.
+//!
+//! `learned`: tables, and the targets as assertions. `learned plot`: the trade-off, as `benches/learned.svg`. No clock:
+//! the polls are those of `Schedule::preview`, the chance is seeded, and the figures are the same each time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::panic, clippy::print_stdout, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+#![allow(clippy::cast_sign_loss)]
+
+#[path = "../command/mod.rs"]
+mod command;
+mod optimum;
+mod plot;
+mod polls;
+mod tasks;
+
+use std::time::Instant;
+
+use luma_watch::{History, Schedule};
+
+use optimum::optimum;
+use polls::{Figures, at_delay, instants, seconds};
+use tasks::{Work, all_works};
+
+const COUNTS: [usize; 6] = [1, 2, 5, 20, 100, 1_000];
+const AIM: f64 = 15.0;
+/// Never worse than the fixed schedule by more.
+const TOLERANCE: f64 = 1.05;
+
+fn main() {
+    let Some(command::Command { words, in_full }) = command::read() else { return };
+    match words.first().map(String::as_str) {
+        None => tables(in_full),
+        Some("costs") => costs(),
+        Some("plot") => plot::draw("benches/learned.svg", in_full),
+        Some(other) => panic!("no such benchmark: {other}; there are `plot` and `costs`"),
+    }
+}
+
+fn tables(in_full: bool) {
+    for work in all_works() {
+        println!(
+            "\n{:18} requests   of fixed   mean delay        p99   at fixed's delay: requests, of fixed   with first look",
+            work.name
+        );
+        let fixed = fixed(&work, 30.0);
+        row("every 30 s", &fixed, &fixed, None);
+        let grown = |longest: f64| steady(&work, &Schedule::exponential(seconds(longest / 6.0), seconds(longest)));
+        row("10 s to 60 s", &grown(60.0), &fixed, Some(&at_delay(60.0, fixed.mean_delay(), grown)));
+        for count in COUNTS.into_iter().filter(|count| in_full || *count <= 5) {
+            let rounds = if in_full { rounds(&work, count) } else { 2 };
+            let learned = |aim: f64| learned(&work, count, rounds, aim);
+            let (usual, equal) = (learned(AIM), at_delay(AIM, fixed.mean_delay(), learned));
+            row(&format!("after {count}"), &usual, &fixed, Some(&equal));
+            if in_full {
+                check(&work, count, &usual, &equal, &fixed);
+            }
+        }
+        if work.after.is_none() {
+            let best = at_delay(2.0, fixed.mean_delay(), |price| optimum(&work.before, price));
+            row("optimum", &best, &fixed, Some(&best));
+        }
+    }
+    costs();
+}
+
+fn row(name: &str, figures: &Figures, fixed: &Figures, equal: Option<&Figures>) {
+    let (requests, delay, p99) = (figures.requests(), figures.mean_delay(), figures.p99_delay());
+    print!("  {name:16} {requests:8.2} {:10.3} {delay:10.2} s {p99:8.1} s", requests / fixed.requests());
+    match equal {
+        Some(equal) => {
+            let (ours, theirs) = (equal.requests(), fixed.requests());
+            println!(" {ours:27.2} {:10.3} {:17.3}", ours / theirs, (ours + 1.0) / (theirs + 1.0));
+        }
+        None => println!(),
+    }
+}
+
+fn check(work: &Work, count: usize, usual: &Figures, equal: &Figures, fixed: &Figures) {
+    let name = work.name;
+    let saved = equal.requests() / fixed.requests();
+    let ratios = [usual.requests() / fixed.requests(), usual.mean_delay() / fixed.mean_delay(), saved];
+    assert!(ratios.iter().all(|ratio| *ratio <= TOLERANCE), "{name} after {count}: {ratios:?} of the fixed schedule's");
+    let target = [(5, 0.75), (20, 0.66), (100, 0.62)].into_iter().find(|(after, _)| *after == count);
+    if let Some((_, target)) = target.filter(|_| name == "300 s, sigma 0.4") {
+        assert!(saved <= target, "{name} after {count}: {saved:.3} of the requests, not {target}");
+    }
+}
+
+/// Enough for figures to within 1 %.
+fn rounds(work: &Work, count: usize) -> u64 {
+    match (count, work.after.is_some()) {
+        (0..10, _) => 600,
+        (10..50, false) => 400,
+        (_, false) | (10..50, true) => 100,
+        (50..500, true) => 20,
+        (_, true) => 3,
+    }
+}
+
+/// A schedule that does not change.
+fn steady(work: &Work, schedule: &Schedule) -> Figures {
+    let mut figures = Figures::default();
+    for tasks in std::iter::once(&work.before).chain(&work.after) {
+        figures.watch(tasks, instants(schedule));
+    }
+    figures
+}
+
+fn fixed(work: &Work, interval: f64) -> Figures {
+    steady(work, &Schedule::every(seconds(interval)))
+}
+
+/// After so many tasks; or, where they change, while so many tasks come of one kind and then as many of the other, the
+/// first with an empty history.
+fn learned(work: &Work, count: usize, rounds: u64, aim: f64) -> Figures {
+    let mut figures = Figures::default();
+    for round in 0..rounds {
+        let mut random = fastrand::Rng::with_seed(round);
+        let history = History::new();
+        let schedule = Schedule::learned(&history).aim_for_delay(seconds(aim));
+        let halves = std::iter::once(&work.before).chain(&work.after);
+        for tasks in halves {
+            for _ in 0..count {
+                if work.after.is_some() {
+                    figures.watch(tasks, instants(&schedule));
+                }
+                history.record(seconds(tasks.draw(&mut random)));
+            }
+        }
+        if work.after.is_none() {
+            figures.watch(&work.before, instants(&schedule));
+        }
+    }
+    figures
+}
+
+/// What it takes: the one measurement of time in here.
+#[allow(clippy::disallowed_methods)] // nothing waits here
+fn costs() {
+    let mut random = fastrand::Rng::with_seed(1);
+    let tasks = &all_works()[0].before;
+    let history: History = (0..1_000).map(|_| seconds(tasks.draw(&mut random))).collect();
+    let schedule = Schedule::learned(&history);
+    let each = |times: u32, what: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..times).for_each(|_| what());
+        start.elapsed() / times
+    };
+    let record = each(1_000, &mut || history.record(seconds(tasks.draw(&mut random))));
+    let plan = each(1_000, &mut || {
+        history.record(seconds(tasks.draw(&mut random)));
+        assert!(schedule.preview().nth(1).is_some());
+    });
+    let mut polls = schedule.clone().no_max_wait().preview();
+    let pause = each(1_000, &mut || assert!(polls.next().is_some()));
+    println!("\nto record a task: {record:?}; to plan anew: {:?}; a pause: {pause:?}", plan.saturating_sub(record));
+}
