@@ -1,5 +1,6 @@
 //! What a shared request budget is worth: how many requests a gateway refuses that allows 20 in 10 s, and how late the end
-//! of a task is known, for loops that know nothing of each other, loops behind one fair bucket, and the budget of a client.
+//! of a task is known, for loops that know nothing of each other, loops behind one fair bucket, the budget of a client, and
+//! that with a schedule that has learned from 1,000 other tasks.
 //!
 //! `budget [RATE …]`: 10,000 tasks of about 5 minutes (lognormal, median 300 s, sigma 0.4) are created by chance, so many per second. The
 //! gateway is in memory, the time paused, the chance seeded: the figures are the same each time.
@@ -55,6 +56,9 @@ fn main() {
         }
         for ours in &all[2..] {
             assert!(ours.refused == 0.0 && ours.lost == 0, "the budget was exceeded, or a task lost");
+        }
+        for learned in all[4..].iter().filter(|_| in_full && rate >= 0.3) {
+            assert!(learned.mean_delay <= 0.6 * fair.mean_delay && learned.p99_delay <= fair.p99_delay, "too late");
         }
     }
 }

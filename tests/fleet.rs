@@ -32,7 +32,7 @@ fn story(event: &StatusEvent) -> Value {
 }
 
 /// The same life, watched alone and in a fleet: the events, and when the gateway was asked.
-async fn both(schedule: &Schedule, task: &SimulatedTask, faults: &[Fault]) -> [(Vec<Value>, Vec<u128>); 2] {
+async fn both(schedule: impl Fn() -> Schedule, task: &SimulatedTask, faults: &[Fault]) -> [(Vec<Value>, Vec<u128>); 2] {
     let world = || {
         fastrand::seed(7); // the jitter of retries
         let simulator = Simulator::new().latency(ms(700));
@@ -40,7 +40,7 @@ async fn both(schedule: &Schedule, task: &SimulatedTask, faults: &[Fault]) -> [(
         for fault in faults {
             simulator.inject(fault.clone());
         }
-        (client(&simulator, schedule.clone()), simulator)
+        (client(&simulator, schedule()), simulator)
     };
     let millis = |simulator: &Simulator| asked_at(simulator).iter().map(std::time::Duration::as_millis).collect();
     let (client, simulator) = world();
@@ -57,12 +57,14 @@ async fn both(schedule: &Schedule, task: &SimulatedTask, faults: &[Fault]) -> [(
 async fn a_task_has_the_same_story_alone_and_in_a_fleet() {
     let minute = SimulatedTask::new().generates_for(secs(60));
     let endless = SimulatedTask::new().never_ends();
-    let schedules = [
-        Schedule::default(),
-        Schedule::every(secs(7)).max_wait(secs(100)),
-        Schedule::exponential(secs(2), secs(20)).max_wait(secs(90)),
-        Schedule::default().first_poll_after(secs(11)).max_wait(secs(95)),
-        Schedule::default().max_wait(secs(0)),
+    let schedules: [fn() -> Schedule; 6] = [
+        Schedule::default,
+        || Schedule::every(secs(7)).max_wait(secs(100)),
+        || Schedule::exponential(secs(2), secs(20)).max_wait(secs(90)),
+        || Schedule::default().first_poll_after(secs(11)).max_wait(secs(95)),
+        || Schedule::default().max_wait(secs(0)),
+        // With a history of its own: what is learned from one life is not to help the other.
+        || Schedule::learned(&[40, 50, 60, 70].map(secs).into_iter().collect()).max_wait(secs(120)),
     ];
     let tasks = [
         minute.clone(),
@@ -84,12 +86,12 @@ async fn a_task_has_the_same_story_alone_and_in_a_fleet() {
     for schedule in &schedules {
         for task in &tasks {
             for faults in &faults {
-                let [alone, in_fleet] = both(schedule, task, faults).await;
+                let [alone, in_fleet] = both(*schedule, task, faults).await;
                 for (alone, in_fleet) in alone.0.iter().zip(&in_fleet.0) {
-                    assert_eq!(alone, in_fleet, "{schedule:?} {task:?} {faults:?}");
+                    assert_eq!(alone, in_fleet, "{:?} {task:?} {faults:?}", schedule());
                 }
-                assert_eq!(alone.0.len(), in_fleet.0.len(), "{schedule:?} {task:?} {faults:?}");
-                assert_eq!(alone.1, in_fleet.1, "{schedule:?} {task:?} {faults:?}");
+                assert_eq!(alone.0.len(), in_fleet.0.len(), "{:?} {task:?} {faults:?}", schedule());
+                assert_eq!(alone.1, in_fleet.1, "{:?} {task:?} {faults:?}", schedule());
                 compared += alone.0.len();
             }
         }

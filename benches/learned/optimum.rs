@@ -6,10 +6,10 @@ use crate::tasks::Tasks;
 /// Polls are considered at each of so many steps of so many seconds; later ones come every 30 s.
 const STEP: f64 = 2.0;
 const STEPS: usize = 1_500;
-const LONGEST: usize = 300;
 
-/// With a price of a request in seconds of delay.
-pub(crate) fn optimum(tasks: &Tasks, price: f64) -> Figures {
+/// With a price of a request in seconds of delay, and pauses of at most so many minutes.
+pub(crate) fn optimum(tasks: &Tasks, price: f64, longest: f64) -> Figures {
+    let longest = (longest * 60.0 / STEP) as usize;
     let at = |step: usize| step as f64 * STEP;
     let until: Vec<f64> = (0..=STEPS).map(|step| tasks.share_until(at(step))).collect();
     // The ends up to here, summed up: what they have in common with all ends up to a poll is no delay.
@@ -24,7 +24,7 @@ pub(crate) fn optimum(tasks: &Tasks, price: f64) -> Figures {
             let delay = at(then) * (until[then] - until[now]) - (ends[then] - ends[now]);
             price * (1.0 - until[now]) + delay + cost[then]
         };
-        let last = STEPS.min(now + LONGEST);
+        let last = STEPS.min(now + longest);
         let best = (now + 1..=last).min_by(|a, b| then(*a).total_cmp(&then(*b))).unwrap();
         (cost[now], next[now]) = (then(best), best);
     }

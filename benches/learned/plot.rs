@@ -9,6 +9,8 @@ use crate::{fixed, learned, steady};
 use luma_watch::Schedule;
 
 const SIZE: (u32, u32) = (860, 520);
+/// In minutes: no bound for such tasks.
+const LONGEST: f64 = 5.0;
 /// In seconds.
 const DELAYS: std::ops::Range<f64> = 0.0..40.0;
 const REQUESTS: std::ops::Range<f64> = 0.0..25.0;
@@ -34,7 +36,7 @@ pub(crate) fn draw(path: &str, in_full: bool) {
     };
     let after = |count: usize| {
         let work = &work;
-        Box::new(move |aim| learned(work, count, rounds, aim)) as Box<dyn Fn(f64) -> Figures>
+        Box::new(move |aim| learned(work, count, rounds, aim, LONGEST)) as Box<dyn Fn(f64) -> Figures>
     };
     let grown = |longest: f64| steady(&work, &Schedule::exponential(seconds(longest / 6.0), seconds(longest)));
     let curves = [
@@ -78,7 +80,7 @@ pub(crate) fn draw(path: &str, in_full: bool) {
             color: RGBColor(192, 57, 75),
             width: 1,
             settings: range(0.3, 16.0),
-            figures: Box::new(|price| optimum(&work.before, price)),
+            figures: Box::new(|price| optimum(&work.before, price, LONGEST)),
         },
     ];
 
@@ -87,7 +89,7 @@ pub(crate) fn draw(path: &str, in_full: bool) {
     let mut chart = ChartBuilder::on(&root)
         .margin(18)
         .caption(
-            "Tasks of about 5 minutes (lognormal, median 300 s, sigma 0.4)",
+            "Tasks of about 5 minutes (lognormal, median 300 s, sigma 0.4), pauses of up to 5 min",
             ("sans-serif", 19).into_font().color(&INK),
         )
         .x_label_area_size(48)

@@ -70,6 +70,12 @@ pub(super) struct Page {
     pub(super) body: Bytes,
 }
 
+/// A `Date` tells whole seconds: how old a task looks must not depend on when in a second a test began.
+fn this_second() -> SystemTime {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix.as_secs())).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// Whether there is room for one more request, which is then counted.
 fn admits(limit: &mut Window) -> bool {
     let now = Instant::now();
@@ -94,7 +100,7 @@ impl Timeline {
             #[cfg(feature = "callback")]
             callbacks: Callbacks::default(),
             started: Instant::now(),
-            started_at: SystemTime::now(),
+            started_at: this_second(),
         }
     }
 
