@@ -269,6 +269,172 @@ async fn the_pause_after_a_failed_poll_is_cut_too_and_a_failed_extra_poll_is_rep
     .await;
 }
 
+/// A forged one comes just before the deadline, and is answered after it.
+#[tokio::test(start_paused = true)]
+async fn the_last_look_is_not_lost_to_a_poll_beside_the_schedule() {
+    both(|fleet| async move {
+        for (rung_at, latency) in [(99_900, ms(400)), (92_000, secs(9))] {
+            let task = SimulatedTask::new().generates_for(ms(99_950));
+            let (simulator, client, id) = gateway(task, Schedule::every(secs(30)).max_wait(secs(100)));
+            let events = watch(&client, std::slice::from_ref(&id), fleet);
+            sleep(ms(rung_at)).await;
+            let _slow = simulator.clone().latency(latency);
+            client.notify(&callback(&id));
+            let events = events.await.unwrap();
+            assert!(matches!(events.last(), Some(StatusEvent::Done(_))), "{events:?}");
+            assert!(*asked_at(&simulator).last().unwrap() >= secs(100));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_beside_the_schedule_that_fail_leave_it_as_it_was() {
+    both(|fleet| async move {
+        // One, on a growing schedule: repeated once, and no step further.
+        let schedule = Schedule::exponential(secs(10), secs(600)).multiplier(2.0).max_wait(secs(200));
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
+        simulator.inject(Fault::status(500).after(1));
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(3)).await;
+        client.notify(&callback(&id));
+        events.await.unwrap();
+        let asked = seconds(&simulator);
+        assert!(asked[1] == 3.0 && asked[2] > 3.4 && asked[2] < 4.1, "{asked:?}");
+        assert_eq!((asked[0], &asked[3..]), (0.0, [10.0, 30.0, 70.0, 150.0, 200.0].as_slice()));
+
+        // A dozen, while the gateway is down: the planned poll comes.
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(180)));
+        simulator.inject(Fault::status(500).times(13).after(1));
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(167)).await;
+        for _ in 0..12 {
+            client.notify(&callback(&id));
+            sleep(secs(1)).await;
+        }
+        sleep(secs(400)).await;
+        events.abort();
+        let asked = seconds(&simulator);
+        assert_eq!(asked[asked.len() - 3..], [180.0, 360.0, 540.0], "{asked:?}");
+    })
+    .await;
+}
+
+#[cfg(feature = "backoff")]
+#[tokio::test(start_paused = true)]
+async fn polls_beside_the_schedule_use_up_no_policy() {
+    #[derive(Clone)]
+    struct Five(u32);
+    impl backoff::backoff::Backoff for Five {
+        fn next_backoff(&mut self) -> Option<std::time::Duration> {
+            self.0 += 1;
+            (self.0 <= 5).then_some(secs(100))
+        }
+    }
+    both(|fleet| async move {
+        let task = SimulatedTask::new().generates_for(secs(90));
+        let (simulator, client, id) = gateway(task, Schedule::from_backoff(Five(0)));
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(10)).await;
+        simulator.inject(Fault::status(500).times(5));
+        for _ in 0..5 {
+            client.notify(&callback(&id));
+            sleep(secs(1)).await;
+        }
+        let events = events.await.unwrap();
+        assert!(matches!(events.last(), Some(StatusEvent::Done(_))), "{events:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_the_gateway_refuses_is_repeated_within_half_a_minute() {
+    both(|fleet| async move {
+        let limit = RequestBudget::per(10, secs(1));
+        let simulator = Simulator::new();
+        let ids: Vec<_> = (0..15).map(|_| simulator.add(SimulatedTask::new().generates_for(secs(100)))).collect();
+        let client = builder(&simulator).schedule(Schedule::expecting_callback()).build().unwrap();
+        let start = Instant::now();
+        let events = watch(&client, &ids, fleet);
+        sleep(secs(101)).await;
+        let _limited = simulator.clone().rate_limit(limit);
+        for id in &ids {
+            client.notify(&callback(id));
+        }
+        events.await.unwrap();
+        assert!(start.elapsed() < secs(101 + 35), "{:?}", start.elapsed());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_rung_for_from_the_first_poll_of_its_stream_on() {
+    both(|fleet| async move {
+        let schedule = Schedule::every(secs(100)).first_poll_after(secs(100));
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        tokio::task::yield_now().await;
+        for at in [5, 20] {
+            sleep_until(Instant::now() + secs(at)).await;
+            assert_eq!(client.poll_now(&id), 1);
+        }
+        sleep(secs(200)).await;
+        events.abort();
+        assert_eq!(asked_at(&simulator), [5, 25, 100, 200].map(secs));
+    })
+    .await;
+}
+
+/// Rings within a second are one, and do not put off a poll that is planned before that one.
+#[tokio::test(start_paused = true)]
+async fn a_merged_ring_does_not_put_off_the_planned_poll() {
+    both(|fleet| async move {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(30)));
+        let _events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(ms(29_500)).await;
+        client.poll_now(&id);
+        sleep(ms(100)).await;
+        client.poll_now(&id);
+        sleep(secs(29)).await;
+        assert_eq!(seconds(&simulator), [0.0, 29.5, 30.0]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_moves_to_another_task_is_woken_there() {
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+    let mut all = client.watch_all([&id]);
+    all.next().await;
+    let mut all = tokio::spawn(async move {
+        assert!(tokio::time::timeout(secs(1), all.next()).await.is_err());
+        all
+    })
+    .await
+    .unwrap();
+    let moved = tokio::spawn(async move { all.next().await });
+    sleep(secs(1)).await;
+    client.poll_now(&id);
+    sleep(ms(10)).await;
+    assert!(moved.is_finished());
+    assert_eq!(simulator.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_zero_holds_nothing_up() {
+    both(|fleet| async move {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+        simulator.inject(Fault::status(500).retry_after("0").times(6));
+        let _events = watch(&client, std::slice::from_ref(&id), fleet);
+        sleep(secs(25)).await;
+        let before = simulator.requests().len();
+        client.poll_now(&id);
+        sleep(ms(1)).await;
+        assert_eq!(simulator.requests().len(), before + 1);
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fleet_that_lets_a_task_go_is_not_rung_for_it() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));

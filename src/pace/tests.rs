@@ -282,3 +282,41 @@ fn the_outcome_is_a_task_only_if_there_is_a_result_to_fetch() {
         assert!(text.contains("no audio") && text.contains(&status.to_string()), "{text}");
     }
 }
+
+/// An answer to a poll beside the schedule, whose own poll is planned for then.
+fn beside(bench: &mut Bench, answer: Answer, elapsed: Duration, planned: Duration) -> Duration {
+    let moment = Moment { elapsed, luck: 0.0, planned: Some(planned), age: None };
+    match bench.pace.judge(&bench.rules, &bench.id, answer, moment).next {
+        Next::Poll(pause) => pause,
+        Next::End(outcome) => panic!("it ended: {outcome:?}"),
+    }
+}
+
+#[test]
+fn a_poll_beside_the_schedule_leaves_no_trace_in_it() {
+    let mut bench = Bench::new(Schedule::exponential(secs(10), secs(600)).multiplier(2.0));
+    assert_eq!(bench.pause(generating(), secs(0), 0.0), secs(10));
+    assert_eq!(beside(&mut bench, generating(), secs(3), secs(10)), secs(7));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(4), secs(10)), secs(1));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(6), secs(10)), secs(2));
+    assert_eq!(beside(&mut bench, told_to_wait(ErrorKind::Server, secs(60)), secs(7), secs(10)), secs(60));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::RateLimited), secs(8), secs(100)), secs(10), "as all rest");
+    assert_eq!(beside(&mut bench, generating(), secs(12), secs(10)), secs(0), "it is due");
+    assert_eq!(bench.pause(generating(), secs(12), 0.0), secs(20));
+    // Nor in the rhythm of retries.
+    assert_eq!(bench.pause(bad(ErrorKind::Server), secs(32), 0.0), secs(1));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(32), secs(33)), secs(1));
+    assert_eq!(bench.pause(bad(ErrorKind::Server), secs(33), 0.0), secs(2));
+}
+
+#[test]
+fn a_good_answer_beside_the_schedule_ends_a_row_of_no_such_record() {
+    let mut bench = every(30);
+    bench.pause(bad(ErrorKind::NotFound), secs(0), 0.0);
+    beside(&mut bench, generating(), secs(30), secs(31));
+    bench.pause(bad(ErrorKind::NotFound), secs(59), 0.0);
+    bench.pause(bad(ErrorKind::NotFound), secs(61), 0.0);
+    // And one that is not, goes on with it.
+    beside(&mut bench, bad(ErrorKind::NotFound), secs(100), secs(130));
+    assert_eq!(bench.end(bad(ErrorKind::NotFound), secs(120)).kind(), ErrorKind::NotFound);
+}

@@ -57,7 +57,7 @@ struct Model {
 
 impl Model {
     /// Whether this answer ends the watch.
-    fn ends(&mut self, rules: &Rules, answer: &Answer, elapsed: Duration) -> bool {
+    fn ends(&mut self, rules: &Rules, answer: &Answer, elapsed: Duration, beside: bool) -> bool {
         self.polls += 1;
         let missing = matches!(answer, Err(error) if error.kind() == ErrorKind::NotFound);
         self.missing_since = missing.then(|| self.missing_since.unwrap_or(elapsed));
@@ -67,7 +67,8 @@ impl Model {
             Ok(task) => task.status().is_terminal(),
             Err(error) => !error.is_transient(),
         };
-        final_answer || believed || rules.schedule.limit().is_some_and(|limit| elapsed >= limit)
+        // A poll beside the schedule is not the last look.
+        final_answer || believed || !beside && rules.schedule.limit().is_some_and(|limit| elapsed >= limit)
     }
 }
 
@@ -85,25 +86,33 @@ proptest! {
     fn no_answer_at_any_time_breaks_the_bounds_or_the_counts(
         schedule in schedule(),
         grace in duration(),
-        steps in prop::collection::vec((answer(), duration(), 0.0..=1.0), 1..40),
+        steps in prop::collection::vec((answer(), duration(), 0.0..=1.0, prop::option::weighted(0.2, 0.0..=1.0)), 1..40),
     ) {
         let mut bench = Bench::new(schedule);
         bench.rules.not_found_grace = grace;
         let mut model = Model::default();
         let mut elapsed = Duration::ZERO;
-        for (answer, later, luck) in steps {
+        for (answer, later, luck, beside) in steps {
             // Answers come near each other, or the deadline would end nearly every watch at once.
             elapsed = elapsed.saturating_add(if luck < 0.9 { later / 1000 } else { later });
-            let ends = model.ends(&bench.rules, &answer, elapsed);
+            let ends = model.ends(&bench.rules, &answer, elapsed, beside.is_some());
             let cap = longest(&bench.rules, &answer);
             let left = bench.rules.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
             let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
-            let Verdict { event, next } = bench.judge(answer, elapsed, luck);
+            // The planned poll is up to a pause away, and not after the deadline; the answer may have come after it.
+            let pause = bench.rules.schedule.max_pause();
+            let planned = beside.map(|part: f64| elapsed.saturating_add(pause.mul_f64(part).min(left)).saturating_sub(later / 1000));
+            let moment = Moment { elapsed, luck, planned, age: None };
+            let is_good = answer.is_ok();
+            let Verdict { event, next } = bench.pace.judge(&bench.rules, &bench.id, answer, moment);
             prop_assert_eq!(bench.pace.polls(), model.polls);
             prop_assert_eq!(event.is_terminal(), ends);
             prop_assert_eq!(bench.pace.is_under_way(), !ends);
             prop_assert_eq!(matches!(next, Next::End(_)), ends);
             let Next::Poll(pause) = next else { break };
+            if let Some(planned) = planned.filter(|_| is_good) {
+                prop_assert_eq!(pause, planned.saturating_sub(elapsed), "the schedule's own poll is not where it was");
+            }
             prop_assert!(pause <= left, "{pause:?} leaves the deadline behind, {left:?} away");
             prop_assert!(pause <= cap, "{pause:?} is over {cap:?}");
             prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than told: {asked_for:?}");
