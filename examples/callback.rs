@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::post;
 use futures::future::join_all;
 use luma_watch::simulator::{Delivery, SimulatedTask, Simulator};
-use luma_watch::{CallbackVerifier, Client, Schedule};
+use luma_watch::{CallbackVerifier, Client, ErrorKind, Schedule};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -25,12 +25,12 @@ async fn receive(State((client, verifier)): State<Service>, headers: HeaderMap, 
     let timestamp = header(CallbackVerifier::TIMESTAMP_HEADER);
     match verifier.verify(timestamp, header(CallbackVerifier::SIGNATURE_HEADER), &body) {
         Ok(callback) => {
-            println!("  {}: {} watch(es) look", callback.task_id(), client.notify(&callback));
+            println!("  {}: looked at by {}", callback.task_id(), client.notify(&callback));
             StatusCode::OK
         }
         Err(error) => {
             println!("  refused: {error}");
-            StatusCode::UNAUTHORIZED
+            if error.kind() == ErrorKind::InvalidSignature { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST }
         }
     }
 }

@@ -38,8 +38,11 @@ impl Callback {
     /// Reads the body of a callback, whoever sent it: for an account without a signing key. With one, use
     /// [`CallbackVerifier::verify`].
     ///
-    /// It is as lenient as the reading of a record: fields may be absent, null, of the neighbouring type, or spelled in
-    /// either way that the vendor does (`taskId`, `task_id`); only the id must be there.
+    /// Only the id must be there, as a text or a number, under either name that the vendor gives it (`taskId`, `task_id`).
+    /// What else is absent, null or cannot be read is left out: it is worth less than the hint.
+    ///
+    /// Nothing proves who sent it, and whoever knows the URL may: keep that secret, and set a
+    /// [request budget](crate::ClientBuilder::request_budget).
     ///
     /// # Errors
     /// [`Decode`](ErrorKind::Decode), with what cannot be read and where.
@@ -143,8 +146,8 @@ impl CallbackVerifier {
     }
 
     /// Reads a callback if it is proved to be the gateway's: from the values of its headers
-    /// [`TIMESTAMP_HEADER`](Self::TIMESTAMP_HEADER) and [`SIGNATURE_HEADER`](Self::SIGNATURE_HEADER), empty where they
-    /// are missing, and its body.
+    /// [`TIMESTAMP_HEADER`](Self::TIMESTAMP_HEADER) and [`SIGNATURE_HEADER`](Self::SIGNATURE_HEADER), in this order and
+    /// empty where they are missing, and its body.
     ///
     /// What is proved is that the gateway called about this task, and when. **The signature does not cover the body**:
     /// whoever has seen a callback can send it again, within the tolerance, with anything but the task's id changed.

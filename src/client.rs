@@ -23,8 +23,8 @@ pub use builder::ClientBuilder;
 /// the bound on requests in flight.
 ///
 /// Where the gateway refuses a request because there are too many (429, 430) or because it is under maintenance (455,
-/// 503), all watches of the client and of its clones hold back until its `Retry-After`, or else the schedule's interval,
-/// is over. Then one request tries, and if it is not refused, the rest follow one after the other.
+/// 503), all watches of the client and of its clones hold back until its `Retry-After`, or else the schedule's interval
+/// (30 s at most), is over. Then one request tries, and if it is not refused, the rest follow one after the other.
 ///
 /// Its kept connections belong to the runtime that opened them: use one client per runtime.
 ///

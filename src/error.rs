@@ -36,7 +36,7 @@ pub enum ErrorKind {
     Transport,
     /// No whole answer within the request timeout.
     Timeout,
-    /// An answer came, but it cannot be read as the gateway's.
+    /// An answer came, or a callback, but it cannot be read as the gateway's.
     Decode,
     /// The task itself failed: flags 2 and 3, or code 501. Asking again changes nothing.
     TaskFailed,
@@ -48,7 +48,7 @@ pub enum ErrorKind {
     InvalidSignature,
 }
 
-/// Why a poll failed, a wait ended without a result, or a setting was refused.
+/// Why a poll failed, a wait ended without a result, or a setting or a callback was refused.
 ///
 /// One pointer wide and cheap to clone. [`kind`](Self::kind) is for programs, `Display` is one sentence for people, on
 /// one line. Causes below it are in [`source`](StdError::source) and are never part of the sentence. Neither holds the
@@ -230,7 +230,7 @@ impl ErrorKind {
             Self::Server => "the gateway failed",
             Self::Transport => "the connection to the gateway failed",
             Self::Timeout => "the gateway did not answer in time",
-            Self::Decode => "the gateway's answer cannot be read",
+            Self::Decode => "what came cannot be read as the gateway's",
             Self::TaskFailed => "the task failed",
             Self::MissingResult => "the task has ended without a result",
             Self::Deadline => "gave up waiting",

@@ -99,9 +99,9 @@ impl Schedule {
     /// For a watch that a callback tells when the task is done (`Client::notify`, with the feature `callback`): a poll at
     /// once, then one each 3 min, to catch callbacks that get lost.
     ///
-    /// So a task of up to 6 minutes takes three requests (four, where more than 16 watches start within a second and are
-    /// spread). Of one whose callback is lost, the end is known up to
-    /// 3 min late.
+    /// A task of up to 6 minutes takes three requests (four, where more than 16 watches start within a second and are
+    /// spread). Of one whose callback is lost, the end is known up to 3 min late. Where many tasks may end together, set a
+    /// [request budget](crate::ClientBuilder::request_budget): their callbacks are as many requests at once.
     #[must_use]
     pub const fn expecting_callback() -> Self {
         Self::every(SAFETY_NET)

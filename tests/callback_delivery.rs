@@ -27,7 +27,9 @@ struct Stage {
     client: Client,
     url: String,
     received: Arc<Mutex<Vec<Result<Callback, Error>>>>,
-    _gateway: Server,
+    /// Serves as long as it is there.
+    #[allow(dead_code)]
+    gateway: Server,
 }
 
 async fn stage(simulator: Simulator, verifier: Option<CallbackVerifier>, schedule: Schedule) -> Stage {
@@ -58,7 +60,7 @@ async fn stage(simulator: Simulator, verifier: Option<CallbackVerifier>, schedul
         status
     };
     tokio::spawn(async { axum::serve(listener, Router::new().route("/callbacks", post(receive))).await });
-    Stage { simulator, client, url, received, _gateway: gateway }
+    Stage { simulator, client, url, received, gateway }
 }
 
 impl Stage {
@@ -174,4 +176,19 @@ async fn what_nobody_accepts_is_repeated_three_times_and_turns_the_record_to_fla
         |id: &TaskId| received.iter().filter(|refusal| refusal.as_ref().unwrap_err().task_id() == Some(id)).count();
     assert_eq!(about(&id), 4);
     assert!(about(&failed) >= 3);
+}
+
+#[tokio::test]
+async fn a_callback_waits_for_a_server_and_goes_with_its_task() {
+    let mut stage = stage(signed(), Some(CallbackVerifier::new(KEY)), sparse()).await;
+    let id = stage.add(400, |delivery| delivery);
+    let replaced = stage.add(300, |delivery| delivery.forged_at(ms(200)));
+    stage.simulator.add_as(&replaced, SimulatedTask::new().never_ends());
+    // Another server takes over before it is due. The client asks the old one no more.
+    stage.gateway = stage.simulator.serve().await.unwrap();
+    let taken_over = stage.received.clone();
+    tokio::time::sleep(ms(600)).await;
+    let received: Vec<_> =
+        taken_over.lock().unwrap().iter().map(|callback| callback.as_ref().unwrap().task_id().clone()).collect();
+    assert_eq!(received, [id]);
 }

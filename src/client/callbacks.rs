@@ -11,11 +11,11 @@ impl Client {
     /// `callback`.
     ///
     /// The callback is a hint and nothing more: what the watch yields is what the task's record says. One that is forged
-    /// costs one request of each of these watches; their schedules go on as if it had not been.
+    /// costs each of these watches one request, repeated if it fails; their schedules go on as if it had not been.
     ///
-    /// A callback that comes before its watch runs is remembered for a minute (of the last 4,096 tasks): a watch that
+    /// A callback that comes before its watch runs is remembered for a minute (the last 4,096 callbacks are): a watch that
     /// starts then does not wait for its [`first_poll_after`](crate::Schedule::first_poll_after). Apart from that, it is
-    /// [`poll_now`](Self::poll_now). It neither blocks nor waits, and may be called from anywhere.
+    /// [`poll_now`](Self::poll_now). It does not wait for anything, and may be called from anywhere.
     ///
     /// ```no_run
     /// # fn receive(client: &luma_watch::Client, body: &[u8]) -> Result<(), luma_watch::Error> {
@@ -36,8 +36,9 @@ impl Client {
     ///
     /// At once is as soon as the request budget, the requests in flight, a gateway that asked all to hold back, and a
     /// `Retry-After` that the watch itself was given allow. A request under way may have been answered before what you know
-    /// of: another one follows it. Called again and again, it makes one request per second of each watch, no more. If the
-    /// task has not ended, the schedule goes on as if it had not been asked about.
+    /// of: another one follows it. Called again and again, it makes one request per second of each watch, no more. A request
+    /// that fails is repeated after 0.5 to 1 s, doubling, up to the poll that the schedule plans. If the task has not ended, the
+    /// schedule goes on as if it had not been asked about.
     pub fn poll_now(&self, task_id: &TaskId) -> usize {
         self.shared.bells.ring(task_id, false)
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-/// The callback of a simulated task: posted once, when the task ends, and again if it is not accepted, unless told
-/// otherwise. Needs the feature `callback`.
+/// The callback of a simulated task: posted once, when the task ends, unless told otherwise. Needs the feature `callback`.
 ///
-/// As of the gateway: it waits 15 s for an answer of 200 to 299, tries three times more, each time 10 s later, and then turns the record
-/// of a task that succeeded to [`Status::CallbackFailed`](crate::Status::CallbackFailed). Callbacks are sent while the simulator
-/// [serves](super::Simulator::serve) over HTTP; their timestamps are of the real clock.
+/// As by the gateway: it waits 15 s for an answer of 200 to 299, tries three times more, each 10 s of its own time after the
+/// last, and then turns the record of a task that succeeded to [`Status::CallbackFailed`](crate::Status::CallbackFailed).
+/// Callbacks are sent while the simulator [serves](super::Simulator::serve) over HTTP; their timestamps are the real clock's.
 #[derive(Clone, Debug)]
 #[must_use = "a delivery does nothing until it is a task's"]
 pub struct Delivery {

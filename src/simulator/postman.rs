@@ -7,23 +7,26 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Simulator;
 use super::delivery::Delivery;
+use super::script::SimulatedTask;
+use super::timeline::Timeline;
 use crate::callback::{CallbackVerifier, sign};
 use crate::task::{Status, TaskId};
 
 /// One callback to be posted.
 #[derive(Clone, Debug)]
 pub(super) struct Errand {
-    pub(super) task_id: TaskId,
-    pub(super) delivery: Delivery,
-    /// When it is due, in the simulator's time.
-    pub(super) at: Duration,
-    pub(super) success: bool,
+    task_id: TaskId,
+    delivery: Delivery,
+    /// When the task was created and when this is due, in the simulator's time.
+    born: Duration,
+    at: Duration,
+    success: bool,
     /// Not by the gateway.
-    pub(super) forged: bool,
+    forged: bool,
 }
 
 /// Those still to be posted, and how they are signed.
@@ -67,22 +70,47 @@ pub(super) async fn run(simulator: Simulator) {
     let mut posting = JoinSet::new();
     let added = Arc::clone(&simulator.lock().callbacks.added);
     loop {
-        let errands = mem::take(&mut simulator.lock().callbacks.errands);
-        for errand in errands {
+        let (due, next) = simulator.lock().due_errands();
+        for errand in due {
             posting.spawn(post(simulator.clone(), http.clone(), errand));
         }
         while posting.try_join_next().is_some() {}
-        added.notified().await;
+        match next {
+            Some(next) => drop(timeout_at(next, added.notified()).await),
+            None => added.notified().await,
+        }
+    }
+}
+
+impl Timeline {
+    /// Takes those that are due, and tells when the next one is.
+    fn due_errands(&mut self) -> (Vec<Errand>, Option<Instant>) {
+        let now = self.now();
+        let (due, later) = mem::take(&mut self.callbacks.errands).into_iter().partition(|errand| errand.at <= now);
+        self.callbacks.errands = later;
+        let next = self.callbacks.errands.iter().map(|errand| errand.at).min().and_then(|at| self.instant(at));
+        (due, next)
+    }
+
+    /// The errand's own task, unless another has taken its place.
+    fn task_of(&mut self, errand: &Errand) -> Option<&mut SimulatedTask> {
+        let (born, task) = self.tasks.get_mut(&errand.task_id)?;
+        (*born == errand.born).then_some(task)
     }
 }
 
 async fn post(simulator: Simulator, http: reqwest::Client, errand: Errand) {
-    let at = simulator.lock().instant(errand.at);
-    let Some(at) = at else { return }; // its time stands still
-    sleep_until(at).await;
-    for _ in 0..errand.delivery.times {
-        if !deliver(&simulator, &http, &errand).await {
-            if let Some((_, task)) = simulator.lock().tasks.get_mut(&errand.task_id) {
+    if simulator.lock().task_of(&errand).is_none() {
+        return;
+    }
+    if errand.forged {
+        // Whoever sends it tries once, and does not care.
+        return drop(request(&simulator, &http, &errand).send().await);
+    }
+    for again in 0..errand.delivery.times {
+        let accepted = deliver(&simulator, &http, &errand).await;
+        if !accepted && again == 0 {
+            if let Some(task) = simulator.lock().task_of(&errand) {
                 task.callback_failed();
             }
             return;
@@ -102,11 +130,6 @@ async fn deliver(simulator: &Simulator, http: &reqwest::Client, errand: &Errand)
             };
             let Some(next) = next else { return false };
             sleep_until(next).await;
-        }
-        if errand.forged {
-            // Whoever sends it tries once, and does not care.
-            drop(request(simulator, http, errand).send().await);
-            return true;
         }
         if !errand.delivery.lost
             && request(simulator, http, errand).send().await.is_ok_and(|answer| answer.status().is_success())
@@ -149,6 +172,7 @@ pub(super) fn errands(
     let errand = |at: Duration, success, forged| Errand {
         task_id: task_id.clone(),
         delivery: delivery.clone(),
+        born,
         at: born.saturating_add(at),
         success,
         forged,

@@ -15,8 +15,7 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn read(body: &[u8]) -> Result<Self, Error> {
-        let unreadable = |why| Error::new(ErrorKind::Decode, format!("of a callback: {why}")).lasting();
-        Self::parse(body).map_err(unreadable)
+        Self::parse(body).map_err(|why| Error::new(ErrorKind::Decode, why).lasting())
     }
 
     fn parse(body: &[u8]) -> Result<Self, String> {
