@@ -19,7 +19,7 @@ use slab::Slab;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::task::TaskId;
-pub(crate) use call::Call;
+pub(crate) use call::{Call, Pause};
 use ledger::Ledger;
 pub(crate) use post::Post;
 
@@ -150,13 +150,14 @@ impl Bell {
         Self { bells: bells.clone(), listener }
     }
 
-    /// Waits until then, or until it rings. `firm`: whatever rings.
-    pub(crate) async fn rest(&self, until: Instant, firm: bool) {
-        let mut sleep = pin!(sleep_until(until));
-        poll_fn(|cx| self.poll_rest(cx, sleep.as_mut(), until, firm)).await;
+    /// Waits for the pause to end, or until it rings.
+    pub(crate) async fn rest(pause: Pause, bell: &Self) {
+        let mut sleep = pin!(sleep_until(pause.until));
+        poll_fn(|cx| bell.poll_rest(cx, sleep.as_mut(), pause)).await;
     }
 
-    fn poll_rest(&self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>, until: Instant, firm: bool) -> Poll<()> {
+    fn poll_rest(&self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>, pause: Pause) -> Poll<()> {
+        let Pause { until, firm } = pause;
         loop {
             let rung = if firm { None } else { self.listen(cx.waker()) };
             let due = rung.map_or(until, |rung| rung.min(until));

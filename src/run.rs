@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::field::{self, Empty};
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use crate::bell::{Bell, Bells, Ear};
+use crate::bell::{Bell, Bells, Ear, Pause};
 #[cfg(doc)]
 use crate::budget::Turnstile;
 use crate::budget::{Permit, Rank, Turn};
@@ -173,9 +173,9 @@ impl Run {
         }
     }
 
-    /// The verdict on an answer that came just now, and the time of the next poll. `planned`: when that would have been,
+    /// The verdict on an answer that came just now, and the pause to the next poll. `planned`: when that would have been,
     /// had the watch not been rung for.
-    pub(crate) fn judge(&mut self, answer: Answer, planned: Option<Instant>) -> (Verdict, Option<Instant>) {
+    pub(crate) fn judge(&mut self, answer: Answer, planned: Option<Instant>) -> (Verdict, Option<Pause>) {
         let now = Instant::now();
         let (answer, age) = match answer {
             Ok(reading) => (Ok(reading.task), reading.age),
@@ -193,7 +193,7 @@ impl Run {
         self.span().in_scope(|| self.tell(&verdict.event));
         let next = match &verdict.next {
             // From the end of the answer, wherever the consumer is meanwhile.
-            Next::Poll(pause) => Some(later(now, *pause)),
+            Next::Poll(pause) => Some(Pause { until: later(now, *pause), firm: verdict.is_firm() }),
             Next::End(outcome) => {
                 self.learn(&verdict.event, moment);
                 match outcome {
@@ -215,10 +215,9 @@ impl Run {
             StatusEvent::Done(task) => match task.generation_time() {
                 // A task that had ended before is old news, and may be looked at again and again.
                 Some(time) if time.saturating_add(moment.elapsed).saturating_add(SLACK) >= age => history.record(time),
-                Some(_) => {}
                 // The record does not say when: at some time since the last poll.
                 None if self.pace.good_answers() > 1 => history.record(age),
-                None => {}
+                _ => {}
             },
             StatusEvent::GaveUp(error) if error.kind() == ErrorKind::Deadline => history.record_longer_than(age),
             _ => {}

@@ -10,6 +10,7 @@ use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
 
+use crate::bell::{Bell, Pause};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -150,19 +151,21 @@ fn events(mut run: Run) -> impl Stream<Item = Verdict> + Send {
     stream! {
         let bell = run.bell();
         if let Some(first) = run.start() {
-            bell.rest(first, false).await;
+            Bell::rest(Pause { until: first, firm: false }, &bell).await;
         }
         loop {
             // One expression, so that nothing of the poll is left when the pause begins.
-            let (next, firm) = {
-                let answer = run.ask_in_turn(bell.ear()).await;
-                let (verdict, next) = run.judge(answer, bell.planned());
-                let firm = verdict.is_firm();
-                yield verdict;
-                let Some(next) = next else { return };
-                (next, firm)
-            };
-            bell.rest(next, firm).await;
+            Bell::rest(
+                {
+                    let answer = run.ask_in_turn(bell.ear()).await;
+                    let (verdict, pause) = run.judge(answer, bell.planned());
+                    yield verdict;
+                    let Some(pause) = pause else { return };
+                    pause
+                },
+                &bell,
+            )
+            .await;
         }
     }
 }

@@ -1,6 +1,14 @@
-//! What a ring leaves with a watch.
+//! What a watch's pause is, and what a ring leaves with it.
 
 use tokio::time::Instant;
+
+/// How long not to ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    pub(crate) until: Instant,
+    /// Whatever rings: the gateway named the time.
+    pub(crate) firm: bool,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Call {

@@ -10,7 +10,7 @@ use std::task::Waker;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::task::TaskId;
-pub(crate) use call::Call;
+pub(crate) use call::{Call, Pause};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Bells;
@@ -28,8 +28,8 @@ impl Bell {
         Self
     }
 
-    pub(crate) fn rest(&self, until: Instant, _firm: bool) -> Sleep {
-        sleep_until(until)
+    pub(crate) fn rest(pause: Pause, _: &Self) -> Sleep {
+        sleep_until(pause.until)
     }
 
     pub(crate) const fn ear(&self) -> Ear {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::WatchAll;
 use super::roster::{Key, Stage};
+use crate::bell::Pause;
 use crate::budget::Permit;
 use crate::event::StatusEvent;
 use crate::run::no_turn;
@@ -165,9 +166,9 @@ impl WatchAll {
         let (verdict, next) = run.judge(answer, planned);
         let id = run.id().clone();
         match next {
-            Some(next) => {
-                let stage = if verdict.is_firm() { Stage::Resting } else { Stage::Pausing };
-                self.roster.set_due(key, stage, Some(self.shared.nanos(next)));
+            Some(Pause { until, firm }) => {
+                let stage = if firm { Stage::Resting } else { Stage::Pausing };
+                self.roster.set_due(key, stage, Some(self.shared.nanos(until)));
                 if let Some(ring) = ring {
                     self.ring(key, ring);
                 }
