@@ -300,8 +300,8 @@ async fn polls_beside_the_schedule_that_fail_leave_it_as_it_was() {
         client.notify(&callback(&id));
         events.await.unwrap();
         let asked = seconds(&simulator);
-        assert!(asked[1] == 3.0 && asked[2] > 3.4 && asked[2] < 4.1, "{asked:?}");
-        assert_eq!((asked[0], &asked[3..]), (0.0, [10.0, 30.0, 70.0, 150.0, 200.0].as_slice()));
+        assert!((3.4..4.1).contains(&asked[2]), "{asked:?}");
+        assert_eq!([&asked[..2], &asked[3..]].concat(), [0.0, 3.0, 10.0, 30.0, 70.0, 150.0, 200.0]);
 
         // A dozen, while the gateway is down: the planned poll comes.
         let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(180)));
