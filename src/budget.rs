@@ -7,6 +7,7 @@ mod gate;
 mod leases;
 mod pacer;
 mod rank;
+mod round;
 mod turn;
 mod window;
 

@@ -9,8 +9,6 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-#[cfg(doc)]
-use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
 use crate::wire::Notice;

@@ -2,20 +2,18 @@
 //!
 //! `(state, answer, time) -> (event, state, pause | end)`. Whoever reads [`Pace::judge`] knows what a watch does.
 
+mod standing;
+mod verdict;
+
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, Progress, StatusEvent, settle};
-use crate::schedule::{self, Beat, Schedule, Shift};
+use crate::schedule::{self, Beat, Shift};
 use crate::task::{Record, Status, Task, TaskId};
-
-/// What does not change from poll to poll.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) schedule: Schedule,
-    /// How long "no such record" may go on before it is believed.
-    pub(crate) not_found_grace: Duration,
-}
+use standing::Seen;
+pub(crate) use standing::Standing;
+pub(crate) use verdict::{Moment, Next, Rules, Verdict};
 
 /// What a watch remembers between polls: only what the next decision needs, for there may be 100,000 of them.
 #[derive(Debug)]
@@ -54,64 +52,6 @@ struct Trouble {
     seen: Option<Seen>,
     /// The flag of the last record, if it is not the one of a task under way.
     unknown_flag: Option<i64>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    age: Duration,
-    /// Since the first poll of the stream.
-    at: Duration,
-}
-
-/// Of a watch whose schedule learns: what it knows of its task.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing(Option<Seen>);
-
-impl Standing {
-    /// What it is worth to poll this task now, rather than another.
-    pub(crate) fn gain(self, rules: &Rules, elapsed: Duration) -> f64 {
-        let gain = match self.0 {
-            Some(Seen { age, at }) => rules.schedule.gain(age, age.saturating_add(elapsed.saturating_sub(at))),
-            None => rules.schedule.first_gain(elapsed),
-        };
-        gain.unwrap_or_default()
-    }
-}
-
-/// When an answer came.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    /// From the first poll of the stream to the end of the answer.
-    pub(crate) elapsed: Duration,
-    /// A random number from 0 to 1, for jitter.
-    pub(crate) luck: f64,
-    /// If the poll was one beside the schedule: when, counted likewise, the schedule's own would have been.
-    pub(crate) planned: Option<Duration>,
-    /// Of the task, if the answer tells it.
-    pub(crate) age: Option<Duration>,
-}
-
-/// An event for the user, and what the watch does then.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    pub(crate) event: StatusEvent,
-    pub(crate) next: Next,
-}
-
-#[derive(Debug)]
-pub(crate) enum Next {
-    /// Ask again so long after this answer.
-    Poll(Duration),
-    /// It is over, and this is what a waiting caller gets.
-    End(Result<Task, Error>),
-}
-
-impl Verdict {
-    /// Whether the gateway itself named the pause, so that nothing may shorten it.
-    pub(crate) fn is_firm(&self) -> bool {
-        let StatusEvent::PollFailed(failure) = &self.event else { return false };
-        failure.error.retry_after().is_some_and(|wait| !wait.is_zero())
-    }
 }
 
 impl Pace {

@@ -15,10 +15,9 @@ use super::allowance::Allowance;
 use super::crowd::Crowd;
 use super::gate::Gate;
 use super::leases::Leases;
-use super::rank::{Draw, Rank, worth_of_unknown};
+use super::rank::{Draw, Rank};
+use super::round::{Place, Round};
 
-/// Who has not come so long after the call is passed over until they do.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// tokio's timer counts in these.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -55,19 +54,6 @@ pub(super) struct Desk {
     lease: Duration,
 }
 
-#[cfg_attr(test, derive(Clone))]
-#[derive(Debug)]
-struct Place {
-    waker: Waker,
-    weight: usize,
-    past_gate: bool,
-    rank: Option<Rank>,
-    since: Instant,
-    called: Option<Instant>,
-    /// When it will come by itself.
-    comes: Instant,
-}
-
 /// Who comes for a turn: for how many requests, one after the other, and whether a closed gate holds it up.
 pub(super) struct Visitor<'a> {
     pub(super) ticket: u64,
@@ -75,61 +61,6 @@ pub(super) struct Visitor<'a> {
     pub(super) weight: usize,
     pub(super) past_gate: bool,
     pub(super) rank: Option<&'a Rank>,
-}
-
-/// Turns as they are handed out.
-struct Round {
-    me: Option<u64>,
-    now: Instant,
-    free: usize,
-    passing: usize,
-    /// When mine is, if it is now.
-    mine: Option<Instant>,
-    ahead: usize,
-    called: Vec<u64>,
-    absent: Vec<u64>,
-    /// When the first of those who were called will be passed over.
-    patience: Option<Instant>,
-}
-
-impl Round {
-    fn is_over(&self, past_gate: usize) -> bool {
-        self.free == 0 || self.passing == 0 && past_gate == 0
-    }
-
-    /// A turn for this one, if the gate lets it through.
-    fn hand_out(&mut self, ticket: u64, place: &mut Place, wake: &mut Vec<Waker>) {
-        if self.passing == 0 && !place.past_gate {
-            return;
-        }
-        if Some(ticket) == self.me {
-            self.mine = Some(self.now);
-        } else {
-            if place.called.is_none() {
-                wake.push(place.waker.clone());
-                self.called.push(ticket);
-            }
-            let until = place.called.get_or_insert(self.now).checked_add(PATIENCE).unwrap_or(self.now);
-            if until <= self.now {
-                return self.absent.push(ticket);
-            }
-            self.patience = Some(self.patience.map_or(until, |first| first.min(until)));
-        }
-        self.ahead = self.ahead.saturating_add(1);
-        self.free = self.free.saturating_sub(1);
-        self.passing = self.passing.saturating_sub(usize::from(!place.past_gate));
-    }
-}
-
-impl Place {
-    fn worth(&self, now: Instant) -> f64 {
-        match &self.rank {
-            // Someone asked for this one, and waits.
-            _ if self.past_gate => f64::INFINITY,
-            Some(rank) => rank.worth(now),
-            None => worth_of_unknown(now.saturating_duration_since(self.since)),
-        }
-    }
 }
 
 impl Desk {

@@ -1,7 +1,6 @@
 //! How likely a task is to end in each bin, as far as the tasks before it tell.
 
-use super::grid::{self, BINS};
-use super::memory::{Memory, ONE, Weights};
+use super::grid::{self, BINS, ONE, Weights};
 
 /// Before a task has ended, the next may end at any time: the weight of that, counted in tasks.
 const ANY_TIME: f64 = 1.5;
@@ -14,10 +13,10 @@ const BEYOND: u8 = 16;
 
 /// The weights of the ends, in tasks, each unfinished one's shared out among the ends after it. Their sum is the number
 /// of ends.
-pub(super) fn kaplan_meier(memory: &Memory) -> Vec<f64> {
+pub(super) fn kaplan_meier(ended: &Weights, unfinished: &Weights) -> Vec<f64> {
     let tasks =
         |weights: &Weights| weights.iter().map(|weight| f64::from(*weight) / f64::from(ONE)).collect::<Vec<_>>();
-    let (mut ended, unfinished) = (tasks(&memory.ended), tasks(&memory.unfinished));
+    let (mut ended, unfinished) = (tasks(ended), tasks(unfinished));
     let count: f64 = ended.iter().sum();
     let open: f64 = unfinished.iter().sum();
     if open <= 0.0 {
@@ -79,8 +78,8 @@ impl Moments {
 /// A kernel density of the logarithms, whose bandwidth narrows with the number of tasks from the whole standard
 /// deviation, the points drawn together so that the variance stays (West 1993); with it, as the base of a Dirichlet
 /// process, ends at any time.
-pub(super) fn density(memory: &Memory) -> Option<(Vec<f64>, f64)> {
-    let weights = kaplan_meier(memory);
+pub(super) fn density(ended: &Weights, unfinished: &Weights) -> Option<(Vec<f64>, f64)> {
+    let weights = kaplan_meier(ended, unfinished);
     let moments = Moments::of(&weights)?;
     let Moments { count, mean, deviation } = moments;
     let bandwidth = count.powf(-0.25).min(1.0);

@@ -4,6 +4,10 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 pub(super) const BINS: usize = 256;
+/// Weights of tasks, a bin each.
+pub(super) type Weights = [u32; BINS];
+/// The weight of one task. Whole numbers: the same on every machine, and after they were stored.
+pub(super) const ONE: u32 = 1 << 20;
 /// The last bin ends after a day, in seconds.
 const END: f64 = 86_400.0;
 

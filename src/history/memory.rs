@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::estimate::{Moments, kaplan_meier};
-use super::grid::{self, BINS};
+use super::grid::{self, BINS, ONE, Weights};
 
-/// The weight of one task. Whole numbers: the same on every machine, and after they were stored.
-pub(super) const ONE: u32 = 1 << 20;
 /// A task's weight fades by one part in so many with each later one, so that the sum stays below so many tasks.
 const FADE: u32 = 200;
 /// No weight is ever more.
@@ -19,9 +17,6 @@ const OUTLIER: f64 = 2.0;
 const SLACK: f64 = 0.5;
 /// … and times have changed when the sum is above this. Without cause it is once in some 2,000 tasks.
 pub(super) const ALARM: f32 = 6.0;
-
-/// Weights, a bin each.
-pub(super) type Weights = [u32; BINS];
 
 #[derive(Clone)]
 pub(super) struct Memory {
@@ -74,7 +69,7 @@ impl Memory {
 
     /// Whether this is one too many in a row of times above what is known, or below.
     fn watch_for_change(&mut self, bin: u8) -> bool {
-        let weights = kaplan_meier(self);
+        let weights = kaplan_meier(&self.ended, &self.unfinished);
         let Some(known) = Moments::of(&weights).filter(|known| known.count >= 2.0) else { return false };
         let surprise = known.surprise(f64::from(bin)).clamp(-OUTLIER, OUTLIER);
         let mut changed = false;

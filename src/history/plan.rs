@@ -81,7 +81,7 @@ impl Plan {
         let delay = goal.delay.as_secs_f64();
         let (shortest, longest) = (goal.shortest.as_secs_f64(), goal.longest.as_secs_f64());
         let mut plan = Self { knots: Vec::new(), price: delay / 8.0, fixed: 2.0 * delay, shortest, longest };
-        if let Some((density, known)) = density(memory) {
+        if let Some((density, known)) = density(&memory.ended, &memory.unfinished) {
             plan.knots = knots(&density);
             let target = delay * (1.0 - RESERVE * known * known);
             for _ in 0..ROUNDS {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::History;
-use super::grid::BINS;
-use super::memory::{ALARM, MOST, Memory, RECENT, Weights};
+use super::grid::{BINS, Weights};
+use super::memory::{ALARM, MOST, Memory, RECENT};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored {

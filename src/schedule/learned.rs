@@ -49,7 +49,7 @@ impl Schedule {
     /// let learned = Schedule::learned(&history);
     /// assert!(learned.preview().eq(Schedule::default().preview()));
     /// (0..20).for_each(|task| history.record(Duration::from_secs(250 + 5 * task)));
-    /// assert!(learned.preview().nth(1) > Some(Duration::from_secs(120)));
+    /// assert!(learned.preview().nth(1) > Some(Duration::from_secs(60)));
     /// ```
     #[must_use]
     pub fn learned(history: &History) -> Self {

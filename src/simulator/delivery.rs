@@ -1,6 +1,11 @@
 //! How a task's callback reaches its receiver, or does not.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::task::{Status, TaskId};
 
 /// The callback of a simulated task: posted once, when the task ends, unless told otherwise. Needs the feature `callback`.
 ///
@@ -46,5 +51,51 @@ impl Delivery {
     pub const fn forged_at(mut self, age: Duration) -> Self {
         self.forged_at = Some(age);
         self
+    }
+
+    /// What is to be posted of a task that was created then, in the simulator's time.
+    pub(super) fn errands(&self, task_id: &TaskId, born: Duration, ends: Option<(Duration, Status)>) -> Vec<Errand> {
+        let errand = |at: Duration, success, forged| Errand {
+            task_id: task_id.clone(),
+            delivery: self.clone(),
+            born,
+            at: born.saturating_add(at),
+            success,
+            forged,
+        };
+        let forged = self.forged_at.map(|age| errand(age, true, true));
+        let own = ends.map(|(after, status)| errand(after.saturating_add(self.late), status.is_success(), false));
+        forged.into_iter().chain(own).collect()
+    }
+}
+
+/// One callback to be posted.
+#[derive(Clone, Debug)]
+pub(super) struct Errand {
+    pub(super) task_id: TaskId,
+    pub(super) delivery: Delivery,
+    /// When the task was created and when this is due, in the simulator's time.
+    pub(super) born: Duration,
+    pub(super) at: Duration,
+    pub(super) success: bool,
+    /// Not by the gateway.
+    pub(super) forged: bool,
+}
+
+/// Those still to be posted, and how they are signed.
+#[derive(Default)]
+pub(super) struct Callbacks {
+    pub(super) key: Option<String>,
+    pub(super) errands: Vec<Errand>,
+    /// That there are some.
+    pub(super) added: Arc<Notify>,
+}
+
+impl Callbacks {
+    pub(super) fn add(&mut self, errands: Vec<Errand>) {
+        if !errands.is_empty() {
+            self.errands.extend(errands);
+            self.added.notify_one();
+        }
     }
 }

@@ -5,47 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Simulator;
-use super::delivery::Delivery;
+use super::delivery::Errand;
 use super::script::SimulatedTask;
 use super::timeline::Timeline;
 use crate::callback::{CallbackVerifier, sign};
-use crate::task::{Status, TaskId};
-
-/// One callback to be posted.
-#[derive(Clone, Debug)]
-pub(super) struct Errand {
-    task_id: TaskId,
-    delivery: Delivery,
-    /// When the task was created and when this is due, in the simulator's time.
-    born: Duration,
-    at: Duration,
-    success: bool,
-    /// Not by the gateway.
-    forged: bool,
-}
-
-/// Those still to be posted, and how they are signed.
-#[derive(Default)]
-pub(super) struct Callbacks {
-    pub(super) key: Option<String>,
-    errands: Vec<Errand>,
-    /// That there are some.
-    added: Arc<Notify>,
-}
-
-impl Callbacks {
-    pub(super) fn add(&mut self, errands: Vec<Errand>) {
-        if !errands.is_empty() {
-            self.errands.extend(errands);
-            self.added.notify_one();
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -160,24 +127,4 @@ fn request(simulator: &Simulator, http: &reqwest::Client, errand: &Errand) -> re
     request
         .header(CallbackVerifier::SIGNATURE_HEADER, sign(&key, &errand.task_id, &timestamp))
         .header(CallbackVerifier::TIMESTAMP_HEADER, timestamp)
-}
-
-/// What is to be posted of a task that was created then, in the simulator's time.
-pub(super) fn errands(
-    task_id: &TaskId,
-    delivery: &Delivery,
-    born: Duration,
-    ends: Option<(Duration, Status)>,
-) -> Vec<Errand> {
-    let errand = |at: Duration, success, forged| Errand {
-        task_id: task_id.clone(),
-        delivery: delivery.clone(),
-        born,
-        at: born.saturating_add(at),
-        success,
-        forged,
-    };
-    let forged = delivery.forged_at.map(|age| errand(age, true, true));
-    let own = ends.map(|(after, status)| errand(after.saturating_add(delivery.late), status.is_success(), false));
-    forged.into_iter().chain(own).collect()
 }

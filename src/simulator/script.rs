@@ -6,10 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 #[cfg(feature = "callback")]
-use super::{
-    delivery::Delivery,
-    postman::{self, Errand},
-};
+use super::delivery::{Delivery, Errand};
 use crate::task::{Status, TaskId};
 
 /// The vendor's own example took 309 s.
@@ -109,7 +106,7 @@ impl SimulatedTask {
     #[cfg(feature = "callback")]
     pub(super) fn errands(&self, id: &TaskId, born: Duration) -> Vec<Errand> {
         let ends = self.generates_for.map(|after| (after, self.status));
-        self.delivery.as_ref().map_or_else(Vec::new, |delivery| postman::errands(id, delivery, born, ends))
+        self.delivery.as_ref().map_or_else(Vec::new, |delivery| delivery.errands(id, born, ends))
     }
 
     /// All tries to post its callback have failed.

@@ -8,9 +8,9 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::fault::{Fault, Happening, Header};
 #[cfg(feature = "callback")]
-use super::postman::Callbacks;
+use super::delivery::Callbacks;
+use super::fault::{Fault, Happening, Header};
 use super::script::{Record, SimulatedTask, millis};
 use crate::budget::Window;
 use crate::task::TaskId;
