@@ -93,6 +93,11 @@ async fn a_watch_that_comes_late_asks_when_the_task_is_old_enough() {
     }
 }
 
+/// Created at 2026-01-01T00:00:00Z.
+fn body(id: &TaskId) -> String {
+    format!(r#"{{"code":200,"data":{{"taskId":"{id}","successFlag":0,"createTime":1767225600000}}}}"#)
+}
+
 /// The gateway's clock is what counts, as its answers tell it. On paused time, the one here stands still.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_wrong_here_does_not_matter() {
@@ -106,10 +111,7 @@ async fn a_clock_that_is_wrong_here_does_not_matter() {
         watch_until(Instant::now() + secs(200), &client, &ids, false).await;
         asked_at(&simulator)
     };
-    // Created at 2026-01-01T00:00:00Z, told at 00:04:40: it is 280 s old at each poll, and polled often.
-    fn body(id: &TaskId) -> String {
-        format!(r#"{{"code":200,"data":{{"taskId":"{id}","successFlag":0,"createTime":1767225600000}}}}"#)
-    }
+    // It is 280 s old at each poll, and polled often.
     let old = polls(Some("Thu, 01 Jan 2026 00:04:40 GMT")).await;
     let new = polls(None).await;
     assert!(old.len() > 5 && new.len() == 2, "{old:?} {new:?}");
