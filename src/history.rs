@@ -3,6 +3,7 @@
 mod estimate;
 mod grid;
 mod memory;
+mod outlook;
 mod plan;
 mod stored;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use memory::Memory;
+use outlook::Outlook;
 pub(crate) use plan::Goal;
 use plan::Plan;
 
@@ -50,7 +52,32 @@ struct Shared {
     /// How many of the last watches came late to their task, as a part; not stored, for after a restart all do.
     late: f64,
     /// Of the memory as it is, made when they are asked for.
+    outlook: Option<Arc<Outlook>>,
     plans: Vec<(Goal, Plan)>,
+}
+
+impl Shared {
+    fn outlook(&mut self) -> &Arc<Outlook> {
+        self.outlook.get_or_insert_with(|| Arc::new(Outlook::new(&self.memory)))
+    }
+
+    fn plan<T>(&mut self, goal: Goal, ask: impl FnOnce(&Plan) -> T) -> T {
+        if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == goal) {
+            return ask(plan);
+        }
+        let plan = Plan::new(goal, Arc::clone(self.outlook()));
+        let answer = ask(&plan);
+        if self.plans.len() == PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push((goal, plan));
+        answer
+    }
+}
+
+/// Whether a watch that begins at this age of its task came to it long after its creation.
+pub(crate) fn is_late(age: Duration) -> bool {
+    age >= Duration::from_secs(30)
 }
 
 impl History {
@@ -87,40 +114,30 @@ impl History {
 
     /// From a poll that found a task of this age unfinished to the next.
     pub(crate) fn pause(&self, goal: Goal, age: Duration) -> Duration {
-        self.plan(goal, |plan| plan.pause(age))
+        self.lock().plan(goal, |plan| plan.pause(age))
+    }
+
+    /// The same of a watch that keeps this part of a pause, 0 to 1, apart from others.
+    pub(crate) fn pause_apart(&self, goal: Goal, age: Duration, part: f64) -> Duration {
+        self.lock().plan(goal, |plan| plan.pause_apart(age, part))
     }
 
     /// What a poll of a task is worth that has this age now and had that one, unfinished, when it was asked about last.
-    pub(crate) fn gain(&self, goal: Goal, last: Duration, now: Duration) -> f64 {
-        self.plan(goal, |plan| plan.gain(last, now))
+    pub(crate) fn gain(&self, last: Duration, now: Duration) -> f64 {
+        self.lock().outlook().gain(last, now)
     }
 
     /// The same of a task that was not asked about yet, by a watch that has waited for so long.
-    pub(crate) fn first_gain(&self, goal: Goal, waited: Duration) -> f64 {
-        let late = self.lock().late;
-        self.plan(goal, |plan| plan.first_gain(waited, late))
+    pub(crate) fn first_gain(&self, waited: Duration) -> f64 {
+        let shared = &mut *self.lock();
+        let late = shared.late;
+        shared.outlook().first_gain(waited, late)
     }
 
     /// A watch began when its task was so old.
     pub(crate) fn watched_from(&self, age: Duration) {
-        /// Younger ones were watched from their creation.
-        const LATE: Duration = Duration::from_secs(30);
         let late = &mut self.lock().late;
-        *late += (f64::from(u8::from(age >= LATE)) - *late) / 50.0;
-    }
-
-    fn plan<T>(&self, goal: Goal, ask: impl FnOnce(&Plan) -> T) -> T {
-        let shared = &mut *self.lock();
-        if let Some((_, plan)) = shared.plans.iter().find(|(of, _)| *of == goal) {
-            return ask(plan);
-        }
-        let plan = Plan::new(goal, &shared.memory);
-        let answer = ask(&plan);
-        if shared.plans.len() == PLANS {
-            shared.plans.remove(0);
-        }
-        shared.plans.push((goal, plan));
-        answer
+        *late += (f64::from(u8::from(is_late(age))) - *late) / 50.0;
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
@@ -130,6 +147,7 @@ impl History {
     fn learn(&self, lesson: impl FnOnce(&mut Memory)) {
         let mut shared = self.lock();
         lesson(&mut shared.memory);
+        shared.outlook = None;
         shared.plans.clear();
     }
 
@@ -146,7 +164,7 @@ impl Default for History {
 
 impl From<Memory> for History {
     fn from(memory: Memory) -> Self {
-        Self { shared: Arc::new(Mutex::new(Shared { memory, late: 0.3, plans: Vec::new() })) }
+        Self { shared: Arc::new(Mutex::new(Shared { memory, late: 0.3, outlook: None, plans: Vec::new() })) }
     }
 }
 

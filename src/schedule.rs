@@ -231,7 +231,7 @@ impl Schedule {
             Rhythm::Fixed { interval } => *interval,
             Rhythm::Exponential { max_interval, .. } => *max_interval,
             Rhythm::Policy(_) => Duration::ZERO,
-            Rhythm::Learned(_) => self.learning.goal().longest,
+            Rhythm::Learned(_) => self.learning.fixed_pause(),
         }
     }
 

@@ -24,14 +24,10 @@ impl Shift {
         Self { luck, phase: 0, elapsed: Duration::ZERO, age: None }
     }
 
-    /// The watch's own part of it.
-    fn part(self, whole: Duration) -> Duration {
-        whole.saturating_mul(u32::from(self.phase)).checked_div(65_536).unwrap_or_default()
-    }
-
     /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
     fn apart(self, schedule: &Schedule, pause: Duration, before: Duration) -> Duration {
-        let part = |whole| self.part(whole);
+        let part =
+            |whole: Duration| whole.saturating_mul(u32::from(self.phase)).checked_div(65_536).unwrap_or_default();
         if pause > before && !before.is_zero() || schedule.jitter > 0.0 {
             // So far they lie apart by a part of the pause before; now by as large a part of this one.
             return pause.saturating_sub(part(pause.saturating_sub(before)));
@@ -77,11 +73,12 @@ impl Beat {
             _ if shift.phase == 0 => pause,
             Rhythm::Learned(learned) => {
                 let age = shift.age.unwrap_or(shift.elapsed);
-                learned.pause_apart(schedule.learning, age, |pause| shift.part(pause))
+                learned.pause_apart(schedule.learning, age, f64::from(shift.phase) / 65_536.0)
             }
             _ => shift.apart(schedule, pause, step.checked_sub(1).and_then(full).unwrap_or_default()),
         };
-        Some(pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck)))
+        let pause = pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.luck));
+        Some(pause.max(schedule.shortest()))
     }
 
     /// The first good answer after failed polls.

@@ -130,14 +130,19 @@ impl Schedule {
         }
     }
 
+    /// What no jitter goes below.
+    pub(super) fn shortest(&self) -> Duration {
+        if self.history().is_some() { self.learning.goal().shortest } else { Duration::ZERO }
+    }
+
     /// What a poll is worth beside others: `last` and `now` are the task's age when it was asked about last, and now.
     pub(crate) fn gain(&self, last: Duration, now: Duration) -> Option<f64> {
-        self.history().map(|history| history.gain(self.learning.goal(), last, now))
+        self.history().map(|history| history.gain(last, now))
     }
 
     /// The same of a first poll, after so long a wait.
     pub(crate) fn first_gain(&self, waited: Duration) -> Option<f64> {
-        self.history().map(|history| history.first_gain(self.learning.goal(), waited))
+        self.history().map(|history| history.first_gain(waited))
     }
 }
 
@@ -146,28 +151,8 @@ impl Learned {
         self.0.pause(settings.goal(), age)
     }
 
-    /// Of a watch that keeps apart from others: it polls each time a part of the pause ahead of who has the whole of it. Counted
-    /// from the task's creation: however far apart they are, all who poll long before tasks end would come together when they do.
-    pub(super) fn pause_apart(
-        &self,
-        settings: Settings,
-        age: Duration,
-        part: impl Fn(Duration) -> Duration,
-    ) -> Duration {
-        /// Beyond so many polls pauses are all the same, and keep watches as far apart as they are.
-        const POLLS: usize = 200;
-        let own = self.pause(settings, age);
-        let mut from = Duration::ZERO;
-        for _ in 0..POLLS {
-            let pause = self.pause(settings, from);
-            let to = from.saturating_add(pause);
-            let place = to.saturating_sub(part(pause)).saturating_sub(age);
-            // Less would be too soon.
-            if place.saturating_mul(4) > pause {
-                return place;
-            }
-            from = to;
-        }
-        own
+    /// Of a watch that keeps this part of a pause, 0 to 1, apart from others.
+    pub(super) fn pause_apart(&self, settings: Settings, age: Duration, part: f64) -> Duration {
+        self.0.pause_apart(settings.goal(), age, part)
     }
 }

@@ -57,19 +57,41 @@ fn only_jitter_shortens_its_pauses() {
 
 #[test]
 fn watches_that_keep_apart_have_places_between_its_polls() {
-    let schedule = Schedule::learned(&taught()).no_max_wait();
-    let polls: Vec<_> = schedule.preview().take(30).collect();
-    for phase in [1, 20_000, 40_000, 65_535] {
-        let mut at = Duration::ZERO;
-        for pair in polls.windows(2) {
-            let pause = Beat::default().pause(&schedule, 7, Shift { phase, age: Some(at), ..Shift::NONE }).unwrap();
-            at += pause;
-            // One poll in each pause, and not twice at once.
-            let place = pair[1] - (pair[1] - pair[0]).mul_f64(f64::from(phase) / 65_536.0);
-            if pause > secs(1) && phase < 40_000 {
-                assert!(at.abs_diff(place) < Duration::from_millis(1), "{phase}: {at:?}, not {place:?}");
+    for (history, longest) in [(taught(), secs(120)), (History::new(), secs(30))] {
+        let schedule = Schedule::learned(&history).no_max_wait();
+        let polls: Vec<_> = schedule.preview().take(40).collect();
+        for phase in [1, 20_000, 40_000, 60_000] {
+            let mut at = Duration::ZERO;
+            for pair in polls.windows(2) {
+                let pause = Beat::default().pause(&schedule, 7, Shift { phase, age: Some(at), ..Shift::NONE }).unwrap();
+                assert!((secs(5)..=longest).contains(&pause), "{phase}: {pause:?} at {at:?}");
+                at += pause;
+                let place = pair[1] - (pair[1] - pair[0]).mul_f64(f64::from(phase) / 65_536.0);
+                assert!(at.abs_diff(place.max(secs(5))) < secs(1), "{phase}: {at:?}, not {place:?}");
             }
-            assert!(pause * 4 > secs(4));
+        }
+        // In old age too, from wherever it comes.
+        for start in [0, 7, 19] {
+            let mut at = secs(3 * 3600 + start);
+            let mut places = Vec::new();
+            for _ in 0..5 {
+                let shift = Shift { phase: 20_000, age: Some(at), ..Shift::NONE };
+                at += Beat::default().pause(&schedule, 7, shift).unwrap();
+                places.push(at.as_millis() % 30_000);
+            }
+            assert!(places[2..].iter().all(|place| place.abs_diff(places[2]) <= 1), "{places:?}");
+        }
+    }
+}
+
+#[test]
+fn its_bounds_hold_whatever_shortens_a_pause() {
+    let schedule = Schedule::learned(&taught()).aim_for_delay(secs(2)).jitter(1.0);
+    for phase in (0..=u16::MAX).step_by(997) {
+        for age in (0..600).map(secs) {
+            let shift = Shift { phase, age: Some(age), ..Shift::by_luck(f64::from(phase) / 65_535.0) };
+            let pause = Beat::default().pause(&schedule, 7, shift).unwrap();
+            assert!(pause >= secs(5) && pause <= secs(120), "{phase} {age:?}: {pause:?}");
         }
     }
 }
