@@ -7,12 +7,16 @@ mod outlook;
 mod plan;
 mod stored;
 
+use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::TaskId;
 use memory::Memory;
 use outlook::Outlook;
 pub(crate) use plan::Goal;
@@ -20,6 +24,8 @@ use plan::Plan;
 
 /// So many settings of schedules that share a history have their plan kept.
 const PLANS: usize = 4;
+/// So many watches that ended are remembered.
+const TOLD: usize = 64;
 
 /// How long earlier tasks took, for a schedule that [learns](crate::Schedule::learned) from it.
 ///
@@ -51,12 +57,26 @@ struct Shared {
     memory: Memory,
     /// How many of the last watches came late to their task, as a part; not stored, for after a restart all do.
     late: f64,
+    /// Of the last watches that ended, hashed: whose task it was, and whether it had ended.
+    told: VecDeque<u64>,
+    hasher: RandomState,
     /// Of the memory as it is, made when they are asked for.
     outlook: Option<Arc<Outlook>>,
     plans: Vec<(Goal, Plan)>,
 }
 
 impl Shared {
+    fn new(memory: Memory) -> Self {
+        let (told, hasher) = (VecDeque::new(), RandomState::new());
+        Self { memory, late: 0.3, told, hasher, outlook: None, plans: Vec::new() }
+    }
+
+    fn learn(&mut self, lesson: impl FnOnce(&mut Memory)) {
+        lesson(&mut self.memory);
+        self.outlook = None;
+        self.plans.clear();
+    }
+
     fn outlook(&mut self) -> &Arc<Outlook> {
         self.outlook.get_or_insert_with(|| Arc::new(Outlook::new(&self.memory)))
     }
@@ -75,6 +95,15 @@ impl Shared {
     }
 }
 
+/// What a watch has learned of its task.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Lesson {
+    /// From its creation to its end.
+    Took(Duration),
+    /// It had not ended at this age.
+    LongerThan(Duration),
+}
+
 /// Whether a watch that begins at this age of its task came to it long after its creation.
 pub(crate) fn is_late(age: Duration) -> bool {
     age >= Duration::from_secs(30)
@@ -89,7 +118,7 @@ impl History {
 
     /// A task has ended: so long after it was created.
     pub fn record(&self, generation_time: Duration) {
-        self.learn(|memory| memory.record(generation_time));
+        self.lock().learn(|memory| memory.record(generation_time));
     }
 
     /// A task has not ended at this age, and nobody will ask about it any more.
@@ -97,7 +126,7 @@ impl History {
     /// Left out, the long tasks would be missing, and the rest look shorter than they are. Until a first task has
     /// [ended](Self::record), it changes no schedule.
     pub fn record_longer_than(&self, age: Duration) {
-        self.learn(|memory| memory.record_longer_than(age));
+        self.lock().learn(|memory| memory.record_longer_than(age));
     }
 
     /// How many tasks were recorded, those that are forgotten included.
@@ -134,6 +163,23 @@ impl History {
         shared.outlook().first_gain(waited, late)
     }
 
+    /// A watch has ended. What was learned of a task is not learned again from another watch of it, if that is not long ago.
+    pub(crate) fn learn_of(&self, id: &TaskId, lesson: Lesson) {
+        let shared = &mut *self.lock();
+        let told = shared.hasher.hash_one((id.as_str(), matches!(lesson, Lesson::Took(_))));
+        if shared.told.contains(&told) {
+            return;
+        }
+        if shared.told.len() >= TOLD {
+            shared.told.pop_front();
+        }
+        shared.told.push_back(told);
+        shared.learn(|memory| match lesson {
+            Lesson::Took(time) => memory.record(time),
+            Lesson::LongerThan(age) => memory.record_longer_than(age),
+        });
+    }
+
     /// A watch began when its task was so old.
     pub(crate) fn watched_from(&self, age: Duration) {
         let late = &mut self.lock().late;
@@ -142,13 +188,6 @@ impl History {
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
-    }
-
-    fn learn(&self, lesson: impl FnOnce(&mut Memory)) {
-        let mut shared = self.lock();
-        lesson(&mut shared.memory);
-        shared.outlook = None;
-        shared.plans.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -164,7 +203,7 @@ impl Default for History {
 
 impl From<Memory> for History {
     fn from(memory: Memory) -> Self {
-        Self { shared: Arc::new(Mutex::new(Shared { memory, late: 0.3, outlook: None, plans: Vec::new() })) }
+        Self { shared: Arc::new(Mutex::new(Shared::new(memory))) }
     }
 }
 

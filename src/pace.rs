@@ -2,6 +2,7 @@
 //!
 //! `(state, answer, time) -> (event, state, pause | end)`. Whoever reads [`Pace::judge`] knows what a watch does.
 
+mod lesson;
 mod standing;
 mod verdict;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, Progress, StatusEvent, settle};
+use crate::history::Lesson;
 use crate::schedule::{self, Beat, Shift};
 use crate::task::{Record, Status, Task, TaskId};
 use standing::Seen;
@@ -120,8 +122,13 @@ impl Pace {
             trouble.not_found_since = None;
             trouble.unknown_flag = unknown_flag;
         }
+        let mut age = age;
         if rules.schedule.history().is_some() {
-            self.trouble.get_or_insert_default().seen = Some(Seen { age: age.unwrap_or(elapsed), at: elapsed });
+            // The gateway may tell what cannot be: the task is at least as old as it has been watched.
+            let known = self.seen().map_or(elapsed, |seen| seen.age_at(elapsed).max(elapsed));
+            let seen = Seen { age: age.unwrap_or_default().max(known), at: elapsed };
+            self.trouble.get_or_insert_default().seen = Some(seen);
+            age = Some(seen.age);
         }
         let shift = Shift { luck, phase: self.phase, elapsed, age };
         let next_poll_in = match planned {
@@ -168,7 +175,8 @@ impl Pace {
             let pause = retry.min(planned.saturating_sub(elapsed)).min(grace_left).max(floor);
             Some(rules.schedule.limit().map_or(pause, |limit| pause.min(limit.saturating_sub(elapsed))))
         } else {
-            let shift = Shift { elapsed, ..Shift::by_luck(luck) };
+            let age = self.seen().map(|seen| seen.age_at(elapsed));
+            let shift = Shift { elapsed, age, ..Shift::by_luck(luck) };
             let pause = self.pause_after_failure(rules, &error, in_a_row, shift);
             cut_at_deadline(rules, pause.map(|pause| pause.min(grace_left).max(floor)), elapsed)
         };
@@ -216,7 +224,17 @@ impl Pace {
     /// Where a watch stands among others, if its schedule can tell.
     pub(crate) fn standing(&self, rules: &Rules) -> Option<Standing> {
         rules.schedule.history()?;
-        Some(Standing(self.trouble.as_ref().and_then(|trouble| trouble.seen)))
+        Some(Standing(self.seen()))
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        self.trouble.as_ref()?.seen
+    }
+
+    /// What the end of the watch tells those that come after it, if its schedule learns.
+    pub(crate) fn lesson(&self, rules: &Rules, end: &StatusEvent, moment: Moment) -> Option<Lesson> {
+        rules.schedule.history()?;
+        lesson::lesson(end, moment, self.seen(), rules.schedule.longest())
     }
 
     fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration, no_last_look: Option<&Error>) -> Error {

@@ -16,6 +16,7 @@ use crate::budget::Turnstile;
 use crate::budget::{Permit, Rank, Turn};
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, StatusEvent};
+use crate::history::History;
 use crate::pace::{Moment, Next, Pace, Rules, Verdict};
 use crate::task::TaskId;
 use crate::transport::{Answer, Asking, Line, Question, objection};
@@ -187,15 +188,14 @@ impl Run {
             self.pace.keep_step();
         }
         let verdict = self.pace.judge(&self.shared.rules, &self.id, answer, moment);
-        if let (1, Some(age), Some(history)) = (self.pace.good_answers(), age, self.shared.rules.schedule.history()) {
-            history.watched_from(age.saturating_sub(moment.elapsed));
+        if let Some(history) = self.shared.rules.schedule.history() {
+            self.tell_history(history, &verdict, moment);
         }
         self.span().in_scope(|| self.tell(&verdict.event));
         let next = match &verdict.next {
             // From the end of the answer, wherever the consumer is meanwhile.
             Next::Poll(pause) => Some(Pause { until: later(now, *pause), firm: verdict.is_firm() }),
             Next::End(outcome) => {
-                self.learn(&verdict.event, moment);
                 match outcome {
                     Ok(task) => self.close(task.status()),
                     Err(error) => self.close(format_args!("{:?}", error.kind())),
@@ -206,21 +206,14 @@ impl Run {
         (verdict, next)
     }
 
-    /// What the end of the watch tells about how long tasks take.
-    fn learn(&self, end: &StatusEvent, moment: Moment) {
-        /// A `Date` is up to a second old, and so may be the record.
-        const SLACK: Duration = Duration::from_secs(2);
-        let (Some(history), Some(age)) = (self.shared.rules.schedule.history(), moment.age) else { return };
-        match end {
-            StatusEvent::Done(task) => match task.generation_time() {
-                // A task that had ended before is old news, and may be looked at again and again.
-                Some(time) if time.saturating_add(moment.elapsed).saturating_add(SLACK) >= age => history.record(time),
-                // The record does not say when: at some time since the last poll.
-                None if self.pace.good_answers() > 1 => history.record(age),
-                _ => {}
-            },
-            StatusEvent::GaveUp(error) if error.kind() == ErrorKind::Deadline => history.record_longer_than(age),
-            _ => {}
+    fn tell_history(&self, history: &History, verdict: &Verdict, moment: Moment) {
+        if let (1, Some(age)) = (self.pace.good_answers(), moment.age) {
+            history.watched_from(age.saturating_sub(moment.elapsed));
+        }
+        if let Next::End(_) = verdict.next {
+            if let Some(lesson) = self.pace.lesson(&self.shared.rules, &verdict.event, moment) {
+                history.learn_of(&self.id, lesson);
+            }
         }
     }
 

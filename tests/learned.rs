@@ -160,7 +160,7 @@ async fn a_watch_that_gives_up_tells_that_it_takes_longer_and_one_that_is_droppe
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_without_a_time_counts_as_of_the_poll_that_found_it() {
+async fn an_end_without_a_time_counts_as_of_the_middle_between_two_polls() {
     let (simulator, history) = (Simulator::new(), History::new());
     let id = simulator.add(SimulatedTask::new().never_ends());
     let failed = format!(r#"{{"code":200,"data":{{"taskId":"{id}","successFlag":2,"createTime":1767225600000}}}}"#);
@@ -169,11 +169,128 @@ async fn an_end_without_a_time_counts_as_of_the_poll_that_found_it() {
     let client = client(&simulator, &history);
     client.wait_until_done(&id).await.unwrap_err();
     assert_eq!(history.len(), 1);
-    let other: History = [secs(120)].into_iter().collect();
+    // The fourth poll, at 90 s, found it unfinished.
+    let other: History = [secs(105)].into_iter().collect();
     assert!(Schedule::learned(&history).preview().eq(Schedule::learned(&other).preview()));
     // Found at the first look: it may have ended at any time before.
     client.wait_until_done(&id).await.unwrap_err();
     assert_eq!(history.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_cannot_be_is_not_believed() {
+    // Created at 2026-01-01T00:00:00Z, found ended at 00:02:00.
+    for (completed, counts) in [(1_767_225_700_000_u64, 1), (1_767_225_600_000 + 10_800_000, 0), (1_767_225_500_000, 0)]
+    {
+        let (simulator, history) = (Simulator::new(), History::new());
+        let id = simulator.add(SimulatedTask::new().never_ends());
+        let ended = format!(
+            r#"{{"code":200,"data":{{"taskId":"{id}","successFlag":2,"createTime":1767225600000,"completeTime":{completed}}}}}"#
+        );
+        simulator.inject(Fault::body(ended).header("date", "Thu, 01 Jan 2026 00:02:00 GMT").after(4).always());
+        client(&simulator, &history).wait_until_done(&id).await.unwrap_err();
+        // Without a time that makes sense it is as without one.
+        assert_eq!(history.len(), if completed < 1_767_225_600_000 { 1 } else { counts }, "{completed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_watches_of_a_task_and_single_looks_at_it_do_not_count_as_tasks() {
+    let (simulator, history) = (Simulator::new(), History::new());
+    let client = client(&simulator, &history);
+    let id = simulator.add(SimulatedTask::new());
+    select_all((0..10).map(|_| client.watch(&id))).count().await;
+    assert_eq!(history.len(), 1);
+
+    let look = client.with_schedule(Schedule::learned(&history).max_wait(Duration::ZERO)).unwrap();
+    let id = simulator.add(SimulatedTask::new().never_ends());
+    sleep(secs(200)).await;
+    for _ in 0..10 {
+        look.wait_until_done(&id).await.unwrap_err();
+        sleep(secs(10)).await;
+    }
+    assert_eq!(history.len(), 1, "it was not watched from its creation");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_failed_polls_it_asks_as_often_as_the_tasks_age_wants() {
+    let simulator = Simulator::new();
+    let ids = endless(&simulator, 1);
+    let client = client(&simulator, &five_minutes());
+    sleep(secs(290)).await;
+    simulator.inject(Fault::status(500).after(1).times(30));
+    watch_until(Instant::now() + secs(300), &client, &ids, false).await;
+    let polls = asked_at(&simulator);
+    assert!(polls.windows(2).all(|pair| pair[1] - pair[0] <= secs(31)), "{polls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_old_ones_watched_again_at_once_go_apart() {
+    let simulator = Simulator::new();
+    let ids = endless(&simulator, 500);
+    let client = client(&simulator, &five_minutes());
+    sleep(secs(3 * 3600)).await;
+    watch_until(Instant::now() + secs(200), &client, &ids, true).await;
+    let asked = asked_at(&simulator);
+    let later: Vec<_> = asked.into_iter().filter(|at| *at > secs(3 * 3600 + 60)).collect();
+    assert!(
+        later.len() > 2_000 && memory::most_within(&later, secs(1)) < 60,
+        "{}",
+        memory::most_within(&later, secs(1))
+    );
+}
+
+/// Two requests per second for 250 tasks at a time: as a fixed schedule would take them in turn, against what is learned.
+#[tokio::test(start_paused = true)]
+async fn short_turns_find_ends_sooner_than_in_the_order_of_coming() {
+    async fn mean_delay(schedule: Schedule, fleet: bool) -> f64 {
+        let simulator = Simulator::new();
+        let budget = RequestBudget::per(20, secs(10));
+        let client = builder(&simulator).schedule(schedule.no_max_wait()).request_budget(budget).build().unwrap();
+        let mut random = fastrand::Rng::with_seed(3);
+        let start = Instant::now();
+        let (mut watches, mut all) = (Vec::new(), client.watch_all(Vec::<TaskId>::new()));
+        let mut ends = std::collections::HashMap::new();
+        let mut delays = Vec::new();
+        for number in 0..500_u32 {
+            let until = start + secs(1) * number;
+            while let Ok(Some((id, event))) = tokio::time::timeout_at(until, all.next()).await {
+                if event.is_terminal() {
+                    delays.push(Instant::now() - ends[&id]);
+                }
+            }
+            tokio::time::sleep_until(until).await;
+            let lasts = ms(random.u64(200_000..400_000));
+            let id = simulator.add(SimulatedTask::new().generates_for(lasts));
+            ends.insert(id.clone(), until + lasts);
+            if fleet {
+                all.push(id);
+            } else {
+                let client = client.clone();
+                let end = until + lasts;
+                watches.push(tokio::spawn(async move {
+                    client.wait_until_done(id).await.unwrap();
+                    Instant::now() - end
+                }));
+            }
+        }
+        while let Some((id, event)) = all.next().await {
+            if event.is_terminal() {
+                delays.push(Instant::now() - ends[&id]);
+            }
+        }
+        for watch in watches {
+            delays.push(watch.await.unwrap());
+        }
+        assert_eq!(delays.len(), 500);
+        delays.iter().sum::<Duration>().as_secs_f64() / 500.0
+    }
+    let before: History = (0..100).map(|task| secs(200 + (task * 37) % 200)).collect();
+    for fleet in [false, true] {
+        let in_order = mean_delay(Schedule::default(), fleet).await;
+        let learned = mean_delay(Schedule::learned(&before), fleet).await;
+        assert!(learned < 0.65 * in_order, "{fleet}: {learned} s, {in_order} s in order");
+    }
 }
 
 #[tokio::test(start_paused = true)]

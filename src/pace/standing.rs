@@ -15,11 +15,18 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing(pub(super) Option<Seen>);
 
+impl Seen {
+    /// How old the task is by now.
+    pub(super) fn age_at(self, elapsed: Duration) -> Duration {
+        self.age.saturating_add(elapsed.saturating_sub(self.at))
+    }
+}
+
 impl Standing {
     /// What it is worth to poll this task now, rather than another.
     pub(crate) fn gain(self, rules: &Rules, elapsed: Duration) -> f64 {
         let gain = match self.0 {
-            Some(Seen { age, at }) => rules.schedule.gain(age, age.saturating_add(elapsed.saturating_sub(at))),
+            Some(seen) => rules.schedule.gain(seen.age, seen.age_at(elapsed)),
             None => rules.schedule.first_gain(elapsed),
         };
         gain.unwrap_or_default()

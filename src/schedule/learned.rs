@@ -135,6 +135,11 @@ impl Schedule {
         if self.history().is_some() { self.learning.goal().shortest } else { Duration::ZERO }
     }
 
+    /// The longest of its learned pauses.
+    pub(crate) fn longest(&self) -> Duration {
+        self.learning.goal().longest
+    }
+
     /// What a poll is worth beside others: `last` and `now` are the task's age when it was asked about last, and now.
     pub(crate) fn gain(&self, last: Duration, now: Duration) -> Option<f64> {
         self.history().map(|history| history.gain(last, now))
