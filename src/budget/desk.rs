@@ -16,8 +16,10 @@ use super::crowd::Crowd;
 use super::gate::Gate;
 use super::leases::Leases;
 use super::rank::{Draw, Rank};
-use super::round::{Place, Round};
+use super::round::{PATIENCE, Place, Round};
 
+/// So far from a number drawn, a ticket still counts as drawn.
+const NEAR: u64 = 4;
 /// tokio's timer counts in these.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -49,6 +51,8 @@ pub(super) struct Desk {
     /// How many in the queue have a rank, and whom to look at if there are any.
     ranked: usize,
     draw: Draw,
+    /// Those in the queue that stand for more than one, as a fleet does.
+    fleets: BTreeSet<u64>,
     /// How many in the queue are not held up by a closed gate.
     past_gate: usize,
     lease: Duration,
@@ -77,6 +81,7 @@ impl Desk {
             called: BTreeSet::new(),
             ranked: 0,
             draw: Draw::new(),
+            fleets: BTreeSet::new(),
             past_gate: 0,
             lease: limits.lease,
         }
@@ -105,7 +110,7 @@ impl Desk {
         let &Visitor { ticket, waker, weight, past_gate, rank } = visitor;
         let was_called = self.called.remove(&ticket);
         if let Some(place) = self.queue.get_mut(&ticket) {
-            (place.weight, place.called) = (weight, None);
+            (place.weight, place.called, place.comes) = (weight, None, now);
             if !place.waker.will_wake(waker) {
                 self.retired.push(mem::replace(&mut place.waker, waker.clone()));
             }
@@ -116,6 +121,9 @@ impl Desk {
             self.past_gate = self.past_gate.saturating_add(usize::from(past_gate));
         }
         self.rank(ticket, rank);
+        if weight > 1 {
+            self.fleets.insert(ticket);
+        }
         let comes = match self.call(Some((ticket, was_called)), now) {
             Some(at) if at <= now => {
                 self.remove(ticket);
@@ -220,21 +228,26 @@ impl Desk {
 
     /// Of those who are not among the first.
     fn next_best(&mut self, first: &BTreeSet<u64>, now: Instant) -> Option<u64> {
-        let Self { queue, draw, .. } = self;
+        let Self { queue, draw, fleets, .. } = self;
         let is_left = |ticket: &u64| !first.contains(ticket);
         let longest = || queue.keys().copied().find(is_left);
         if draw.is_fair() {
             return longest();
         }
-        let worth = |(ticket, place): (&u64, &Place)| (place.worth(now), *ticket);
         let (start, end) = (*queue.first_key_value()?.0, *queue.last_key_value()?.0);
-        let span = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
-        let all = queue.iter().take(if Draw::takes_all(queue.len()) { queue.len() } else { 0 });
-        let some = if Draw::takes_all(queue.len()) { None } else { Some(draw.sample(span)) };
-        let some =
-            some.into_iter().flatten().filter_map(|place| queue.range(start.saturating_add(place as u64)..).next());
-        let left = all.chain(some).filter(|(ticket, _)| is_left(ticket)).map(worth);
-        let best = left.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)));
+        let span = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX).saturating_add(1);
+        let takes_all = Draw::takes_all(queue.len());
+        let all = queue.iter().take(if takes_all { queue.len() } else { 0 });
+        let some = if takes_all { None } else { Some(draw.sample(span)) };
+        // A number between two tickets, which a fleet took for its tasks, is nobody's: whoever comes after it is not to gain.
+        let near =
+            |number: u64| queue.range(number..).next().filter(|(ticket, _)| ticket.saturating_sub(number) < NEAR);
+        let some = some.into_iter().flatten().filter_map(|place| near(start.saturating_add(place as u64)));
+        // These are worth what the best of theirs is, and so are always looked at.
+        let fleets = fleets.iter().filter(|_| !takes_all).filter_map(|ticket| queue.get_key_value(ticket));
+        let left = all.chain(some).chain(fleets).filter(|(ticket, _)| is_left(ticket));
+        let worth = left.map(|(ticket, place)| (place.worth(now), *ticket));
+        let best = worth.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)));
         best.map(|(_, ticket)| ticket).or_else(longest)
     }
 
@@ -248,7 +261,9 @@ impl Desk {
         past_gate: bool,
         now: Instant,
     ) -> Option<Instant> {
-        let is_next = |place: &Place| place.called.is_none() && (place.past_gate || !past_gate);
+        // Who should have come by itself long ago is away.
+        let is_here = |place: &Place| place.comes.checked_add(PATIENCE).is_none_or(|until| until > now);
+        let is_next = |place: &Place| place.called.is_none() && (place.past_gate || !past_gate) && is_here(place);
         let (&ticket, place) = self.queue.iter().find(|(_, place)| is_next(place))?;
         let (comes, passes) = (place.comes, place.past_gate);
         let right = self.opens(ahead, passes, now);
@@ -304,6 +319,7 @@ impl Desk {
 
     fn remove(&mut self, ticket: u64) {
         self.called.remove(&ticket);
+        self.fleets.remove(&ticket);
         if let Some(place) = self.queue.remove(&ticket) {
             self.ranked = self.ranked.saturating_sub(usize::from(place.rank.is_some()));
             self.past_gate = self.past_gate.saturating_sub(usize::from(place.past_gate));

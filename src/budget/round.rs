@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::rank::{Rank, worth_of_unknown};
 
 /// Who has not come so long after the call is passed over until they do.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Someone who waits.
 #[cfg_attr(test, derive(Clone))]

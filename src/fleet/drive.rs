@@ -90,24 +90,24 @@ impl WatchAll {
             if self.answers.len() >= FAR_BEHIND {
                 return;
             }
-            let Some(permit) = self.permit(cx) else { return };
-            let Some(key) = self.queue.next(&self.roster, Instant::now()) else { return };
+            let Some((permit, key)) = self.turn(cx) else { return };
             self.send(key, permit, cx);
         }
         self.turn.leave(); // there is nobody left to wait for one
     }
 
-    /// A turn for one of those who wait.
-    fn permit(&mut self, cx: &mut Context<'_>) -> Option<Permit> {
+    /// A turn, and who of those who wait is to have it.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Option<(Permit, Key)> {
         if let Some(permit) = self.shared.try_enter() {
-            return Some(permit);
+            return Some((permit, self.queue.take_first(&self.roster)?));
         }
+        // Turns are short: it matters who goes first.
         self.queue.take_places(|count| self.shared.line.turnstile().issue(count));
         let (_, ticket) = self.queue.first(&self.roster)?;
         let best = self.queue.best(&self.roster, Instant::now());
         self.turn.rank(best.and_then(|(_, key)| self.roster.slot(key)?.run.rank()));
         match self.turn.poll(cx, ticket, self.queue.len().min(self.roster.len())) {
-            Poll::Ready(permit) => Some(permit),
+            Poll::Ready(permit) => Some((permit, self.queue.take(best, &self.roster)?)),
             Poll::Pending => None,
         }
     }

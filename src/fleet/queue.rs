@@ -59,15 +59,18 @@ impl Queue {
         }
     }
 
-    /// Takes out who is to go next: who gains most by it, where that can be told, or each so often the first.
-    pub(super) fn next(&mut self, roster: &Roster, now: Instant) -> Option<Key> {
-        let best = if self.draw.is_fair() { None } else { self.best(roster, now) };
+    /// Takes out who waits longest.
+    pub(super) fn take_first(&mut self, roster: &Roster) -> Option<Key> {
+        let (first, _) = self.first(roster)?;
+        self.waiting.pop_front();
+        Some(first)
+    }
+
+    /// Takes out who is to go next, of whom `best` gains most: that one, or each so often the first.
+    pub(super) fn take(&mut self, best: Option<(usize, Key)>, roster: &Roster) -> Option<Key> {
+        let best = best.filter(|_| !self.draw.is_fair());
         self.draw.count();
-        let Some((place, key)) = best else {
-            let (first, _) = self.first(roster)?;
-            self.waiting.pop_front();
-            return Some(first);
-        };
+        let Some((place, key)) = best else { return self.take_first(roster) };
         if let Some(entry) = self.waiting.get_mut(place) {
             entry.0 = Key::NOBODY;
             self.gone = self.gone.saturating_add(1);
