@@ -126,7 +126,7 @@ impl Client {
         Watch::new(Arc::clone(&self.shared), task_id.into())
     }
 
-    /// Watches many tasks in one stream, in less than 250 bytes each. Lazy, as [`watch`](Self::watch) is; an id that comes
+    /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Lazy, as [`watch`](Self::watch) is; an id that comes
     /// twice is watched once.
     pub fn watch_all<I>(&self, task_ids: I) -> WatchAll
     where

@@ -1,4 +1,4 @@
-//! Many tasks in one stream, in less than 250 bytes each.
+//! Many tasks in one stream, in a few dozen bytes each.
 
 mod agenda;
 mod alarm;
@@ -33,8 +33,8 @@ use roster::{Key, Roster, Stage};
 /// Each task has its own events, schedule, backoff and deadline, and they are the same as in a [`Watch`](crate::Watch) of
 /// its own: any number of [`Generating`](StatusEvent::Generating) and [`PollFailed`](StatusEvent::PollFailed), then one
 /// [`Done`](StatusEvent::Done) or [`GaveUp`](StatusEvent::GaveUp), with which the task leaves. A slow or failing task
-/// delays no other. With more than 16 that start together, the pause after the first answer is shortened, for each task
-/// by another part of it, so that their later polls spread evenly over the interval.
+/// delays no other. With more than 16 that start together, pauses are shortened, for each task by another part, so that
+/// their later polls spread evenly over the interval.
 ///
 /// The stream ends when all tasks have left; after a [`push`](Self::push) it goes on. Tasks come and go while it runs:
 ///

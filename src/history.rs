@@ -32,10 +32,13 @@ const TOLD: usize = 64;
 /// Give it the generation time of each task that has ended, from its creation to its completion, failed ones included.
 /// Keep one history for each kind of task whose times differ: a model, a resolution. Clones share what they know.
 ///
+/// Watches of a client with such a schedule record by themselves what they see: the end of a task, once for all watches of
+/// it, unless it had ended before; and a deadline. One that is dropped tells nothing: a timeout of your own around a watch
+/// hides the long tasks, [`max_wait`](crate::Schedule::max_wait) does not.
+///
 /// It remembers some 200 tasks and forgets the older ones slowly; when several in a row take longer, or less long, than
 /// they used to, it forgets at once what was before them. Times are kept to within 5 %, from 1 s to a day; shorter and
-/// longer ones count as these. Its size does not grow: 9 kB, and 6 more for each further setting of a schedule that
-/// uses it, up to four.
+/// longer ones count as these. Its size does not grow: about 10 kB.
 ///
 /// To outlive the process it can be serialized. What is read back makes the same polls.
 ///
@@ -129,7 +132,8 @@ impl History {
         self.lock().learn(|memory| memory.record_longer_than(age));
     }
 
-    /// How many tasks were recorded, those that are forgotten included.
+    /// How many tasks were recorded, with those that are forgotten and those that took
+    /// [longer](Self::record_longer_than).
     #[must_use]
     pub fn len(&self) -> usize {
         usize::try_from(self.lock().memory.recorded()).unwrap_or(usize::MAX)

@@ -88,6 +88,8 @@ impl Simulator {
     }
 
     /// How many times faster than the clock its tasks live. Default: 1. Zero: time stands still.
+    ///
+    /// For a schedule that learns it should be 1: tasks would be older than they can have been watched.
     #[must_use]
     pub fn speed(self, times: u32) -> Self {
         self.lock().speed = times;

@@ -293,6 +293,25 @@ async fn short_turns_find_ends_sooner_than_in_the_order_of_coming() {
     }
 }
 
+/// A fleet stands in the queue once, for many, and there are more single watches than are all looked at.
+#[tokio::test(start_paused = true)]
+async fn a_fleet_beside_many_single_watches_has_its_share() {
+    let simulator = Simulator::new();
+    let budget = RequestBudget::per(50, secs(10));
+    let schedule = Schedule::learned(&five_minutes()).no_max_wait();
+    let client = builder(&simulator).schedule(schedule).request_budget(budget).build().unwrap();
+    let (alone, together) = (endless(&simulator, 100), endless(&simulator, 500));
+    let end = Instant::now() + secs(1_500);
+    tokio::join!(watch_until(end, &client, &alone, false), watch_until(end, &client, &together, true));
+    let requests = simulator.requests();
+    let per_task = |ids: &[TaskId]| {
+        let ids: std::collections::HashSet<_> = ids.iter().collect();
+        requests.iter().filter(|request| ids.contains(&request.task_id)).count() / ids.len()
+    };
+    let (alone, together) = (per_task(&alone), per_task(&together));
+    assert!(alone.abs_diff(together) <= 2, "{alone} polls of each alone, {together} of each in the fleet");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_does_not_learn_feeds_nothing() {
     let history = five_minutes();

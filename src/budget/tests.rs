@@ -365,3 +365,27 @@ proptest! {
         prop_assert!(world.waiters.iter().all(|waiter| waiter.away), "someone waits for ever");
     }
 }
+
+/// Of 100 who come again and again, one gains nothing by a turn, and one stands in the middle.
+#[test]
+fn whoever_gains_least_has_a_turn_now_and_then() {
+    let mut desk = Desk::new(Limits { budget: Some(RequestBudget::per(1, secs(1))), in_flight: 9, lease: secs(20) });
+    let mut now = Instant::now();
+    let mut turns = [0; 100];
+    let ranks: Vec<_> = (0..100).map(|who| Rank::new(move |_| f64::from(who))).collect();
+    let mut tickets: Vec<_> = (0..100).map(|_| desk.issue(1)).collect();
+    for _ in 0..4_000 {
+        now += secs(1);
+        for (who, rank) in ranks.iter().enumerate() {
+            let waker = Waker::noop();
+            let visitor = Visitor { ticket: tickets[who], waker, weight: 1, past_gate: false, rank: Some(rank) };
+            if let Ok(lease) = desk.come(&visitor, now) {
+                turns[who] += 1;
+                tickets[who] = desk.issue(1);
+                desk.give_back(lease, Back::Answered, || now);
+            }
+        }
+    }
+    assert!(turns[0] >= 2 && turns[50] >= 2, "{turns:?}");
+    assert!(turns[99] > 200, "{turns:?}");
+}

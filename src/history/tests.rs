@@ -87,6 +87,54 @@ fn a_stored_history_that_makes_no_sense_is_refused() {
     assert!(!stored("[]", "[]", "[0,1e30]"));
 }
 
+/// Each constant of the estimate shows in these: a change of one is to be seen, and meant.
+#[test]
+fn the_polls_of_known_histories() {
+    let spread = seconds((0..60).map(|task| 150 + (task * 53) % 300));
+    let few = seconds([280, 310, 250]);
+    let cut = seconds((0..30).map(|task| 200 + (task * 37) % 200));
+    for age in [350, 400, 400, 500] {
+        cut.record_longer_than(Duration::from_secs(age));
+    }
+    let old = seconds(vec![300; 12]);
+    let polls = [&spread, &few, &cut, &old].map(|history| {
+        let mut at = Duration::ZERO;
+        [(); 12].map(|()| {
+            at += history.pause(GOAL, at);
+            (at.as_secs_f64() * 10.0).round() / 10.0
+        })
+    });
+    let close =
+        polls.iter().flatten().zip(POLLS.iter().flatten()).all(|(poll, expected)| (poll - expected).abs() < 0.2);
+    assert!(close, "{polls:?}");
+}
+
+const POLLS: [[f64; 12]; 4] = [
+    [166.9, 201.9, 234.1, 264.0, 291.2, 315.8, 338.2, 358.6, 377.3, 394.7, 411.1, 426.7],
+    [54.0, 111.5, 161.7, 196.3, 224.1, 248.7, 271.4, 293.0, 314.0, 334.5, 354.8, 375.1],
+    [166.8, 218.3, 247.9, 273.0, 295.9, 317.5, 338.0, 357.9, 377.3, 396.9, 417.1, 438.6],
+    [136.3, 261.2, 287.5, 306.5, 323.0, 338.2, 353.0, 368.5, 385.9, 407.8, 438.0, 472.9],
+];
+
+/// With the exact time of each end, tasks that are much shorter than a pause are found as soon as is aimed for.
+#[test]
+fn short_tasks_are_found_as_soon_as_longer_ones() {
+    for time in [2.0, 20.0, 60.0, 300.0] {
+        let history = History::new();
+        let mut delays = 0.0;
+        for task in 0..400_u32 {
+            let time = time * (1.0 + f64::from(task % 7) / 10.0);
+            let mut at = 0.0;
+            while at < time {
+                at += history.pause(GOAL, Duration::from_secs_f64(at)).as_secs_f64();
+            }
+            history.record(Duration::from_secs_f64(time));
+            delays += if task < 200 { 0.0 } else { at - time };
+        }
+        assert!(delays / 200.0 < 15.5, "{time} s: found after {} s", delays / 200.0);
+    }
+}
+
 /// An end, or an age at which it was given up.
 fn lesson() -> impl Strategy<Value = (bool, Duration)> {
     let time = prop_oneof![

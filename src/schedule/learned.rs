@@ -32,10 +32,12 @@ impl Schedule {
     /// Polls when it pays, as the durations of earlier tasks tell: seldom while the task can hardly be ready, often
     /// when it is likely to be.
     ///
-    /// As long as the history is empty, it polls like [`every`](Self::every) 30 s. With each task that is
-    /// [recorded](History::record) it needs fewer requests for as little delay between a task's end and the poll that
-    /// finds it; [`aim_for_delay`](Self::aim_for_delay) says how little. It sees at once what is recorded, while
-    /// watches run too.
+    /// Until the history knows of a task that has ended, it polls like [`every`](Self::every) 30 s. The more it knows,
+    /// the fewer requests it needs for as little delay between a task's end and the poll that finds it;
+    /// [`aim_for_delay`](Self::aim_for_delay) says how little. Running watches see at once what is recorded.
+    ///
+    /// It teaches itself: each watch of a client with this schedule records its task's end, or at its deadline that it
+    /// takes longer.
     ///
     /// Pauses are 5 s to 2 min, unless [`shortest_pause`](Self::shortest_pause) and
     /// [`longest_pause`](Self::longest_pause) say otherwise, and depend on the task's age, not on the number of polls.
@@ -59,7 +61,7 @@ impl Schedule {
     /// How long after its end a task should be found ended, on average, by a [`learned`](Self::learned) schedule.
     /// Default: 15 s, which is what polls every 30 s come to.
     ///
-    /// A longer one takes fewer requests. As long as the history is empty, the pause is twice as long.
+    /// A longer one takes fewer requests. Until a task has ended, the pause is twice as long, within its bounds.
     #[must_use]
     pub const fn aim_for_delay(mut self, mean: Duration) -> Self {
         self.learning.delay = Some(mean);
