@@ -169,6 +169,11 @@ impl CallbackVerifier {
             return Err(Error::config("the callbacks' signing key is empty: anyone could sign with that"));
         };
         let (timestamp, signature) = (timestamp.trim_ascii(), signature.trim_ascii());
+        if timestamp.is_empty() && signature.is_empty() {
+            return Err(invalid(
+                "X-Webhook-Timestamp and X-Webhook-Signature are missing: the gateway signs where the account has a key set",
+            ));
+        }
         let signed_at = seconds(timestamp)?;
         if signature.is_empty() {
             return Err(invalid("X-Webhook-Signature is missing"));
@@ -187,7 +192,7 @@ impl CallbackVerifier {
             let (direction, why) = if signed_at < now {
                 ("ago", "it is a replay, was long under way, or a clock is wrong")
             } else {
-                ("ahead", "a clock is wrong")
+                ("ahead", "a clock is wrong, or these are not Unix seconds")
             };
             let tolerance = self.tolerance;
             return Err(about(invalid(format!(

@@ -152,7 +152,7 @@ impl Schedule {
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), with the setting and what is wrong with it: an interval of zero, a
-    /// multiplier below 1 or on a schedule that does not grow, a setting of a schedule that learns on another, a jitter
+    /// multiplier below 1 or on a schedule that does not grow, a setting of a schedule that learns on another or zero, a jitter
     /// outside 0 to 1, `max_interval` below `initial`, `longest_pause` below `shortest_pause`, a duration over ten years.
     pub fn validate(&self) -> Result<(), Error> {
         match &self.rhythm {

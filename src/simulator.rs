@@ -89,7 +89,7 @@ impl Simulator {
 
     /// How many times faster than the clock its tasks live. Default: 1. Zero: time stands still.
     ///
-    /// For a schedule that learns it should be 1: tasks would be older than they can have been watched.
+    /// A client's schedule is not sped up: divide its pauses by as much. For a schedule that learns it should be 1: tasks would be older than they can have been watched.
     #[must_use]
     pub fn speed(self, times: u32) -> Self {
         self.lock().speed = times;

@@ -48,7 +48,10 @@ fn each_bad_setting_is_refused_by_name() {
         (learned().aim_for_delay(beyond), "aim_for_delay is over ten years"),
         (learned().shortest_pause(Duration::ZERO), "shortest_pause is zero"),
         (learned().longest_pause(Duration::MAX), "longest_pause is over ten years"),
-        (learned().longest_pause(secs(4)), "longest_pause (4s) is below shortest_pause (5s)"),
+        (
+            learned().longest_pause(secs(4)),
+            "longest_pause (4s) is below shortest_pause (5s, the default: set that, too)",
+        ),
         (learned().jitter(1.1), "jitter is 1.1"),
         (every().aim_for_delay(secs(15)), "aim_for_delay does nothing here: use Schedule::learned"),
         (growing().shortest_pause(secs(5)), "shortest_pause does nothing"),

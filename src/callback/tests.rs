@@ -69,6 +69,7 @@ fn each_way_to_fail_is_told() {
         fails(text, SIGNATURE, "X-Webhook-Timestamp is not a number of Unix seconds");
     }
     fails("1764000000", "", "X-Webhook-Signature is missing");
+    fails("", "", "X-Webhook-Timestamp and X-Webhook-Signature are missing");
     for text in ["not base64!", "c2hvcnQ=", &SIGNATURE[4..]] {
         fails("1764000000", text, "X-Webhook-Signature is not the base64 of 32 bytes");
     }

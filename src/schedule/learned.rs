@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Rhythm, Schedule, positive};
+use super::{Error, Rhythm, Schedule, bounded, positive};
 use crate::history::{Goal, History};
 
 /// The mean delay of polls every 30 s.
@@ -99,11 +99,19 @@ impl Settings {
 
     pub(super) fn validate(self) -> Result<(), Error> {
         let Goal { delay, shortest, longest } = self.goal();
-        positive("aim_for_delay", delay)?;
+        if delay.is_zero() {
+            return Err(Error::config("aim_for_delay is zero: it is the mean delay to accept, and none cannot be had"));
+        }
+        bounded("aim_for_delay", delay)?;
         positive("shortest_pause", shortest)?;
         positive("longest_pause", longest)?;
         if longest < shortest {
-            return Err(Error::config(format!("longest_pause ({longest:?}) is below shortest_pause ({shortest:?})")));
+            let or_default = |set: Option<Duration>| if set.is_some() { "" } else { ", the default: set that, too" };
+            return Err(Error::config(format!(
+                "longest_pause ({longest:?}{}) is below shortest_pause ({shortest:?}{})",
+                or_default(self.longest),
+                or_default(self.shortest)
+            )));
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ use crate::task::{Status, TaskId};
 ///
 /// As by the gateway: it waits 15 s for an answer of 200 to 299, tries three times more, each 10 s of its own time after the
 /// last, and then turns the record of a task that succeeded to [`Status::CallbackFailed`](crate::Status::CallbackFailed).
-/// Callbacks are sent while the simulator [serves](super::Simulator::serve) over HTTP; their timestamps are the real clock's.
+/// Callbacks are posted while a [`Server`](super::Server) of the simulator is alive, in real time: without one nothing is, and
+/// the record stays as it is. Their timestamps are the real clock's.
 #[derive(Clone, Debug)]
 #[must_use = "a delivery does nothing until it is a task's"]
 pub struct Delivery {
@@ -23,7 +24,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// To this URL.
+    /// To this URL, of a receiver on this machine: `http://127.0.0.1:8080/callbacks`. Where nobody answers, it counts as not
+    /// accepted.
     pub fn to(url: impl Into<String>) -> Self {
         Self { url: url.into(), late: Duration::ZERO, times: 1, lost: false, forged_at: None }
     }
