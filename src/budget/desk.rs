@@ -18,8 +18,6 @@ use super::leases::Leases;
 use super::rank::{Draw, Rank};
 use super::round::{PATIENCE, Place, Round};
 
-/// So far from a number drawn, a ticket still counts as drawn.
-const NEAR: u64 = 4;
 /// tokio's timer counts in these.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -46,6 +44,8 @@ pub(super) struct Desk {
     /// By ticket: whoever came first is first.
     queue: BTreeMap<u64, Place>,
     next_ticket: u64,
+    /// All in the queue, in any order, to draw from.
+    tickets: Vec<u64>,
     /// Those who were called, and have not come yet.
     called: BTreeSet<u64>,
     /// How many in the queue have a rank, and whom to look at if there are any.
@@ -78,6 +78,7 @@ impl Desk {
             gate: Gate::Open,
             queue: BTreeMap::new(),
             next_ticket: 0,
+            tickets: Vec::new(),
             called: BTreeSet::new(),
             ranked: 0,
             draw: Draw::new(),
@@ -115,8 +116,17 @@ impl Desk {
                 self.retired.push(mem::replace(&mut place.waker, waker.clone()));
             }
         } else {
-            let place =
-                Place { waker: waker.clone(), weight, past_gate, rank: None, since: now, called: None, comes: now };
+            let place = Place {
+                waker: waker.clone(),
+                weight,
+                past_gate,
+                rank: None,
+                index: self.tickets.len(),
+                since: now,
+                called: None,
+                comes: now,
+            };
+            self.tickets.push(ticket);
             self.queue.insert(ticket, place);
             self.past_gate = self.past_gate.saturating_add(usize::from(past_gate));
         }
@@ -228,21 +238,16 @@ impl Desk {
 
     /// Of those who are not among the first.
     fn next_best(&mut self, first: &BTreeSet<u64>, now: Instant) -> Option<u64> {
-        let Self { queue, draw, fleets, .. } = self;
+        let Self { queue, draw, fleets, tickets, .. } = self;
         let is_left = |ticket: &u64| !first.contains(ticket);
         let longest = || queue.keys().copied().find(is_left);
         if draw.is_fair() {
             return longest();
         }
-        let (start, end) = (*queue.first_key_value()?.0, *queue.last_key_value()?.0);
-        let span = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX).saturating_add(1);
         let takes_all = Draw::takes_all(queue.len());
         let all = queue.iter().take(if takes_all { queue.len() } else { 0 });
-        let some = if takes_all { None } else { Some(draw.sample(span)) };
-        // A number between two tickets, which a fleet took for its tasks, is nobody's: whoever comes after it is not to gain.
-        let near =
-            |number: u64| queue.range(number..).next().filter(|(ticket, _)| ticket.saturating_sub(number) < NEAR);
-        let some = some.into_iter().flatten().filter_map(|place| near(start.saturating_add(place as u64)));
+        let some = if takes_all { None } else { Some(draw.sample(tickets.len())) };
+        let some = some.into_iter().flatten().filter_map(|place| queue.get_key_value(tickets.get(place)?));
         // These are worth what the best of theirs is, and so are always looked at.
         let fleets = fleets.iter().filter(|_| !takes_all).filter_map(|ticket| queue.get_key_value(ticket));
         let left = all.chain(some).chain(fleets).filter(|(ticket, _)| is_left(ticket));
@@ -324,6 +329,11 @@ impl Desk {
             self.ranked = self.ranked.saturating_sub(usize::from(place.rank.is_some()));
             self.past_gate = self.past_gate.saturating_sub(usize::from(place.past_gate));
             self.retired.push(place.waker);
+            self.tickets.swap_remove(place.index);
+            let moved = self.tickets.get(place.index);
+            if let Some(moved) = moved.and_then(|ticket| self.queue.get_mut(ticket)) {
+                moved.index = place.index;
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Place {
     pub(super) weight: usize,
     pub(super) past_gate: bool,
     pub(super) rank: Option<Rank>,
+    /// Where its ticket is among those to draw from.
+    pub(super) index: usize,
     pub(super) since: Instant,
     pub(super) called: Option<Instant>,
     /// When it will come by itself.
