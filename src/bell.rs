@@ -119,6 +119,12 @@ impl Book {
     }
 }
 
+/// Whom to wake from now on. Returns who is not to be any more, to be dropped outside the lock.
+fn replace(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+    let stays = place.as_ref().is_some_and(|before| before.will_wake(waker));
+    if stays { None } else { place.replace(waker.clone()) }
+}
+
 impl Hearing {
     fn ring(&mut self, at: Instant) -> Option<Waker> {
         self.call.get_or_insert_default().ring.get_or_insert(at);
@@ -178,8 +184,7 @@ impl Bell {
     fn listen(&self, waker: &Waker) -> Option<Instant> {
         let (rung, before) = self.bells.at(|book| {
             let hearing = book.hearing(self.listener)?;
-            let stays = hearing.waker.as_ref().is_some_and(|before| before.will_wake(waker));
-            let before = if stays { None } else { hearing.waker.replace(waker.clone()) };
+            let before = replace(&mut hearing.waker, waker);
             Some((hearing.call.as_ref().and_then(|call| call.ring), before))
         })?;
         drop(before); // outside the lock: it may drop a task, and with it a watch

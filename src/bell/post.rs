@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use tokio::time::Instant;
 
-use super::{Bells, Listener};
+use super::{Bells, Listener, replace};
 use crate::task::TaskId;
 
 /// Whom to ask about, and from when on; each task once, however often it was rung for.
@@ -57,8 +57,7 @@ impl Post {
             let Some(Listener::Fleet(letters)) = book.listeners.get_mut(listener) else {
                 return (HashMap::new(), None);
             };
-            let stays = letters.waker.as_ref().is_some_and(|before| before.will_wake(waker));
-            let before = if stays { None } else { letters.waker.replace(waker.clone()) };
+            let before = replace(&mut letters.waker, waker);
             let rung = if letters.rung.is_empty() { HashMap::new() } else { mem::take(&mut letters.rung) };
             (rung, before)
         });

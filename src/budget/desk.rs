@@ -244,14 +244,10 @@ impl Desk {
         if draw.is_fair() {
             return longest();
         }
-        let takes_all = Draw::takes_all(queue.len());
-        let all = queue.iter().take(if takes_all { queue.len() } else { 0 });
-        let some = if takes_all { None } else { Some(draw.sample(tickets.len())) };
-        let some = some.into_iter().flatten().filter_map(|place| queue.get_key_value(tickets.get(place)?));
-        // These are worth what the best of theirs is, and so are always looked at.
-        let fleets = fleets.iter().filter(|_| !takes_all).filter_map(|ticket| queue.get_key_value(ticket));
-        let left = all.chain(some).chain(fleets).filter(|(ticket, _)| is_left(ticket));
-        let worth = left.map(|(ticket, place)| (place.worth(now), *ticket));
+        let sample = draw.sample(tickets.len()).filter_map(|place| tickets.get(place));
+        // Fleets are worth what the best of theirs is, and so are always looked at.
+        let left = sample.chain(fleets.iter()).filter(|ticket| is_left(ticket));
+        let worth = left.filter_map(|ticket| Some((queue.get(ticket)?.worth(now), *ticket)));
         let best = worth.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)));
         best.map(|(_, ticket)| ticket).or_else(longest)
     }

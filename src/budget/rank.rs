@@ -62,13 +62,9 @@ impl Draw {
         self.turns % FAIR == 0
     }
 
-    /// Whether all of so many are looked at.
-    pub(crate) const fn takes_all(count: usize) -> bool {
-        count <= SAMPLE
-    }
-
-    /// Those to look at of more, as numbers below `span`.
-    pub(crate) fn sample(&mut self, span: usize) -> impl Iterator<Item = usize> {
-        (0..SAMPLE).map(move |_| self.random.usize(..span.max(1)))
+    /// Which of so many to look at: all, or a sample where there are more.
+    pub(crate) fn sample(&mut self, count: usize) -> impl Iterator<Item = usize> {
+        let takes_all = count <= SAMPLE;
+        (0..count.min(SAMPLE)).map(move |place| if takes_all { place } else { self.random.usize(..count) })
     }
 }

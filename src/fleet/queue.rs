@@ -86,14 +86,12 @@ impl Queue {
         let (first, _) = self.first(roster)?;
         roster.slot(first)?.run.gain(now)?;
         let Self { waiting, draw, .. } = self;
-        let count = waiting.len();
-        let (all, some) = if Draw::takes_all(count) { (count, None) } else { (0, Some(draw.sample(count))) };
         let gain = |place: usize| {
             let (key, _) = waiting.get(place)?;
             let slot = roster.slot(*key).filter(|slot| slot.waits())?;
             Some((slot.run.gain(now)?, place, *key))
         };
-        let gains = (0..all).chain(some.into_iter().flatten()).filter_map(gain);
+        let gains = draw.sample(waiting.len()).filter_map(gain);
         // Of equals, the first.
         let best = gains.max_by(|(a, first, _), (b, second, _)| a.total_cmp(b).then(second.cmp(first)));
         best.map(|(_, place, key)| (place, key))
