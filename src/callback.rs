@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
-use crate::wire::Notice;
+use crate::wire::CallbackBody;
 
 /// Old enough for the gateway's retries and for clocks that differ, too young to be of use to whoever finds it later.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
@@ -29,7 +29,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callback {
     task_id: TaskId,
-    notice: Notice,
+    notice: CallbackBody,
 }
 
 impl Callback {
@@ -45,7 +45,7 @@ impl Callback {
     /// # Errors
     /// [`Decode`](ErrorKind::Decode), with what cannot be read and where.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let notice = Notice::read(body)?;
+        let notice = CallbackBody::read(body)?;
         Ok(Self { task_id: TaskId::from(&notice.task_id), notice })
     }
 
@@ -88,7 +88,7 @@ impl Callback {
 
 impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Notice { task_id: _, code, message, result_urls, param_json } = &self.notice;
+        let CallbackBody { task_id: _, code, message, result_urls, param_json } = &self.notice;
         f.debug_struct("Callback")
             .field("task_id", &self.task_id.as_str())
             .field("code", code)

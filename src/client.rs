@@ -9,13 +9,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::fleet::WatchAll;
-use crate::pace::Rules;
-use crate::run::Shared;
+use crate::gateway::{PollRequest, validate};
+use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
-use crate::transport::{Question, objection};
+use crate::task_watch::Shared;
 use crate::watch::Watch;
+use crate::watch_all::WatchAll;
 
 pub use builder::ClientBuilder;
 
@@ -84,9 +84,11 @@ impl Client {
     /// As [`Schedule::validate`].
     pub fn with_schedule(&self, schedule: Schedule) -> Result<Self, Error> {
         schedule.validate()?;
-        let Shared { line, rules, bells, epoch } = &*self.shared;
-        let rules = Rules { schedule, ..rules.clone() };
-        Ok(Self { shared: Arc::new(Shared { line: line.clone(), rules, bells: bells.clone(), epoch: *epoch }) })
+        let Shared { gateway, config, registry, epoch } = &*self.shared;
+        let config = WatchConfig { schedule, ..config.clone() };
+        Ok(Self {
+            shared: Arc::new(Shared { gateway: gateway.clone(), config, registry: registry.clone(), epoch: *epoch }),
+        })
     }
 
     /// Asks once: for a page that shows where a task stands.
@@ -105,16 +107,16 @@ impl Client {
     /// Outside a tokio runtime with its timer and I/O enabled.
     pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         let id = task_id.into();
-        let line = &self.shared.line;
-        if let Some(error) = objection(&id) {
+        let gateway = &self.shared.gateway;
+        if let Some(error) = validate(&id) {
             return Err(error.of_task(&id, None));
         }
-        let permit = match self.shared.try_enter() {
+        let permit = match self.shared.try_acquire() {
             Some(permit) => permit,
-            None => self.shared.turn().past_gate().next().await,
+            None => self.shared.acquire().past_breaker().next().await,
         };
-        let question = Question { id: id.clone(), age: false };
-        match line.ask(question, permit, line.timeout()).await {
+        let request = PollRequest { id: id.clone(), age: false };
+        match gateway.ask(request, permit, gateway.timeout()).await {
             Ok(reading) => Ok(reading.task),
             Err(error) => Err(error.of_task(&id, None)),
         }
@@ -156,7 +158,7 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("rules", &self.shared.rules).finish_non_exhaustive()
+        f.debug_struct("Client").field("config", &self.shared.config).finish_non_exhaustive()
     }
 }
 

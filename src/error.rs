@@ -109,7 +109,12 @@ impl Error {
         self.with(|inner| inner.source = Some(Arc::new(source)))
     }
 
-    pub(crate) fn answered(self, http_status: Option<u16>, code: Option<i64>, retry_after: Option<Duration>) -> Self {
+    pub(crate) fn with_response(
+        self,
+        http_status: Option<u16>,
+        code: Option<i64>,
+        retry_after: Option<Duration>,
+    ) -> Self {
         self.with(|inner| {
             inner.http_status = http_status;
             inner.code = code;
@@ -123,7 +128,7 @@ impl Error {
     }
 
     /// Polling again cannot mend this one, whatever its kind says.
-    pub(crate) fn lasting(self) -> Self {
+    pub(crate) fn permanent(self) -> Self {
         self.with(|inner| inner.transient = false)
     }
 
@@ -142,7 +147,7 @@ impl Error {
     }
 
     /// Without the task's name, to stand inside another error's sentence.
-    pub(crate) fn anonymous(self) -> Self {
+    pub(crate) fn without_task(self) -> Self {
         self.with(|inner| inner.task_id = None)
     }
 
@@ -215,11 +220,11 @@ impl Error {
 
 impl ErrorKind {
     /// Whether the gateway asks for fewer requests: of all who ask it, not only of the one who is told.
-    pub(crate) const fn asks_for_rest(self) -> bool {
+    pub(crate) const fn is_throttling(self) -> bool {
         matches!(self, Self::RateLimited | Self::Maintenance)
     }
 
-    fn sentence(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Config => "bad setting",
             Self::Unauthorized => "the gateway refused the API key",
@@ -245,7 +250,7 @@ impl fmt::Display for Error {
         if let Some(id) = inner.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
             write!(f, "task {}: ", OneLine(id.as_str()))?;
         }
-        f.write_str(inner.kind.sentence())?;
+        f.write_str(inner.kind.description())?;
         if !inner.detail.is_empty() {
             write!(f, ": {}", OneLine(&inner.detail))?;
         }

@@ -80,7 +80,11 @@ pub(crate) fn settle(task: &Task) -> Result<Task, Error> {
         ),
         status => {
             let reason = task.error_message().unwrap_or("the gateway gives no reason");
-            Error::new(ErrorKind::TaskFailed, format!("{status}: {reason}")).answered(None, task.error_code(), None)
+            Error::new(ErrorKind::TaskFailed, format!("{status}: {reason}")).with_response(
+                None,
+                task.error_code(),
+                None,
+            )
         }
     };
     Err(error.of_task(task.id(), Some(task.clone())))
@@ -98,7 +102,7 @@ pub struct Progress {
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
     /// How long the watch pauses. The wait for its turn, which may be longer, comes after that, see
-    /// [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
+    /// [`ClientBuilder::rate_limit`](crate::ClientBuilder::request_budget).
     #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
     pub next_poll_in: Duration,
 }
@@ -117,7 +121,7 @@ pub struct PollFailure {
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
     /// How long the watch pauses. The wait for its turn, which may be longer, comes after that, see
-    /// [`ClientBuilder::request_budget`](crate::ClientBuilder::request_budget).
+    /// [`ClientBuilder::rate_limit`](crate::ClientBuilder::request_budget).
     #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
     pub next_poll_in: Duration,
 }

@@ -1,11 +1,11 @@
 //! How long earlier tasks took: what is remembered of it, what is forgotten, and the polls that follow from it.
 
 mod estimate;
-mod grid;
-mod memory;
-mod outlook;
+mod histogram;
+mod log_bins;
 mod plan;
 mod stored;
+mod survival;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
@@ -17,15 +17,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::task::TaskId;
-use memory::Memory;
-use outlook::Outlook;
-pub(crate) use plan::Goal;
+use histogram::Histogram;
 use plan::Plan;
+pub(crate) use plan::Targets;
+use survival::Survival;
 
 /// So many settings of schedules that share a history have their plan kept.
 const PLANS: usize = 4;
 /// So many watches that ended are remembered.
-const TOLD: usize = 64;
+const REMEMBERED_WATCHES: usize = 64;
 
 /// How long earlier tasks took, for a schedule that [learns](crate::Schedule::learned) from it.
 ///
@@ -57,54 +57,54 @@ pub struct History {
 }
 
 struct Shared {
-    memory: Memory,
+    histogram: Histogram,
     /// How many of the last watches came late to their task, as a part; not stored, for after a restart all do.
     late: f64,
     /// Of the last watches that ended, hashed: whose task it was, and whether it had ended.
-    told: VecDeque<u64>,
+    recently_learned: VecDeque<u64>,
     hasher: RandomState,
     /// Of the memory as it is, made when they are asked for.
-    outlook: Option<Arc<Outlook>>,
-    plans: Vec<(Goal, Plan)>,
+    survival: Option<Arc<Survival>>,
+    plans: Vec<(Targets, Plan)>,
 }
 
 impl Shared {
-    fn new(memory: Memory) -> Self {
-        let (told, hasher) = (VecDeque::new(), RandomState::new());
-        Self { memory, late: 0.3, told, hasher, outlook: None, plans: Vec::new() }
+    fn new(histogram: Histogram) -> Self {
+        let (recently_learned, hasher) = (VecDeque::new(), RandomState::new());
+        Self { histogram, late: 0.3, recently_learned, hasher, survival: None, plans: Vec::new() }
     }
 
-    fn learn(&mut self, lesson: impl FnOnce(&mut Memory)) {
-        lesson(&mut self.memory);
-        self.outlook = None;
+    fn learn(&mut self, observation: impl FnOnce(&mut Histogram)) {
+        observation(&mut self.histogram);
+        self.survival = None;
         self.plans.clear();
     }
 
-    fn outlook(&mut self) -> &Arc<Outlook> {
-        self.outlook.get_or_insert_with(|| Arc::new(Outlook::new(&self.memory)))
+    fn survival(&mut self) -> &Arc<Survival> {
+        self.survival.get_or_insert_with(|| Arc::new(Survival::new(&self.histogram)))
     }
 
-    fn plan<T>(&mut self, goal: Goal, ask: impl FnOnce(&Plan) -> T) -> T {
-        if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == goal) {
+    fn plan<T>(&mut self, targets: Targets, ask: impl FnOnce(&Plan) -> T) -> T {
+        if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == targets) {
             return ask(plan);
         }
-        let plan = Plan::new(goal, Arc::clone(self.outlook()));
+        let plan = Plan::new(targets, Arc::clone(self.survival()));
         let answer = ask(&plan);
         if self.plans.len() == PLANS {
             self.plans.remove(0);
         }
-        self.plans.push((goal, plan));
+        self.plans.push((targets, plan));
         answer
     }
 }
 
 /// What a watch has learned of its task.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Lesson {
+pub(crate) enum Observation {
     /// From its creation to its end.
-    Took(Duration),
+    Completed(Duration),
     /// It had not ended at this age.
-    LongerThan(Duration),
+    Censored(Duration),
 }
 
 /// Whether a watch that begins at this age of its task came to it long after its creation.
@@ -121,7 +121,7 @@ impl History {
 
     /// A task has ended: so long after it was created.
     pub fn record(&self, generation_time: Duration) {
-        self.lock().learn(|memory| memory.record(generation_time));
+        self.lock().learn(|histogram| histogram.record(generation_time));
     }
 
     /// A task has not ended at this age, and nobody will ask about it any more.
@@ -129,14 +129,14 @@ impl History {
     /// Left out, the long tasks would be missing, and the rest look shorter than they are. Until a first task has
     /// [ended](Self::record), it changes no schedule.
     pub fn record_longer_than(&self, age: Duration) {
-        self.lock().learn(|memory| memory.record_longer_than(age));
+        self.lock().learn(|histogram| histogram.record_longer_than(age));
     }
 
     /// How many tasks were recorded, with those that are forgotten and those that took
     /// [longer](Self::record_longer_than).
     #[must_use]
     pub fn len(&self) -> usize {
-        usize::try_from(self.lock().memory.recorded()).unwrap_or(usize::MAX)
+        usize::try_from(self.lock().histogram.recorded()).unwrap_or(usize::MAX)
     }
 
     /// Whether no task was recorded.
@@ -146,41 +146,41 @@ impl History {
     }
 
     /// From a poll that found a task of this age unfinished to the next.
-    pub(crate) fn pause(&self, goal: Goal, age: Duration) -> Duration {
-        self.lock().plan(goal, |plan| plan.pause(age))
+    pub(crate) fn pause(&self, targets: Targets, age: Duration) -> Duration {
+        self.lock().plan(targets, |plan| plan.pause(age))
     }
 
     /// The same of a watch that keeps this part of a pause, 0 to 1, apart from others.
-    pub(crate) fn pause_apart(&self, goal: Goal, age: Duration, part: f64) -> Duration {
-        self.lock().plan(goal, |plan| plan.pause_apart(age, part))
+    pub(crate) fn pause_apart(&self, targets: Targets, age: Duration, part: f64) -> Duration {
+        self.lock().plan(targets, |plan| plan.pause_apart(age, part))
     }
 
     /// What a poll of a task is worth that has this age now and had that one, unfinished, when it was asked about last.
     pub(crate) fn gain(&self, last: Duration, now: Duration) -> f64 {
-        self.lock().outlook().gain(last, now)
+        self.lock().survival().gain(last, now)
     }
 
     /// The same of a task that was not asked about yet, by a watch that has waited for so long.
     pub(crate) fn first_gain(&self, waited: Duration) -> f64 {
         let shared = &mut *self.lock();
         let late = shared.late;
-        shared.outlook().first_gain(waited, late)
+        shared.survival().first_gain(waited, late)
     }
 
     /// A watch has ended. What was learned of a task is not learned again from another watch of it, if that is not long ago.
-    pub(crate) fn learn_of(&self, id: &TaskId, lesson: Lesson) {
+    pub(crate) fn learn_of(&self, id: &TaskId, observation: Observation) {
         let shared = &mut *self.lock();
-        let told = shared.hasher.hash_one((id.as_str(), matches!(lesson, Lesson::Took(_))));
-        if shared.told.contains(&told) {
+        let recently_learned = shared.hasher.hash_one((id.as_str(), matches!(observation, Observation::Completed(_))));
+        if shared.recently_learned.contains(&recently_learned) {
             return;
         }
-        if shared.told.len() >= TOLD {
-            shared.told.pop_front();
+        if shared.recently_learned.len() >= REMEMBERED_WATCHES {
+            shared.recently_learned.pop_front();
         }
-        shared.told.push_back(told);
-        shared.learn(|memory| match lesson {
-            Lesson::Took(time) => memory.record(time),
-            Lesson::LongerThan(age) => memory.record_longer_than(age),
+        shared.recently_learned.push_back(recently_learned);
+        shared.learn(|histogram| match observation {
+            Observation::Completed(time) => histogram.record(time),
+            Observation::Censored(age) => histogram.record_longer_than(age),
         });
     }
 
@@ -201,13 +201,13 @@ impl History {
 
 impl Default for History {
     fn default() -> Self {
-        Self::from(Memory::default())
+        Self::from(Histogram::default())
     }
 }
 
-impl From<Memory> for History {
-    fn from(memory: Memory) -> Self {
-        Self { shared: Arc::new(Mutex::new(Shared::new(memory))) }
+impl From<Histogram> for History {
+    fn from(histogram: Histogram) -> Self {
+        Self { shared: Arc::new(Mutex::new(Shared::new(histogram))) }
     }
 }
 

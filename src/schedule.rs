@@ -1,21 +1,21 @@
 //! When to poll, and when to stop waiting.
 
-mod beat;
 mod learned;
+mod pause;
 #[cfg_attr(not(feature = "backoff"), path = "schedule/no_policy.rs")]
 mod policy;
 
 use std::time::Duration;
 
 use crate::error::Error;
-pub(crate) use beat::{Beat, Shift};
+pub(crate) use pause::{PauseInput, PolicyState};
 
 /// The vendor recommends 30 s between polls.
 const INTERVAL: Duration = Duration::from_secs(30);
 /// The vendor's own sample stops waiting after 15 min.
 const MAX_WAIT: Duration = Duration::from_secs(15 * 60);
 /// A task of 5 minutes is asked about twice before its callback.
-const SAFETY_NET: Duration = Duration::from_secs(3 * 60);
+const CALLBACK_INTERVAL: Duration = Duration::from_secs(3 * 60);
 const MULTIPLIER: f64 = 1.5;
 /// Longer than this is a slip of the pen, and stays clear of every clock's end.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
@@ -43,7 +43,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
-    rhythm: Rhythm,
+    rhythm: Strategy,
     multiplier: Option<f64>,
     jitter: f64,
     first_poll_after: Duration,
@@ -52,7 +52,7 @@ pub struct Schedule {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Rhythm {
+enum Strategy {
     Fixed {
         interval: Duration,
     },
@@ -72,7 +72,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    const fn new(rhythm: Rhythm) -> Self {
+    const fn new(rhythm: Strategy) -> Self {
         Self {
             rhythm,
             multiplier: None,
@@ -86,14 +86,14 @@ impl Schedule {
     /// A poll each `interval`, counted from the end of an answer to the next request.
     #[must_use]
     pub const fn every(interval: Duration) -> Self {
-        Self::new(Rhythm::Fixed { interval })
+        Self::new(Strategy::Fixed { interval })
     }
 
     /// Pauses that grow from `initial` to `max_interval`, each 1.5 times the one before unless
     /// [`multiplier`](Self::multiplier) says otherwise.
     #[must_use]
     pub const fn exponential(initial: Duration, max_interval: Duration) -> Self {
-        Self::new(Rhythm::Exponential { initial, max_interval }).multiplier(MULTIPLIER)
+        Self::new(Strategy::Exponential { initial, max_interval }).multiplier(MULTIPLIER)
     }
 
     /// For a watch that a callback tells when the task is done (`Client::notify`, with the feature `callback`): a poll at
@@ -104,7 +104,7 @@ impl Schedule {
     /// [request budget](crate::ClientBuilder::request_budget): their callbacks are as many requests at once.
     #[must_use]
     pub const fn expecting_callback() -> Self {
-        Self::every(SAFETY_NET)
+        Self::every(CALLBACK_INTERVAL)
     }
 
     /// How much longer each pause of an [`exponential`](Self::exponential) schedule is than the one before; at least 1.
@@ -156,11 +156,11 @@ impl Schedule {
     /// outside 0 to 1, `max_interval` below `initial`, `longest_pause` below `shortest_pause`, a duration over ten years.
     pub fn validate(&self) -> Result<(), Error> {
         match &self.rhythm {
-            Rhythm::Fixed { interval } => {
+            Strategy::Fixed { interval } => {
                 positive("the interval", *interval)?;
                 self.no_multiplier("Schedule::every")?;
             }
-            Rhythm::Exponential { initial, max_interval } => {
+            Strategy::Exponential { initial, max_interval } => {
                 let multiplier = self.growth();
                 positive("the initial interval", *initial)?;
                 positive("max_interval", *max_interval)?;
@@ -175,17 +175,17 @@ impl Schedule {
                     )));
                 }
             }
-            Rhythm::Policy(_) => {
+            Strategy::Policy(_) => {
                 if self.multiplier.is_some() || self.jitter != 0.0 {
                     return Err(Error::config("multiplier and jitter belong to the backoff policy: set them there"));
                 }
             }
-            Rhythm::Learned(_) => {
+            Strategy::Learned(_) => {
                 self.learning.validate()?;
                 self.no_multiplier("Schedule::learned")?;
             }
         }
-        if !matches!(self.rhythm, Rhythm::Learned(_)) {
+        if !matches!(self.rhythm, Strategy::Learned(_)) {
             self.learning.refuse()?;
         }
         if !(0.0..=1.0).contains(&self.jitter) {
@@ -202,13 +202,14 @@ impl Schedule {
     /// empty. A backoff policy shows one draw of its own jitter, a schedule that learns the polls of a task that is
     /// watched from its creation.
     pub fn preview(&self) -> impl Iterator<Item = Duration> + use<> {
-        let mut beat = self.start();
+        let mut policy_state = self.start();
         let schedule = self.clone();
         let first = self.validate().is_ok().then(|| (0, self.first_pause()));
         let polls = std::iter::successors(first, move |&(step, at)| {
             let left = schedule.max_wait.map_or(Duration::MAX, |limit| limit.saturating_sub(at));
-            let pause =
-                beat.pause(&schedule, step, Shift { elapsed: at, ..Shift::NONE }).filter(|_| !left.is_zero())?;
+            let pause = policy_state
+                .pause(&schedule, step, PauseInput { elapsed: at, ..PauseInput::NONE })
+                .filter(|_| !left.is_zero())?;
             Some((step.saturating_add(1), at.saturating_add(pause.min(left))))
         });
         polls.map(|(_, at)| at)
@@ -228,20 +229,20 @@ impl Schedule {
     /// How long the pauses may become; of a policy, which grows by itself, nothing is known.
     pub(crate) fn max_pause(&self) -> Duration {
         match &self.rhythm {
-            Rhythm::Fixed { interval } => *interval,
-            Rhythm::Exponential { max_interval, .. } => *max_interval,
-            Rhythm::Policy(_) => Duration::ZERO,
-            Rhythm::Learned(_) => self.learning.fixed_pause(),
+            Strategy::Fixed { interval } => *interval,
+            Strategy::Exponential { max_interval, .. } => *max_interval,
+            Strategy::Policy(_) => Duration::ZERO,
+            Strategy::Learned(_) => self.learning.fixed_pause(),
         }
     }
 
     /// How long all rest when the gateway asks for it and does not say how long: the pause, but where that is a rare one as much as
     /// the vendor recommends between polls; of a policy, the watch's own first pause after a failed poll.
-    pub(crate) fn rest(&self) -> Duration {
+    pub(crate) fn cooldown(&self) -> Duration {
         match &self.rhythm {
-            Rhythm::Fixed { interval: pause } | Rhythm::Exponential { initial: pause, .. } => *pause,
-            Rhythm::Policy(_) => FIRST_RETRY,
-            Rhythm::Learned(_) => self.learning.fixed_pause(),
+            Strategy::Fixed { interval: pause } | Strategy::Exponential { initial: pause, .. } => *pause,
+            Strategy::Policy(_) => FIRST_RETRY,
+            Strategy::Learned(_) => self.learning.fixed_pause(),
         }
         .min(INTERVAL)
     }
@@ -256,20 +257,20 @@ impl Schedule {
     }
 
     /// The state of one watch that follows this schedule.
-    pub(crate) fn start(&self) -> Beat {
-        Beat::new(match &self.rhythm {
-            Rhythm::Policy(policy) => policy.start(),
+    pub(crate) fn start(&self) -> PolicyState {
+        PolicyState::new(match &self.rhythm {
+            Strategy::Policy(policy) => policy.start(),
             _ => None,
         })
     }
 }
 
 /// The pause after so many failed polls in a row, before the schedule's own pause bounds it.
-pub(crate) fn retry_pause(failures: u32, luck: f64) -> Duration {
-    grown(FIRST_RETRY, 2.0, failures.saturating_sub(1), LONGEST).mul_f64(1.0 - luck / 2.0)
+pub(crate) fn retry_pause(failures: u32, jitter_sample: f64) -> Duration {
+    exponential_pause(FIRST_RETRY, 2.0, failures.saturating_sub(1), LONGEST).mul_f64(1.0 - jitter_sample / 2.0)
 }
 
-fn grown(initial: Duration, factor: f64, steps: u32, cap: Duration) -> Duration {
+fn exponential_pause(initial: Duration, factor: f64, steps: u32, cap: Duration) -> Duration {
     let seconds = initial.as_secs_f64() * factor.powi(i32::try_from(steps).unwrap_or(i32::MAX));
     Duration::try_from_secs_f64(seconds).map_or(cap, |pause| pause.max(initial).min(cap))
 }

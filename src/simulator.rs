@@ -31,40 +31,40 @@
 //! ```
 
 #[cfg(feature = "callback")]
+mod callback_sender;
+#[cfg(feature = "callback")]
 mod delivery;
+mod engine;
 mod fault;
 mod http;
-mod memory;
-#[cfg(feature = "callback")]
-mod postman;
-mod script;
-mod timeline;
+mod in_memory;
+mod task;
 
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::budget::{RequestBudget, Window};
+use crate::limiter::{RateLimit, SlidingWindow};
 use crate::task::TaskId;
 
 #[cfg(feature = "callback")]
 #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
 pub use delivery::Delivery;
+pub use engine::Request;
 pub use fault::Fault;
 pub use http::Server;
-pub(crate) use memory::Memory;
-pub use script::SimulatedTask;
-pub use timeline::Request;
+pub(crate) use in_memory::InMemory;
+pub use task::SimulatedTask;
 
-use timeline::Timeline;
+use engine::Engine;
 
 /// A simulated gateway. Clones are the same gateway.
 ///
 /// Its time starts when it is made: make it inside the runtime whose clock it should follow.
 #[derive(Clone)]
 pub struct Simulator {
-    timeline: Arc<Mutex<Timeline>>,
+    engine: Arc<Mutex<Engine>>,
 }
 
 impl Default for Simulator {
@@ -77,7 +77,7 @@ impl Simulator {
     /// A gateway without tasks, in real time, that accepts the key `test-key` and answers at once.
     #[must_use]
     pub fn new() -> Self {
-        Self { timeline: Arc::new(Mutex::new(Timeline::new())) }
+        Self { engine: Arc::new(Mutex::new(Engine::new())) }
     }
 
     /// The only key that it accepts. Default: `test-key`.
@@ -106,8 +106,8 @@ impl Simulator {
     /// How many requests, on the clock, it accepts in how much time; it refuses all beyond with 429, and does not count
     /// those. Default: any number.
     #[must_use]
-    pub fn rate_limit(self, limit: RequestBudget) -> Self {
-        self.lock().limit = Some(Window::new(limit));
+    pub fn rate_limit(self, limit: RateLimit) -> Self {
+        self.lock().limit = Some(SlidingWindow::new(limit));
         self
     }
 
@@ -131,9 +131,9 @@ impl Simulator {
     /// Creates a task, now, and returns its id.
     #[must_use = "the id is the only way to ask about the task"]
     pub fn add(&self, task: SimulatedTask) -> TaskId {
-        let mut timeline = self.lock();
-        let id = TaskId::from(format!("{:032x}", timeline.random.u128(..)));
-        timeline.add(id.clone(), task);
+        let mut engine = self.lock();
+        let id = TaskId::from(format!("{:032x}", engine.random.u128(..)));
+        engine.add(id.clone(), task);
         id
     }
 
@@ -164,17 +164,17 @@ impl Simulator {
         Server::start(self.clone()).await
     }
 
-    fn lock(&self) -> MutexGuard<'_, Timeline> {
-        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let timeline = self.lock();
+        let engine = self.lock();
         f.debug_struct("Simulator")
-            .field("tasks", &timeline.tasks.len())
-            .field("requests", &timeline.requests.len())
+            .field("tasks", &engine.tasks.len())
+            .field("requests", &engine.requests.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! One task as a stream: the polling loop.
 
+mod shared;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -10,14 +12,16 @@ use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
 
-use crate::bell::{Bell, Pause};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::event::StatusEvent;
-use crate::pace::{Next, Verdict};
-use crate::run::{Run, Shared};
+use crate::notify::{NextPoll, Subscription};
+use crate::poll_state::{Decision, Next};
 use crate::task::{Task, TaskId};
+use crate::task_watch::{Shared, TaskWatch};
+
+pub use shared::{SharedWait, SharedWatch};
 
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why waiting is
 /// over. Made by [`Client::watch`](crate::Client::watch).
@@ -44,13 +48,13 @@ pub struct Watch {
 }
 
 enum Life {
-    Running(Pin<Box<dyn Stream<Item = Verdict> + Send>>),
+    Running(Pin<Box<dyn Stream<Item = Decision> + Send>>),
     Ended(Result<Task, Error>),
 }
 
 impl Watch {
     pub(crate) fn new(shared: Arc<Shared>, task_id: TaskId) -> Self {
-        let life = Life::Running(Box::pin(events(Run::new(shared, task_id.clone()))));
+        let life = Life::Running(Box::pin(events(TaskWatch::new(shared, task_id.clone()))));
         Self { task_id, life }
     }
 
@@ -94,7 +98,7 @@ impl Stream for Watch {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
         let this = self.get_mut();
         let Life::Running(events) = &mut this.life else { return Poll::Ready(None) };
-        let Some(Verdict { event, next }) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
+        let Some(Decision { event, next }) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
         if let Next::End(outcome) = next {
             this.life = Life::Ended(outcome);
         }
@@ -147,23 +151,23 @@ impl Future for Wait {
 }
 
 /// The loop: ask, judge, tell, pause. What lives across the pause exists once per watch, so it is kept small.
-fn events(mut run: Run) -> impl Stream<Item = Verdict> + Send {
+fn events(mut run: TaskWatch) -> impl Stream<Item = Decision> + Send {
     stream! {
-        let bell = run.bell();
+        let subscription = run.subscribe();
         if let Some(first) = run.start() {
-            Bell::rest(Pause { until: first, firm: false }, &bell).await;
+            Subscription::sleep_or_notified(NextPoll { until: first, firm: false }, &subscription).await;
         }
         loop {
             // One expression, so that nothing of the poll is left when the pause begins.
-            Bell::rest(
+            Subscription::sleep_or_notified(
                 {
-                    let answer = run.ask_in_turn(bell.ear()).await;
-                    let (verdict, pause) = run.judge(answer, bell.planned());
-                    yield verdict;
+                    let answer = run.ask_in_turn(subscription.send_handle()).await;
+                    let (decision, pause) = run.on_response(answer, subscription.scheduled_at());
+                    yield decision;
                     let Some(pause) = pause else { return };
                     pause
                 },
-                &bell,
+                &subscription,
             )
             .await;
         }

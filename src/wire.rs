@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind};
 use crate::task::{Record, Status, Task, TaskId};
 
 #[cfg(feature = "callback")]
-pub(crate) use callback::Notice;
-use lenient::{Envelope, Payload};
+pub(crate) use callback::CallbackBody;
+use lenient::{Envelope, RawRecord};
 
 /// A `Retry-After` beyond this is a mistake, and no wait should hang on it.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,28 +40,30 @@ pub(crate) fn read(id: &TaskId, reply: Reply, now: impl Fn() -> SystemTime, secr
     let ok_status = (200..300).contains(&status);
     let body = match body {
         Ok(body) => body,
-        Err(cut) if ok_status => return Err(cut.answered(Some(status), None, retry_after())),
-        Err(_) => return Err(refusal(status, None, None, retry_after())),
+        Err(cut) if ok_status => return Err(cut.with_response(Some(status), None, retry_after())),
+        Err(_) => return Err(classify(status, None, None, retry_after())),
     };
     let envelope = match strict::read(&body).map_or_else(|| Envelope::parse(&body), Ok) {
         Ok(envelope) => envelope,
-        Err(unreadable) if ok_status => return Err(decode(unreadable).answered(Some(status), None, retry_after())),
-        Err(_) => return Err(refusal(status, None, None, retry_after())),
+        Err(unreadable) if ok_status => {
+            return Err(decode(unreadable).with_response(Some(status), None, retry_after()));
+        }
+        Err(_) => return Err(classify(status, None, None, retry_after())),
     };
     match envelope.code {
         Some(501) => {}
         Some(code) if !(200..300).contains(&code) => {
-            return Err(refusal(status, Some(code), envelope.message.map(clean), retry_after()));
+            return Err(classify(status, Some(code), envelope.message.map(clean), retry_after()));
         }
         // A code of 200 and no record, under a status that says otherwise: the status is right.
         code if !ok_status && (code.is_none() || envelope.data.is_none()) => {
-            let refusal = refusal(status, None, envelope.message.map(clean), None);
-            return Err(refusal.answered(Some(status), code, retry_after()));
+            let classify = classify(status, None, envelope.message.map(clean), None);
+            return Err(classify.with_response(Some(status), code, retry_after()));
         }
         _ => {}
     }
     let code = envelope.code;
-    task(id, envelope, secret).map_err(|unreadable| decode(unreadable).answered(Some(status), code, retry_after()))
+    task(id, envelope, secret).map_err(|unreadable| decode(unreadable).with_response(Some(status), code, retry_after()))
 }
 
 /// The record in the envelope, as far as there is one. The error is the text of a Decode error.
@@ -69,9 +71,9 @@ fn task(id: &TaskId, envelope: Envelope<'_>, secret: &str) -> Result<Task, Strin
     let failed = envelope.code == Some(501);
     let payload = match envelope.data {
         // A failure is told even if its details cannot be read.
-        Some(data) if failed => Payload::parse(data).unwrap_or_default(),
-        Some(data) => Payload::parse(data)?,
-        None if failed => Payload::default(),
+        Some(data) if failed => RawRecord::parse(data).unwrap_or_default(),
+        Some(data) => RawRecord::parse(data)?,
+        None if failed => RawRecord::default(),
         None => return Err("there is no data".to_owned()),
     };
     if payload.task_id.is_some_and(|other| other != id.as_ref()) {
@@ -100,7 +102,7 @@ fn decode(unreadable: String) -> Error {
 }
 
 /// The class of an answer that is not a record: by the body's code where there is one, else by the HTTP status.
-fn refusal(status: u16, code: Option<i64>, message: Option<Cow<'_, str>>, retry_after: Option<Duration>) -> Error {
+fn classify(status: u16, code: Option<i64>, message: Option<Cow<'_, str>>, retry_after: Option<Duration>) -> Error {
     use ErrorKind as K;
     let message = message.unwrap_or_default();
     let kind = match code.unwrap_or_else(|| status.into()) {
@@ -124,7 +126,7 @@ fn refusal(status: u16, code: Option<i64>, message: Option<Cow<'_, str>>, retry_
         }
         _ => excerpt(&message).to_owned(),
     };
-    Error::new(kind, detail).answered(Some(status), code, retry_after)
+    Error::new(kind, detail).with_response(Some(status), code, retry_after)
 }
 
 /// "recordInfo is null": no record, or not yet.

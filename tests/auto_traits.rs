@@ -6,8 +6,8 @@ use std::future::{Future, IntoFuture};
 
 use futures::stream::FusedStream;
 use luma_watch::{
-    Client, ClientBuilder, Error, ErrorKind, History, Params, PollFailure, Progress, RequestBudget, Schedule,
-    SharedWait, SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
+    Client, ClientBuilder, Error, ErrorKind, History, Params, PollFailure, Progress, RateLimit, Schedule, SharedWait,
+    SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +27,7 @@ const _: () = {
         Client,
         ClientBuilder,
         History,
-        RequestBudget,
+        RateLimit,
         Schedule,
         SharedWait,
         SharedWatch,
@@ -61,7 +61,7 @@ assert_impl_all!(Wait: Future<Output = Result<Task, Error>>, Send, Unpin, Debug)
 assert_impl_all!(WatchAll: FusedStream<Item = (TaskId, StatusEvent)>, Extend<String>, Extend<TaskId>, Send, Unpin, Debug);
 assert_impl_all!(SharedWatch: FusedStream<Item = StatusEvent>, IntoFuture<Output = Result<Task, Error>>, Clone, Unpin);
 assert_impl_all!(SharedWait: Future<Output = Result<Task, Error>>, Unpin);
-assert_impl_all!(RequestBudget: Copy, Eq, std::hash::Hash);
+assert_impl_all!(RateLimit: Copy, Eq, std::hash::Hash);
 assert_impl_all!(Client: Clone, Unpin);
 assert_impl_all!(StatusEvent: Clone, Serialize, Unpin);
 assert_impl_all!(Progress: Clone, Serialize);

@@ -143,7 +143,7 @@ async fn timeouts_may_be_endless_but_not_zero() {
     let id = simulator.add(SimulatedTask::new());
     let builder = || Client::builder("test-key").simulator(&simulator);
     assert_refused("zero", builder().request_timeout(Duration::ZERO).build(), &["request timeout is zero"]);
-    let endless = builder().request_timeout(Duration::MAX).not_found_grace(Duration::MAX).build().unwrap();
+    let endless = builder().request_timeout(Duration::MAX).grace(Duration::MAX).build().unwrap();
     endless.wait_until_done(id).await.unwrap();
 }
 

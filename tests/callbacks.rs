@@ -8,7 +8,7 @@ mod memory;
 use futures::stream::{BoxStream, FuturesUnordered, select_all};
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{Callback, Client, RequestBudget, Schedule, StatusEvent, TaskId};
+use luma_watch::{Callback, Client, RateLimit, Schedule, StatusEvent, TaskId};
 use memory::{asked_at, builder, endless, gateway, most_within, ms, progress, secs};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -150,7 +150,7 @@ async fn a_ring_while_a_request_is_in_flight_is_answered_by_another_request() {
 async fn a_ring_before_the_request_goes_out_needs_no_other() {
     both(|fleet| async move {
         let simulator = Simulator::new();
-        let client = builder(&simulator).request_budget(RequestBudget::per(1, secs(10))).build().unwrap();
+        let client = builder(&simulator).rate_limit(RateLimit::per(1, secs(10))).build().unwrap();
         let ids = endless(&simulator, 2);
         let _events = watch(&client, &ids, fleet);
         sleep(secs(5)).await;
@@ -214,8 +214,8 @@ async fn a_callback_that_comes_too_early_is_remembered_for_a_minute() {
 async fn the_budget_holds() {
     both(|fleet| async move {
         let simulator = Simulator::new();
-        let budget = RequestBudget::per(4, secs(10));
-        let client = builder(&simulator).schedule(Schedule::every(secs(600))).request_budget(budget).build().unwrap();
+        let budget = RateLimit::per(4, secs(10));
+        let client = builder(&simulator).schedule(Schedule::every(secs(600))).rate_limit(budget).build().unwrap();
         let ids = endless(&simulator, 12);
         let _events = watch(&client, &ids, fleet);
         sleep(secs(100)).await;
@@ -350,7 +350,7 @@ async fn polls_beside_the_schedule_use_up_no_policy() {
 #[tokio::test(start_paused = true)]
 async fn a_burst_that_the_gateway_refuses_is_repeated_within_half_a_minute() {
     both(|fleet| async move {
-        let limit = RequestBudget::per(10, secs(1));
+        let limit = RateLimit::per(10, secs(1));
         let simulator = Simulator::new();
         let ids: Vec<_> = (0..15).map(|_| simulator.add(SimulatedTask::new().generates_for(secs(100)))).collect();
         let client = builder(&simulator).schedule(Schedule::expecting_callback()).build().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::select_all;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{Client, History, RequestBudget, Schedule, Status, TaskId};
+use luma_watch::{Client, History, RateLimit, Schedule, Status, TaskId};
 use memory::{asked_at, builder, endless, gateway, ms, secs, watch_until};
 use tokio::time::{Instant, sleep};
 
@@ -245,8 +245,8 @@ async fn many_old_ones_watched_again_at_once_go_apart() {
 async fn short_turns_find_ends_sooner_than_in_the_order_of_coming() {
     async fn mean_delay(schedule: Schedule, fleet: bool) -> f64 {
         let simulator = Simulator::new();
-        let budget = RequestBudget::per(20, secs(10));
-        let client = builder(&simulator).schedule(schedule.no_max_wait()).request_budget(budget).build().unwrap();
+        let budget = RateLimit::per(20, secs(10));
+        let client = builder(&simulator).schedule(schedule.no_max_wait()).rate_limit(budget).build().unwrap();
         let mut random = fastrand::Rng::with_seed(3);
         let start = Instant::now();
         let (mut watches, mut all) = (Vec::new(), client.watch_all(Vec::<TaskId>::new()));
@@ -297,9 +297,9 @@ async fn short_turns_find_ends_sooner_than_in_the_order_of_coming() {
 #[tokio::test(start_paused = true)]
 async fn a_fleet_beside_many_single_watches_has_its_share() {
     let simulator = Simulator::new();
-    let budget = RequestBudget::per(50, secs(10));
+    let budget = RateLimit::per(50, secs(10));
     let schedule = Schedule::learned(&five_minutes()).no_max_wait();
-    let client = builder(&simulator).schedule(schedule).request_budget(budget).build().unwrap();
+    let client = builder(&simulator).schedule(schedule).rate_limit(budget).build().unwrap();
     let (alone, together) = (endless(&simulator, 100), endless(&simulator, 500));
     let end = Instant::now() + secs(1_500);
     tokio::join!(watch_until(end, &client, &alone, false), watch_until(end, &client, &together, true));
@@ -344,10 +344,10 @@ async fn many_that_start_together_do_not_poll_together() {
 async fn short_turns_go_to_tasks_that_are_likely_to_have_ended_and_to_each_of_the_others_now_and_then() {
     for fleet in [false, true] {
         let simulator = Simulator::new();
-        let budget = RequestBudget::per(10, secs(10));
+        let budget = RateLimit::per(10, secs(10));
         let client = builder(&simulator)
             .schedule(Schedule::learned(&five_minutes()).no_max_wait())
-            .request_budget(budget)
+            .rate_limit(budget)
             .build()
             .unwrap();
         // Ten times as many as could be polled as often as the schedule would.

@@ -209,7 +209,7 @@ async fn a_task_not_known_yet_is_waited_for_and_one_never_known_is_given_up_afte
     let waited = error.elapsed();
     assert!(waited >= secs(60) && waited <= secs(60) + ms(1), "{waited:?}");
 
-    let impatient = Client::builder("test-key").simulator(&simulator).not_found_grace(secs(0)).build().unwrap();
+    let impatient = Client::builder("test-key").simulator(&simulator).grace(secs(0)).build().unwrap();
     assert_eq!(impatient.watch("nobody").collect::<Vec<_>>().await.len(), 1);
 }
 

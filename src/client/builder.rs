@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::bell::Bells;
-use crate::budget::{Limits, RequestBudget, Turnstile};
 #[cfg(doc)]
 use crate::client::Client;
 use crate::error::Error;
-use crate::pace::Rules;
-use crate::run::Shared;
+use crate::gateway::{Gateway, Http, Settings};
+use crate::limiter::{Limiter, Limits, RateLimit};
+use crate::notify::Registry;
+use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
-use crate::simulator::{Memory, Simulator};
-use crate::transport::{Http, Line, Settings};
+use crate::simulator::{InMemory, Simulator};
+use crate::task_watch::Shared;
 
 const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-const NOT_FOUND_GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_secs(60);
 /// Longer than this no request is taken to be in flight, and stays clear of the clock's end.
 const LONGEST_LEASE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Enough for 2,500 polls per second at 100 ms each; few enough connections, where each needs one, for a process that
@@ -35,8 +35,8 @@ pub struct ClientBuilder {
     base_url: String,
     schedule: Schedule,
     request_timeout: Duration,
-    not_found_grace: Duration,
-    request_budget: Option<RequestBudget>,
+    grace: Duration,
+    rate_limit: Option<RateLimit>,
     max_in_flight: usize,
     http_client: Option<reqwest::Client>,
     #[cfg(feature = "simulator")]
@@ -50,8 +50,8 @@ impl ClientBuilder {
             base_url: BASE_URL.to_owned(),
             schedule: Schedule::default(),
             request_timeout: REQUEST_TIMEOUT,
-            not_found_grace: NOT_FOUND_GRACE,
-            request_budget: None,
+            grace: GRACE,
+            rate_limit: None,
             max_in_flight: MAX_IN_FLIGHT,
             http_client: None,
             #[cfg(feature = "simulator")]
@@ -84,8 +84,8 @@ impl ClientBuilder {
     ///
     /// The gateway may not know a task yet in the first moments after it was created. The time counts from the first
     /// such answer in a row; any other answer, or none, ends the row. Zero: believed at once.
-    pub const fn not_found_grace(mut self, grace: Duration) -> Self {
-        self.not_found_grace = grace;
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -96,8 +96,8 @@ impl ClientBuilder {
     /// [`WatchAll`](crate::WatchAll) for itself. An immediate repeat on a broken kept connection,
     /// which the gateway has most likely not seen, is not counted. Set it a quarter below what the gateway allows:
     /// requests that leave at an even pace need not arrive at one.
-    pub const fn request_budget(mut self, budget: RequestBudget) -> Self {
-        self.request_budget = Some(budget);
+    pub const fn rate_limit(mut self, budget: RateLimit) -> Self {
+        self.rate_limit = Some(budget);
         self
     }
 
@@ -132,36 +132,36 @@ impl ClientBuilder {
 
     /// What the client and its watches stand on, if the settings make sense.
     pub(super) fn shared(self) -> Result<Shared, Error> {
-        let rules = self.rules()?;
-        let turnstile = Turnstile::new(self.limits()?);
-        Ok(Shared { line: self.line(turnstile)?, rules, bells: Bells::new(), epoch: Instant::now() })
+        let config = self.config()?;
+        let limiter = Limiter::new(self.limits()?);
+        Ok(Shared { gateway: self.gateway(limiter)?, config, registry: Registry::new(), epoch: Instant::now() })
     }
 
     fn limits(&self) -> Result<Limits, Error> {
-        self.request_budget.map_or(Ok(()), RequestBudget::validate)?;
+        self.rate_limit.map_or(Ok(()), RateLimit::validate)?;
         if self.max_in_flight == 0 {
             return Err(Error::config("max_in_flight is 0: nothing could ever be asked"));
         }
         // A little longer than any request that someone waits for.
         let lease = self.request_timeout.saturating_add(Duration::from_secs(1)).min(LONGEST_LEASE);
-        Ok(Limits { budget: self.request_budget, in_flight: self.max_in_flight, lease })
+        Ok(Limits { budget: self.rate_limit, in_flight: self.max_in_flight, lease })
     }
 
-    fn line(self, turnstile: Arc<Turnstile>) -> Result<Line, Error> {
+    fn gateway(self, limiter: Arc<Limiter>) -> Result<Gateway, Error> {
         #[cfg(feature = "simulator")]
         if let Some(simulator) = self.simulator {
-            return Ok(Line::new(Memory::new(simulator, self.api_key)?, self.request_timeout, turnstile));
+            return Ok(Gateway::new(InMemory::new(simulator, self.api_key)?, self.request_timeout, limiter));
         }
         let http = Http::new(Settings { api_key: self.api_key, base_url: self.base_url, client: self.http_client })?;
-        Ok(Line::new(http, self.request_timeout, turnstile))
+        Ok(Gateway::new(http, self.request_timeout, limiter))
     }
 
-    fn rules(&self) -> Result<Rules, Error> {
+    fn config(&self) -> Result<WatchConfig, Error> {
         self.schedule.validate()?;
         if self.request_timeout.is_zero() {
             return Err(Error::config("the request timeout is zero: no answer could come in time"));
         }
-        Ok(Rules { schedule: self.schedule.clone(), not_found_grace: self.not_found_grace })
+        Ok(WatchConfig { schedule: self.schedule.clone(), grace: self.grace })
     }
 }
 
@@ -171,8 +171,8 @@ impl fmt::Debug for ClientBuilder {
             .field("base_url", &origin(&self.base_url))
             .field("schedule", &self.schedule)
             .field("request_timeout", &self.request_timeout)
-            .field("not_found_grace", &self.not_found_grace)
-            .field("request_budget", &self.request_budget)
+            .field("grace", &self.grace)
+            .field("rate_limit", &self.rate_limit)
             .field("max_in_flight", &self.max_in_flight)
             .finish_non_exhaustive()
     }

@@ -25,7 +25,7 @@ impl Client {
     /// # }
     /// ```
     pub fn notify(&self, callback: &Callback) -> usize {
-        self.shared.bells.ring(callback.task_id(), true)
+        self.shared.registry.notify(callback.task_id(), true)
     }
 
     /// Lets each running watch of the task poll at once, and says how many there are. Needs the feature `callback`.
@@ -40,6 +40,6 @@ impl Client {
     /// that fails is repeated after 0.5 to 1 s, doubling, up to the poll that the schedule plans. If the task has not ended, the
     /// schedule goes on as if it had not been asked about.
     pub fn poll_now(&self, task_id: &TaskId) -> usize {
-        self.shared.bells.ring(task_id, false)
+        self.shared.registry.notify(task_id, false)
     }
 }

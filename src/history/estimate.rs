@@ -1,6 +1,6 @@
 //! How likely a task is to end in each bin, as far as the tasks before it tell.
 
-use super::grid::{self, BINS, ONE, Weights};
+use super::log_bins::{self, BINS, ONE, Weights};
 
 /// Before a task has ended, the next may end at any time: the weight of that, counted in tasks.
 const ANY_TIME: f64 = 1.5;
@@ -53,11 +53,11 @@ impl Moments {
             return None;
         }
         let sum = |value: &dyn Fn(f64) -> f64| {
-            weights.iter().zip(grid::numbers()).map(|(w, bin)| w * value(bin)).sum::<f64>()
+            weights.iter().zip(log_bins::numbers()).map(|(w, bin)| w * value(bin)).sum::<f64>()
         };
         let mean = sum(&|bin| bin) / count;
         let squares = sum(&|bin| (bin - mean) * (bin - mean));
-        let prior = (SPREAD / grid::width()).powi(2);
+        let prior = (SPREAD / log_bins::width()).powi(2);
         let variance = (squares + SPREAD_WEIGHT * prior) / (count + SPREAD_WEIGHT - 1.0);
         Some(Self { count, mean, deviation: variance.sqrt() })
     }
@@ -89,10 +89,10 @@ pub(super) fn density(ended: &Weights, unfinished: &Weights) -> Option<(Vec<f64>
 
     let known = count / (count + ANY_TIME);
     let total: f64 = density.iter().sum();
-    let mean_time = weights.iter().zip(grid::middles()).map(|(w, time)| w * time).sum::<f64>() / count;
-    let later = |start: &f64| (-start / mean_time).exp();
-    let any_time = grid::starts().windows(2).map(|ends| match ends {
-        [start, end] => later(start) - later(end),
+    let mean_time = weights.iter().zip(log_bins::middles()).map(|(w, time)| w * time).sum::<f64>() / count;
+    let add_or_now = |start: &f64| (-start / mean_time).exp();
+    let any_time = log_bins::starts().windows(2).map(|ends| match ends {
+        [start, end] => add_or_now(start) - add_or_now(end),
         _ => 0.0,
     });
     for (part, any_time) in density.iter_mut().zip(any_time) {
@@ -105,11 +105,11 @@ pub(super) fn density(ended: &Weights, unfinished: &Weights) -> Option<(Vec<f64>
 fn gathered(weights: &[f64], place: impl Fn(f64) -> f64) -> Vec<f64> {
     let mut points = vec![0.0; BINS];
     let mut below = 0_usize;
-    for (weight, bin) in weights.iter().zip(grid::numbers()).filter(|(weight, _)| **weight > 0.0) {
+    for (weight, bin) in weights.iter().zip(log_bins::numbers()).filter(|(weight, _)| **weight > 0.0) {
         let place = place(bin);
-        let whole = grid::numbers().skip(below).take_while(|number| *number <= place).count();
+        let whole = log_bins::numbers().skip(below).take_while(|number| *number <= place).count();
         below = below.saturating_add(whole.saturating_sub(1));
-        for (point, number) in points.iter_mut().zip(grid::numbers()).skip(below).take(2) {
+        for (point, number) in points.iter_mut().zip(log_bins::numbers()).skip(below).take(2) {
             *point += weight * (1.0 - (place - number).abs()).max(0.0);
         }
     }
@@ -117,7 +117,7 @@ fn gathered(weights: &[f64], place: impl Fn(f64) -> f64) -> Vec<f64> {
 }
 
 fn smoothed(points: &[f64], bandwidth: f64) -> Vec<f64> {
-    let half = grid::numbers().map(|distance| (-0.5 * (distance / bandwidth).powi(2)).exp());
+    let half = log_bins::numbers().map(|distance| (-0.5 * (distance / bandwidth).powi(2)).exp());
     let half: Vec<f64> = half.collect();
     let kernel: Vec<f64> = half.iter().skip(1).rev().chain(&half).copied().collect();
     let mut density = vec![0.0; BINS];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outlook::{Knot, Outlook};
+use super::survival::{Point, Survival};
 
 /// A task that is older than all but this part of those before it follows the fixed schedule at most: of so old ones
 /// little is known …
@@ -21,7 +21,7 @@ const UNCOUNTED: f64 = 1e-3;
 
 /// What the polls are to bring about, and within which bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Goal {
+pub(crate) struct Targets {
     /// From a task's end to the poll that finds it, on average.
     pub(crate) delay: Duration,
     pub(crate) shortest: Duration,
@@ -33,8 +33,8 @@ pub(crate) struct Goal {
 /// takes longer than `t`. Where tasks end at an even rate `h` the pause is `sqrt(2c/h)`, as it is in Keller (1974).
 /// `c`, in seconds of delay, is what brings the mean delay to the goal.
 pub(super) struct Plan {
-    outlook: Arc<Outlook>,
-    price: f64,
+    survival: Arc<Survival>,
+    cost_per_poll: f64,
     /// In seconds, like all that follows.
     fixed: f64,
     shortest: f64,
@@ -42,16 +42,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(goal: Goal, outlook: Arc<Outlook>) -> Self {
-        let delay = goal.delay.as_secs_f64();
-        let (shortest, longest) = (goal.shortest.as_secs_f64(), goal.longest.as_secs_f64());
-        let target = delay * (1.0 - RESERVE * outlook.known * outlook.known);
-        let mut plan = Self { outlook, price: delay / 8.0, fixed: 2.0 * delay, shortest, longest };
+    pub(super) fn new(targets: Targets, survival: Arc<Survival>) -> Self {
+        let delay = targets.delay.as_secs_f64();
+        let (shortest, longest) = (targets.shortest.as_secs_f64(), targets.longest.as_secs_f64());
+        let target = delay * (1.0 - RESERVE * survival.known * survival.known);
+        let mut plan = Self { survival, cost_per_poll: delay / 8.0, fixed: 2.0 * delay, shortest, longest };
         for _ in 0..ROUNDS {
             let Some(expected) = plan.expected_delay() else { break };
             let short_by = target / expected;
             // The delay grows with a power of the price between 1/2 and 1.
-            plan.price = (plan.price * short_by.powf(1.5)).clamp(delay / 1e4, delay * 4.0);
+            plan.cost_per_poll = (plan.cost_per_poll * short_by.powf(1.5)).clamp(delay / 1e4, delay * 4.0);
             if (short_by - 1.0).abs() < 0.005 {
                 break;
             }
@@ -89,14 +89,14 @@ impl Plan {
     }
 
     fn pause_at(&self, age: f64) -> f64 {
-        self.pause_from(self.outlook.look(age))
+        self.pause_from(self.survival.look(age))
     }
 
-    /// After a poll at what [`Outlook::look`] shows.
-    fn pause_from(&self, seen: Option<(&[Knot], Knot)>) -> f64 {
+    /// After a poll at what [`Survival::look`] shows.
+    fn pause_from(&self, seen: Option<(&[Point], Point)>) -> f64 {
         let pause = match seen {
-            Some((knots, now)) => {
-                let worth = self.worth(knots, now);
+            Some((points, now)) => {
+                let worth = self.worth(points, now);
                 let young = ((now.survival - OLD) / (AGEING - OLD)).clamp(0.0, 1.0);
                 if worth > self.fixed { self.fixed + (worth - self.fixed) * young } else { worth }
             }
@@ -106,13 +106,13 @@ impl Plan {
         pause.max(self.shortest).min(self.longest)
     }
 
-    /// How long a pause is worth it. `knots`: those from `now` on.
-    fn worth(&self, knots: &[Knot], now: Knot) -> f64 {
-        let accrued = |then: &Knot| (then.at - now.at) * now.survival - (now.ahead - then.ahead);
-        let worth = self.price * now.survival;
-        let next = knots.partition_point(|knot| accrued(knot) < worth);
-        let Some(end) = knots.get(next) else { return self.fixed };
-        let start = next.checked_sub(1).and_then(|before| knots.get(before)).unwrap_or(&now);
+    /// How long a pause is worth it. `points`: those from `now` on.
+    fn worth(&self, points: &[Point], now: Point) -> f64 {
+        let accrued = |then: &Point| (then.at - now.at) * now.survival - (now.tail_area - then.tail_area);
+        let worth = self.cost_per_poll * now.survival;
+        let next = points.partition_point(|knot| accrued(knot) < worth);
+        let Some(end) = points.get(next) else { return self.fixed };
+        let start = next.checked_sub(1).and_then(|before| points.get(before)).unwrap_or(&now);
         // Within a bin tasks end at an even rate, and what accrues is a parabola.
         let rate = (start.survival - end.survival) / (end.at - start.at);
         let lost = now.survival - start.survival;
@@ -122,15 +122,15 @@ impl Plan {
 
     /// On average, of a task that is watched from its creation. `None` if nothing is known.
     fn expected_delay(&self) -> Option<f64> {
-        let (mut knots, mut now) = self.outlook.look(0.0)?;
+        let (mut points, mut now) = self.survival.look(0.0)?;
         let mut delay = 0.0;
         for _ in 0..POLLS {
-            let at = now.at + self.pause_from(Some((knots, now)));
-            let next = self.outlook.look(at);
-            let ahead = next.map_or(0.0, |(_, next)| next.ahead);
-            delay += (at - now.at) * now.survival - (now.ahead - ahead);
+            let at = now.at + self.pause_from(Some((points, now)));
+            let next = self.survival.look(at);
+            let tail_area = next.map_or(0.0, |(_, next)| next.tail_area);
+            delay += (at - now.at) * now.survival - (now.tail_area - tail_area);
             match next {
-                Some((after, next)) if next.survival > UNCOUNTED => (knots, now) = (after, next),
+                Some((after, next)) if next.survival > UNCOUNTED => (points, now) = (after, next),
                 _ => break,
             }
         }

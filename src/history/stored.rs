@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::History;
-use super::grid::{BINS, Weights};
-use super::memory::{ALARM, MOST, Memory, RECENT};
+use super::histogram::{CUSUM_LIMIT, Histogram, MOST, RECENT};
+use super::log_bins::{BINS, Weights};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored {
@@ -18,13 +18,13 @@ pub(super) struct Stored {
 
 impl From<History> for Stored {
     fn from(history: History) -> Self {
-        let memory = &history.lock().memory;
+        let histogram = &history.lock().histogram;
         Self {
-            ended: pairs(&memory.ended),
-            unfinished: pairs(&memory.unfinished),
-            recent: memory.recent.clone(),
-            drift: memory.drift,
-            recorded: memory.recorded,
+            ended: pairs(&histogram.ended),
+            unfinished: pairs(&histogram.unfinished),
+            recent: histogram.recent.clone(),
+            drift: histogram.drift,
+            recorded: histogram.recorded,
         }
     }
 }
@@ -37,10 +37,10 @@ impl TryFrom<Stored> for History {
         if recent.len() > RECENT {
             return Err("a history with too many recent tasks");
         }
-        if !drift.iter().all(|sum| (0.0..=ALARM).contains(sum)) {
+        if !drift.iter().all(|sum| (0.0..=CUSUM_LIMIT).contains(sum)) {
             return Err("a history whose drift is out of range");
         }
-        Ok(Memory { ended: weights(&ended)?, unfinished: weights(&unfinished)?, recent, drift, recorded }.into())
+        Ok(Histogram { ended: weights(&ended)?, unfinished: weights(&unfinished)?, recent, drift, recorded }.into())
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Goal, History};
+use super::{History, Targets};
 
-const GOAL: Goal =
-    Goal { delay: Duration::from_secs(15), shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
+const GOAL: Targets =
+    Targets { delay: Duration::from_secs(15), shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
 fn seconds(times: impl IntoIterator<Item = u64>) -> History {
     times.into_iter().map(Duration::from_secs).collect()
@@ -65,11 +65,11 @@ fn it_follows_a_change_at_once() {
 #[test]
 fn settings_have_plans_of_their_own() {
     let history = seconds([280, 300, 320, 310, 290]);
-    let goal = |delay| Goal { delay: Duration::from_secs(delay), ..GOAL };
+    let targets = |delay| Targets { delay: Duration::from_secs(delay), ..GOAL };
     let age = Duration::from_secs(290);
-    let pauses: Vec<_> = (1..20).map(|delay| history.pause(goal(delay), age)).collect();
+    let pauses: Vec<_> = (1..20).map(|delay| history.pause(targets(delay), age)).collect();
     assert!(pauses.is_sorted(), "{pauses:?}");
-    assert!((1..20).map(|delay| history.pause(goal(delay), age)).eq(pauses));
+    assert!((1..20).map(|delay| history.pause(targets(delay), age)).eq(pauses));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn short_tasks_are_found_as_soon_as_longer_ones() {
 }
 
 /// An end, or an age at which it was given up.
-fn lesson() -> impl Strategy<Value = (bool, Duration)> {
+fn observation() -> impl Strategy<Value = (bool, Duration)> {
     let time = prop_oneof![
         (0_u64..5_000_000).prop_map(Duration::from_millis),
         (0_u64..100).prop_map(Duration::from_nanos),
@@ -159,22 +159,22 @@ proptest! {
 
     #[test]
     fn pauses_stay_within_bounds(
-        lessons in vec(lesson(), 0..400),
+        lessons in vec(observation(), 0..400),
         ages in vec(0_u64..200_000, 20),
         delay in 1_u64..1_000_000,
         (shortest, range) in (1_u64..100_000, 0_u64..10_000_000),
     ) {
         let history = taught(&lessons);
         let ms = Duration::from_millis;
-        let goal = Goal { delay: ms(delay), shortest: ms(shortest), longest: ms(shortest + range) };
+        let targets = Targets { delay: ms(delay), shortest: ms(shortest), longest: ms(shortest + range) };
         for age in ages.into_iter().map(Duration::from_secs).chain([Duration::ZERO, Duration::MAX]) {
-            let pause = history.pause(goal, age);
-            prop_assert!(goal.shortest <= pause && pause <= goal.longest, "{pause:?} at {age:?}");
+            let pause = history.pause(targets, age);
+            prop_assert!(targets.shortest <= pause && pause <= targets.longest, "{pause:?} at {age:?}");
         }
     }
 
     #[test]
-    fn an_older_task_is_never_polled_before_a_younger_one(lessons in vec(lesson(), 1..100)) {
+    fn an_older_task_is_never_polled_before_a_younger_one(lessons in vec(observation(), 1..100)) {
         let history = taught(&lessons);
         let next = |age| age + history.pause(GOAL, age);
         let ages: Vec<_> = (0..2_000).map(Duration::from_secs).collect();
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_is_what_is_read(lessons in vec(lesson(), 0..300), more in vec(lesson(), 0..20)) {
+    fn what_is_stored_is_what_is_read(lessons in vec(observation(), 0..300), more in vec(observation(), 0..20)) {
         let history = taught(&lessons);
         let json: History = serde_json::from_str(&serde_json::to_string(&history).unwrap()).unwrap();
         let binary: History = postcard::from_bytes(&postcard::to_stdvec(&history).unwrap()).unwrap();
@@ -211,7 +211,7 @@ proptest! {
         unfinished in vec((any::<u8>(), 0_u32..2_000_000), 0..100),
         recent in vec(any::<u8>(), 0..5),
         drift in [0_f32..6.0, 0_f32..6.0],
-        times in vec(lesson(), 0..10),
+        times in vec(observation(), 0..10),
     ) {
         let stored = postcard::to_stdvec(&(ended, unfinished, recent, drift, u64::MAX)).unwrap();
         let history: History = postcard::from_bytes(&stored).unwrap();

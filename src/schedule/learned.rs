@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Error, Rhythm, Schedule, bounded, positive};
-use crate::history::{Goal, History};
+use super::{Error, Schedule, Strategy, bounded, positive};
+use crate::history::{History, Targets};
 
 /// The mean delay of polls every 30 s.
 const DELAY: Duration = Duration::from_secs(15);
@@ -55,7 +55,7 @@ impl Schedule {
     /// ```
     #[must_use]
     pub fn learned(history: &History) -> Self {
-        Self::new(Rhythm::Learned(Learned(history.clone())))
+        Self::new(Strategy::Learned(Learned(history.clone())))
     }
 
     /// How long after its end a task should be found ended, on average, by a [`learned`](Self::learned) schedule.
@@ -98,7 +98,7 @@ impl Settings {
     }
 
     pub(super) fn validate(self) -> Result<(), Error> {
-        let Goal { delay, shortest, longest } = self.goal();
+        let Targets { delay, shortest, longest } = self.targets();
         if delay.is_zero() {
             return Err(Error::config("aim_for_delay is zero: it is the mean delay to accept, and none cannot be had"));
         }
@@ -116,8 +116,8 @@ impl Settings {
         Ok(())
     }
 
-    pub(super) fn goal(self) -> Goal {
-        Goal {
+    pub(super) fn targets(self) -> Targets {
+        Targets {
             delay: self.delay.unwrap_or(DELAY),
             shortest: self.shortest.unwrap_or(SHORTEST),
             longest: self.longest.unwrap_or(LONGEST),
@@ -126,7 +126,7 @@ impl Settings {
 
     /// What it polls with as long as nothing is known.
     pub(super) fn fixed_pause(self) -> Duration {
-        let Goal { delay, shortest, longest } = self.goal();
+        let Targets { delay, shortest, longest } = self.targets();
         delay.saturating_mul(2).max(shortest).min(longest)
     }
 }
@@ -135,19 +135,19 @@ impl Schedule {
     /// What it learns from, if it does.
     pub(crate) const fn history(&self) -> Option<&History> {
         match &self.rhythm {
-            Rhythm::Learned(Learned(history)) => Some(history),
+            Strategy::Learned(Learned(history)) => Some(history),
             _ => None,
         }
     }
 
     /// What no jitter goes below.
     pub(super) fn shortest(&self) -> Duration {
-        if self.history().is_some() { self.learning.goal().shortest } else { Duration::ZERO }
+        if self.history().is_some() { self.learning.targets().shortest } else { Duration::ZERO }
     }
 
     /// The longest of its learned pauses.
     pub(crate) fn longest(&self) -> Duration {
-        self.learning.goal().longest
+        self.learning.targets().longest
     }
 
     /// What a poll is worth beside others: `last` and `now` are the task's age when it was asked about last, and now.
@@ -163,11 +163,11 @@ impl Schedule {
 
 impl Learned {
     pub(super) fn pause(&self, settings: Settings, age: Duration) -> Duration {
-        self.0.pause(settings.goal(), age)
+        self.0.pause(settings.targets(), age)
     }
 
     /// Of a watch that keeps this part of a pause, 0 to 1, apart from others.
     pub(super) fn pause_apart(&self, settings: Settings, age: Duration, part: f64) -> Duration {
-        self.0.pause_apart(settings.goal(), age, part)
+        self.0.pause_apart(settings.targets(), age, part)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
 
-use super::{LONGEST, Rhythm, Schedule};
+use super::{LONGEST, Schedule, Strategy};
 
 /// A policy that says zero must not spin: tokio's timer counts in milliseconds.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -37,7 +37,7 @@ impl Schedule {
             // Its own clock is not tokio's: the limit is kept here instead.
             max_wait = Some(exponential.max_elapsed_time.take());
         }
-        let schedule = Self::new(Rhythm::Policy(Shared { policy: Arc::new(Mutex::new(Box::new(policy))), longest }));
+        let schedule = Self::new(Strategy::Policy(Shared { policy: Arc::new(Mutex::new(Box::new(policy))), longest }));
         match max_wait {
             Some(Some(limit)) => schedule.max_wait(limit),
             Some(None) => schedule.no_max_wait(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Beat, Schedule, Shift};
+use super::{PauseInput, PolicyState, Schedule};
 use crate::history::History;
 
 const fn secs(seconds: u64) -> Duration {
@@ -18,12 +18,12 @@ fn taught() -> History {
 fn without_a_history_it_is_the_default() {
     let learned = Schedule::learned(&History::new());
     assert!(learned.preview().eq(Schedule::default().preview()));
-    assert_eq!(learned.rest(), secs(30));
+    assert_eq!(learned.cooldown(), secs(30));
     let slower = learned.aim_for_delay(secs(30)).max_wait(secs(300));
     assert!(slower.preview().eq([0, 60, 120, 180, 240, 300].map(secs)));
     let bounded = slower.longest_pause(secs(50)).max_wait(secs(120));
     assert!(bounded.preview().eq([0, 50, 100, 120].map(secs)));
-    assert_eq!(bounded.rest(), secs(30));
+    assert_eq!(bounded.cooldown(), secs(30));
 }
 
 #[test]
@@ -39,10 +39,10 @@ fn it_equals_those_that_share_its_history() {
 fn the_preview_is_that_of_a_task_watched_from_its_creation() {
     let schedule = Schedule::learned(&taught()).max_wait(secs(600));
     let polls: Vec<_> = schedule.preview().collect();
-    let mut beat = Beat::default();
+    let mut policy_state = PolicyState::default();
     for pair in polls.windows(2).filter(|pair| pair[1] < secs(600)) {
-        let at_age = Shift { age: Some(pair[0]), elapsed: secs(1), ..Shift::NONE };
-        assert_eq!(beat.pause(&schedule, 7, at_age), Some(pair[1] - pair[0]));
+        let at_age = PauseInput { age: Some(pair[0]), elapsed: secs(1), ..PauseInput::NONE };
+        assert_eq!(policy_state.pause(&schedule, 7, at_age), Some(pair[1] - pair[0]));
     }
     assert_eq!(polls.last(), Some(&secs(600)));
 }
@@ -50,8 +50,10 @@ fn the_preview_is_that_of_a_task_watched_from_its_creation() {
 #[test]
 fn only_jitter_shortens_its_pauses() {
     let schedule = Schedule::learned(&taught()).jitter(0.5);
-    let mut beat = Beat::default();
-    let mut pause = |luck, phase| beat.pause(&schedule, 3, Shift { phase, ..Shift::by_luck(luck) }).unwrap();
+    let mut policy_state = PolicyState::default();
+    let mut pause = |jitter_sample, offset| {
+        policy_state.pause(&schedule, 3, PauseInput { offset, ..PauseInput::with_jitter(jitter_sample) }).unwrap()
+    };
     assert!(pause(1.0, 0).abs_diff(pause(0.0, 0) / 2) < Duration::from_micros(1));
 }
 
@@ -60,14 +62,16 @@ fn watches_that_keep_apart_have_places_between_its_polls() {
     for (history, longest) in [(taught(), secs(120)), (History::new(), secs(30))] {
         let schedule = Schedule::learned(&history).no_max_wait();
         let polls: Vec<_> = schedule.preview().take(40).collect();
-        for phase in [1, 20_000, 40_000, 60_000] {
+        for offset in [1, 20_000, 40_000, 60_000] {
             let mut at = Duration::ZERO;
             for pair in polls.windows(2) {
-                let pause = Beat::default().pause(&schedule, 7, Shift { phase, age: Some(at), ..Shift::NONE }).unwrap();
-                assert!((secs(5)..=longest).contains(&pause), "{phase}: {pause:?} at {at:?}");
+                let pause = PolicyState::default()
+                    .pause(&schedule, 7, PauseInput { offset, age: Some(at), ..PauseInput::NONE })
+                    .unwrap();
+                assert!((secs(5)..=longest).contains(&pause), "{offset}: {pause:?} at {at:?}");
                 at += pause;
-                let place = pair[1] - (pair[1] - pair[0]).mul_f64(f64::from(phase) / 65_536.0);
-                assert!(at.abs_diff(place.max(secs(5))) < secs(1), "{phase}: {at:?}, not {place:?}");
+                let place = pair[1] - (pair[1] - pair[0]).mul_f64(f64::from(offset) / 65_536.0);
+                assert!(at.abs_diff(place.max(secs(5))) < secs(1), "{offset}: {at:?}, not {place:?}");
             }
         }
         // In old age too, from wherever it comes.
@@ -75,8 +79,8 @@ fn watches_that_keep_apart_have_places_between_its_polls() {
             let mut at = secs(3 * 3600 + start);
             let mut places = Vec::new();
             for _ in 0..5 {
-                let shift = Shift { phase: 20_000, age: Some(at), ..Shift::NONE };
-                at += Beat::default().pause(&schedule, 7, shift).unwrap();
+                let shift = PauseInput { offset: 20_000, age: Some(at), ..PauseInput::NONE };
+                at += PolicyState::default().pause(&schedule, 7, shift).unwrap();
                 places.push(at.as_millis() % 30_000);
             }
             assert!(places[2..].iter().all(|place| place.abs_diff(places[2]) <= 1), "{places:?}");
@@ -87,11 +91,11 @@ fn watches_that_keep_apart_have_places_between_its_polls() {
 #[test]
 fn its_bounds_hold_whatever_shortens_a_pause() {
     let schedule = Schedule::learned(&taught()).aim_for_delay(secs(2)).jitter(1.0);
-    for phase in (0..=u16::MAX).step_by(997) {
+    for offset in (0..=u16::MAX).step_by(997) {
         for age in (0..600).map(secs) {
-            let shift = Shift { phase, age: Some(age), ..Shift::by_luck(f64::from(phase) / 65_535.0) };
-            let pause = Beat::default().pause(&schedule, 7, shift).unwrap();
-            assert!(pause >= secs(5) && pause <= secs(120), "{phase} {age:?}: {pause:?}");
+            let shift = PauseInput { offset, age: Some(age), ..PauseInput::with_jitter(f64::from(offset) / 65_535.0) };
+            let pause = PolicyState::default().pause(&schedule, 7, shift).unwrap();
+            assert!(pause >= secs(5) && pause <= secs(120), "{offset} {age:?}: {pause:?}");
         }
     }
 }

@@ -56,8 +56,13 @@ impl Delivery {
     }
 
     /// What is to be posted of a task that was created then, in the simulator's time.
-    pub(super) fn errands(&self, task_id: &TaskId, born: Duration, ends: Option<(Duration, Status)>) -> Vec<Errand> {
-        let errand = |at: Duration, success, forged| Errand {
+    pub(super) fn scheduled(
+        &self,
+        task_id: &TaskId,
+        born: Duration,
+        ends: Option<(Duration, Status)>,
+    ) -> Vec<ScheduledCallback> {
+        let callback = |at: Duration, success, forged| ScheduledCallback {
             task_id: task_id.clone(),
             delivery: self.clone(),
             born,
@@ -65,15 +70,15 @@ impl Delivery {
             success,
             forged,
         };
-        let forged = self.forged_at.map(|age| errand(age, true, true));
-        let own = ends.map(|(after, status)| errand(after.saturating_add(self.late), status.is_success(), false));
+        let forged = self.forged_at.map(|age| callback(age, true, true));
+        let own = ends.map(|(after, status)| callback(after.saturating_add(self.late), status.is_success(), false));
         forged.into_iter().chain(own).collect()
     }
 }
 
 /// One callback to be posted.
 #[derive(Clone, Debug)]
-pub(super) struct Errand {
+pub(super) struct ScheduledCallback {
     pub(super) task_id: TaskId,
     pub(super) delivery: Delivery,
     /// When the task was created and when this is due, in the simulator's time.
@@ -88,15 +93,15 @@ pub(super) struct Errand {
 #[derive(Default)]
 pub(super) struct Callbacks {
     pub(super) key: Option<String>,
-    pub(super) errands: Vec<Errand>,
+    pub(super) scheduled: Vec<ScheduledCallback>,
     /// That there are some.
     pub(super) added: Arc<Notify>,
 }
 
 impl Callbacks {
-    pub(super) fn add(&mut self, errands: Vec<Errand>) {
-        if !errands.is_empty() {
-            self.errands.extend(errands);
+    pub(super) fn add(&mut self, scheduled: Vec<ScheduledCallback>) {
+        if !scheduled.is_empty() {
+            self.scheduled.extend(scheduled);
             self.added.notify_one();
         }
     }

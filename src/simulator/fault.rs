@@ -10,7 +10,7 @@ use crate::task::TaskId;
 #[derive(Clone, Debug)]
 #[must_use = "a fault happens once it is injected"]
 pub struct Fault {
-    pub(super) happening: Happening,
+    pub(super) kind: FaultKind,
     pub(super) headers: Vec<(String, Header)>,
     task: Option<TaskId>,
     skip: u32,
@@ -19,7 +19,7 @@ pub struct Fault {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Happening {
+pub(super) enum FaultKind {
     Status(u16),
     Envelope { code: i64, message: String },
     Body(Bytes),
@@ -36,24 +36,24 @@ pub(super) enum Header {
 }
 
 impl Fault {
-    const fn new(happening: Happening) -> Self {
-        Self { happening, headers: Vec::new(), task: None, skip: 0, left: Some(1), probability: 1.0 }
+    const fn new(kind: FaultKind) -> Self {
+        Self { kind, headers: Vec::new(), task: None, skip: 0, left: Some(1), probability: 1.0 }
     }
 
     /// An HTTP status, 200 to 999, with a page of HTML, as a proxy before the gateway would send it.
     pub const fn status(status: u16) -> Self {
         let status = if status < 200 || status > 999 { 500 } else { status };
-        Self::new(Happening::Status(status))
+        Self::new(FaultKind::Status(status))
     }
 
     /// HTTP 200 with an envelope that carries this code and message and no data.
     pub fn code(code: i64, message: impl Into<String>) -> Self {
-        Self::new(Happening::Envelope { code, message: message.into() })
+        Self::new(FaultKind::Envelope { code, message: message.into() })
     }
 
     /// HTTP 200 with this body.
     pub fn body(body: impl Into<Vec<u8>>) -> Self {
-        Self::new(Happening::Body(Bytes::from(body.into())))
+        Self::new(FaultKind::Body(Bytes::from(body.into())))
     }
 
     /// The connection is reset instead of an answer.
@@ -61,17 +61,17 @@ impl Fault {
     /// Over HTTP a client asks again at once, unseen, when a kept connection breaks: there, a reset after an answer
     /// shows from [`times(2)`](Self::times) on.
     pub const fn reset() -> Self {
-        Self::new(Happening::Reset)
+        Self::new(FaultKind::Reset)
     }
 
     /// No answer ever comes.
     pub const fn stall() -> Self {
-        Self::new(Happening::Stall)
+        Self::new(FaultKind::Stall)
     }
 
     /// The right answer breaks off in the middle of its body.
     pub const fn truncated() -> Self {
-        Self::new(Happening::Truncated)
+        Self::new(FaultKind::Truncated)
     }
 
     /// With a `Retry-After` header, as it is: `"5"`, or anything else.

@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Simulator;
-use super::timeline::{Answer, Page};
+use super::engine::{Answer, HttpResponse};
 use crate::task::TaskId;
 
 const PATH: &str = "/api/v1/modify/record-info";
@@ -67,7 +67,7 @@ async fn accept(listener: TcpListener, simulator: Simulator) {
     // Dropped with this future, and with it every connection.
     let mut connections = JoinSet::new();
     #[cfg(feature = "callback")]
-    connections.spawn(super::postman::run(simulator.clone()));
+    connections.spawn(super::callback_sender::run(simulator.clone()));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -99,15 +99,15 @@ async fn answer(
     reset: Arc<Notify>,
 ) -> Result<Response<Sent>, Infallible> {
     let (answer, latency) = {
-        let mut timeline = simulator.lock();
-        let answer = match question(&request) {
-            Ok((id, key)) => timeline.answer(&id, key),
+        let mut engine = simulator.lock();
+        let answer = match parse(&request) {
+            Ok((id, key)) => engine.answer(&id, key),
             Err((status, message)) => {
-                let at = timeline.now();
-                Answer::Whole(timeline.envelope(status, status.into(), message, None, at))
+                let at = engine.now();
+                Answer::Whole(engine.envelope(status, status.into(), message, None, at))
             }
         };
-        (answer, timeline.latency)
+        (answer, engine.latency)
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -124,7 +124,7 @@ async fn answer(
 }
 
 /// The task and the key in a request, or what the gateway says to one that is not its own.
-fn question(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>), (u16, &'static str)> {
+fn parse(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>), (u16, &'static str)> {
     if request.uri().path() != PATH {
         return Err((404, "Not Found"));
     }
@@ -138,7 +138,7 @@ fn question(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>)
     Ok((id, authorization.and_then(|value| value.strip_prefix("Bearer "))))
 }
 
-fn response(page: Page, truncated: bool) -> Response<Sent> {
+fn response(page: HttpResponse, truncated: bool) -> Response<Sent> {
     let body = if truncated { page.body.slice(..page.body.len() / 2) } else { page.body.clone() };
     let mut response = Response::new(Sent { left: Some(body), whole: page.body.len(), truncated, flushed: false });
     if let Ok(status) = hyper::StatusCode::from_u16(page.status) {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 
 /// What a callback says, as far as it says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Notice {
+pub(crate) struct CallbackBody {
     pub(crate) task_id: String,
     pub(crate) code: Option<i64>,
     pub(crate) message: Option<String>,
@@ -13,9 +13,9 @@ pub(crate) struct Notice {
     pub(crate) param_json: Option<String>,
 }
 
-impl Notice {
+impl CallbackBody {
     pub(crate) fn read(body: &[u8]) -> Result<Self, Error> {
-        Self::parse(body).map_err(|why| Error::new(ErrorKind::Decode, why).lasting())
+        Self::parse(body).map_err(|why| Error::new(ErrorKind::Decode, why).permanent())
     }
 
     fn parse(body: &[u8]) -> Result<Self, String> {
@@ -33,7 +33,7 @@ impl Notice {
             result_urls = "resultUrls" at "data.resultUrls",
             snake_urls = "result_urls" at "data.result_urls",
         )
-        .map_err(|_| data.unfit("an object"))?;
+        .map_err(|_| data.type_error("an object"))?;
         let task_id = either(record.task_id, record.snake_id, id)?.ok_or("data.taskId is missing")?;
         // It is a hint about the task: nothing else in it is worth losing that.
         let text = |field: Field<'_>| Ok(Some(field.text().into_owned()).filter(|text| !text.is_empty()));
@@ -65,7 +65,7 @@ fn either<'a, T>(
 /// A text, or a number.
 fn id(field: Field<'_>) -> Result<Option<String>, String> {
     if !field.is_text() && field.integer().is_err() {
-        return Err(field.unfit("a text"));
+        return Err(field.type_error("a text"));
     }
     let id = field.unwrapped()?;
     Ok(Some(id.into_owned()).filter(|id| !super::is_blank(id)))

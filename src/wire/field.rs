@@ -68,7 +68,7 @@ impl<'a> Field<'a> {
         self.json.starts_with('"')
     }
 
-    pub(super) fn unfit(&self, wanted: &str) -> String {
+    pub(super) fn type_error(&self, wanted: &str) -> String {
         format!("{} is {}, not {wanted}", self.path, describe(self.json))
     }
 
@@ -77,7 +77,7 @@ impl<'a> Field<'a> {
         if !self.is_text() {
             return Ok(Cow::Borrowed(self.json));
         }
-        serde_json::from_str::<Key<'a>>(self.json).map(|text| text.0).map_err(|_| self.unfit("a valid text"))
+        serde_json::from_str::<Key<'a>>(self.json).map(|text| text.0).map_err(|_| self.type_error("a valid text"))
     }
 
     /// What cannot be unescaped (half a surrogate pair) stays as it was written.
@@ -98,7 +98,7 @@ impl<'a> Field<'a> {
         }
         match text.parse().ok().or_else(|| whole(text.parse().ok()?)) {
             Some(number) => Ok(Some(number)),
-            None => Err(self.unfit("an integer")),
+            None => Err(self.type_error("an integer")),
         }
     }
 
@@ -109,7 +109,7 @@ impl<'a> Field<'a> {
             let only = Some(json.into_owned()).filter(|only| only.trim() != "null");
             return Ok(only.into_iter().collect());
         }
-        let items: Vec<Option<&RawValue>> = serde_json::from_str(&json).map_err(|_| self.unfit("a list"))?;
+        let items: Vec<Option<&RawValue>> = serde_json::from_str(&json).map_err(|_| self.type_error("a list"))?;
         let texts = items.iter().enumerate().filter_map(|(index, item)| Some((index, (*item)?)));
         let texts = texts.map(|(index, item)| {
             serde_json::from_str::<String>(item.get())

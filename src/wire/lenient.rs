@@ -13,13 +13,13 @@ pub(super) struct Envelope<'a> {
 
 /// The record in an envelope, read already or still to be read.
 pub(super) enum Data<'a> {
-    Read(Payload<'a>),
+    Read(RawRecord<'a>),
     Raw(Field<'a>),
 }
 
 /// The record, as far as it is there.
 #[derive(Debug, Default)]
-pub(super) struct Payload<'a> {
+pub(super) struct RawRecord<'a> {
     pub(super) task_id: Option<Cow<'a, str>>,
     pub(super) flag: Option<i64>,
     pub(super) result_urls: Vec<String>,
@@ -44,7 +44,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-impl<'a> Payload<'a> {
+impl<'a> RawRecord<'a> {
     pub(super) fn parse(data: Data<'a>) -> Result<Self, String> {
         let data = match data {
             Data::Read(payload) => return Ok(payload),
@@ -61,7 +61,7 @@ impl<'a> Payload<'a> {
             param_json = "paramJson" at "data.paramJson",
             response = "response" at "data.response",
         )
-        .map_err(|_| data.unfit("an object"))?;
+        .map_err(|_| data.type_error("an object"))?;
         let (result_urls, origin_urls) = match fields.response {
             Some(response) => results(response)?,
             None => (Vec::new(), Vec::new()),
@@ -89,7 +89,7 @@ impl<'a> Payload<'a> {
     /// Zeros and empty texts stand for nothing.
     pub(super) fn without_placeholders(mut self) -> Self {
         let given = |number: &i64| *number != 0;
-        let told = |text: &String| !text.is_empty();
+        let recently_learned = |text: &String| !text.is_empty();
         self.result_urls.retain(|url| !super::is_blank(url));
         self.origin_urls.retain(|url| !super::is_blank(url));
         Self {
@@ -97,8 +97,8 @@ impl<'a> Payload<'a> {
             created_at: self.created_at.filter(given),
             completed_at: self.completed_at.filter(given),
             error_code: self.error_code.filter(given),
-            error_message: self.error_message.filter(told),
-            param_json: self.param_json.filter(told),
+            error_message: self.error_message.filter(recently_learned),
+            param_json: self.param_json.filter(recently_learned),
             ..self
         }
     }
@@ -114,7 +114,7 @@ fn results(response: Field<'_>) -> Result<(Vec<String>, Vec<String>), String> {
         result_urls = "resultUrls" at "data.response.resultUrls",
         origin_urls = "originUrls" at "data.response.originUrls",
     )
-    .map_err(|_| response.unfit("an object"))?;
+    .map_err(|_| response.type_error("an object"))?;
     Ok((
         fields.result_urls.map_or(Ok(Vec::new()), Field::texts)?,
         fields.origin_urls.map_or(Ok(Vec::new()), Field::texts)?,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::lenient::{Data, Envelope, Payload};
+use super::lenient::{Data, Envelope, RawRecord};
 
 /// A JSON object, and nothing else: the last of twins counts, unknown fields are passed over.
 macro_rules! object {
@@ -65,13 +65,13 @@ pub(super) fn read(body: &[u8]) -> Option<Envelope<'_>> {
     Some(Envelope { code: outer.code, message: outer.message.map(Cow::Borrowed), data })
 }
 
-fn payload(record: Record<'_>) -> Option<Payload<'_>> {
+fn payload(record: Record<'_>) -> Option<RawRecord<'_>> {
     let files = record.response.unwrap_or_default();
     let param_json = match record.param_json {
         Some(json) => Some(unescaped(json.get())?),
         None => None,
     };
-    let payload = Payload {
+    let payload = RawRecord {
         task_id: record.task_id.map(Cow::Borrowed),
         flag: record.flag,
         result_urls: files.result_urls.unwrap_or_default(),

@@ -50,8 +50,8 @@ fn the_documented_answers_are_read_as_documented() {
             "GENERATING []",
         ),
         (
-            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again later","errorCode":null,"response":null}}"#,
-            "CREATE_TASK_FAILED [] 'Internal Error, Please try again later'",
+            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again add_or_now","errorCode":null,"response":null}}"#,
+            "CREATE_TASK_FAILED [] 'Internal Error, Please try again add_or_now'",
         ),
         (
             r#"{"code":200,"msg":"success","data":{"taskId":"x","successFlag":3,"errorCode":400,"errorMessage":"No audio."}}"#,
@@ -241,7 +241,7 @@ fn what_cannot_be_read_is_told_with_its_path() {
 #[test]
 fn what_only_people_read_never_hides_an_outcome() {
     let cases = [
-        (r#""successFlag":3,"errorCode":"MODEL_BUSY","errorMessage":"later""#, "MODEL_BUSY: later"),
+        (r#""successFlag":3,"errorCode":"MODEL_BUSY","errorMessage":"add_or_now""#, "MODEL_BUSY: add_or_now"),
         (r#""successFlag":3,"errorCode":"MODEL_BUSY""#, "MODEL_BUSY"),
         (r#""successFlag":2,"errorMessage":"\ud83d""#, r#""\ud83d""#),
         (r#""successFlag":2,"errorMessage":{"why":"dark"}"#, r#"{"why":"dark"}"#),

@@ -61,7 +61,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 /// What the two readers make of it, where both can read it.
 fn both(body: &[u8]) -> Option<[String; 2]> {
     let show = |envelope: Envelope<'_>| {
-        let payload = envelope.data.map(|data| Payload::parse(data).unwrap());
+        let payload = envelope.data.map(|data| RawRecord::parse(data).unwrap());
         format!("{:?} {:?} {payload:?}", envelope.code, envelope.message)
     };
     Some([show(strict::read(body)?), show(Envelope::parse(body).unwrap())])

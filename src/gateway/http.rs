@@ -1,0 +1,251 @@
+//! The reqwest side of the seam.
+
+use std::error::Error as StdError;
+use std::io;
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
+use reqwest::{Method, Request, Response, Url, redirect};
+
+use super::{LONGEST_BODY, Transport, broken, cut_short, too_long};
+use crate::error::{Error, ErrorKind};
+use crate::task::TaskId;
+use crate::wire::Reply;
+
+const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
+const PATH: &str = "api/v1/modify/record-info";
+
+/// What it takes to reach the gateway over HTTP.
+pub(crate) struct Settings {
+    pub(crate) api_key: String,
+    pub(crate) base_url: String,
+    pub(crate) client: Option<reqwest::Client>,
+}
+
+/// The gateway over HTTP.
+pub(crate) struct Http {
+    client: reqwest::Client,
+    /// Made once, cloned for each poll: only the query differs.
+    request: Request,
+    api_key: String,
+    /// Whether there may be a kept connection, which the gateway may just have closed.
+    with_response: AtomicBool,
+}
+
+impl Http {
+    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
+        let Settings { api_key, base_url, client } = settings;
+        let authorization = bearer(&api_key)?;
+        let mut url = endpoint(&base_url)?;
+        let own = client.is_none();
+        let client = match client {
+            Some(client) => client,
+            None => own_client(&url)?,
+        };
+        // Each clone then has room for an id already.
+        url.query_pairs_mut().append_pair("taskId", &"0".repeat(32));
+        let mut request = Request::new(Method::GET, url);
+        if own {
+            // Here and not in the client, which would add it to each request anew.
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
+        }
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Ok(Self { client, request, api_key, with_response: AtomicBool::new(false) })
+    }
+
+    fn request(&self, id: &TaskId) -> Result<Request, Error> {
+        // Only a streaming body cannot be cloned, and a GET has none.
+        let mut request = self.request.try_clone().ok_or_else(|| Error::config("the request cannot be cloned"))?;
+        let url = request.url_mut();
+        url.query_pairs_mut().clear().append_pair("taskId", id.as_ref());
+        if id.as_ref().contains(' ') {
+            // A form's `+` for a space; not every reader of a URL knows it.
+            let query = url.query().unwrap_or_default().replace('+', "%20");
+            url.set_query(Some(&query));
+        }
+        Ok(request)
+    }
+
+    async fn send(&self, id: &TaskId) -> Result<Response, Error> {
+        match self.client.execute(self.request(id)?).await {
+            // The gateway closed a kept connection in the moment of its use. A GET can be asked again, once.
+            // Not twice without an answer in between, or a gateway in trouble would get double traffic.
+            Err(error) if broke_off(&error) && self.with_response.swap(false, Ordering::Relaxed) => {
+                self.client.execute(self.request(id)?).await
+            }
+            result => result,
+        }
+        .map_err(unreachable)
+    }
+}
+
+impl Transport for Http {
+    async fn fetch(self: Arc<Self>, id: TaskId) -> Result<Reply, Error> {
+        let mut response = self.send(&id).await?;
+        self.with_response.store(true, Ordering::Relaxed);
+        let body = body(&mut response).await;
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Reply { status: response.status().as_u16(), headers, body })
+    }
+
+    fn secret(&self) -> &str {
+        &self.api_key
+    }
+}
+
+/// The header that carries the key.
+pub(crate) fn bearer(api_key: &str) -> Result<HeaderValue, Error> {
+    if api_key.trim().is_empty() {
+        return Err(Error::config("the API key is empty"));
+    }
+    if let Some(at) = api_key.chars().position(|c| !c.is_ascii_graphic()) {
+        return Err(Error::config(format!(
+            "character {} of the API key is none that a key has: a space, a line break or other control character, or not ASCII",
+            at.saturating_add(1)
+        )));
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {api_key}"))
+        .map_err(|_| Error::config("the API key cannot stand in a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn endpoint(base_url: &str) -> Result<Url, Error> {
+    // What is wrong is said without the URL: it may hold a password.
+    let mut url = Url::parse(base_url.trim()).map_err(|error| {
+        Error::config("the base URL is not a URL: it should look like https://api.apikley.ru").caused_by(error)
+    })?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&host) => {}
+        "http" => {
+            return Err(Error::config(format!(
+                "the base URL is plain http to {host}: the API key would travel unencrypted (http is for loopback only)"
+            )));
+        }
+        scheme => return Err(Error::config(format!("the base URL's scheme is {scheme}: use https"))),
+    }
+    if host.is_empty() || url.port() == Some(0) {
+        return Err(Error::config("the base URL names no host, or port 0"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::config("the base URL holds a user name or password: leave it out"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Error::config("the base URL has a query or a fragment: leave it out"));
+    }
+    let path = format!("{}/{PATH}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
+}
+
+fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
+    if url.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        return Err(Error::config(
+            "https needs the feature rustls or native-tls, or an http_client that brings its own TLS",
+        ));
+    }
+    let mut builder = reqwest::Client::builder()
+        .referer(false)
+        .redirect(redirect::Policy::custom(within_origin))
+        // reqwest keeps a copy of each request in case HTTP/2 refuses it: `send` repeats those too, and copies only
+        // then.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
+        // A silent HTTP/2 connection would else take every later poll with it.
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .http2_keep_alive_timeout(Duration::from_secs(5));
+    if url.host_str().is_some_and(is_loopback) {
+        // A proxy from the environment is for the world outside.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
+}
+
+/// The key goes to the base URL's host only, so nothing is followed that leads elsewhere.
+fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    const MOST: usize = 3;
+    let previous = attempt.previous();
+    let home = previous.first().map(Url::origin);
+    if previous.len() <= MOST && home == Some(attempt.url().origin()) { attempt.follow() } else { attempt.stop() }
+}
+
+async fn body(response: &mut Response) -> Result<Bytes, Error> {
+    let length = response.content_length();
+    if length.is_some_and(|length| length > LONGEST_BODY as u64) {
+        return Err(too_long());
+    }
+    // A record mostly comes in one piece, which is then used as it is.
+    let Some(first) = chunk(response).await? else { return Ok(Bytes::new()) };
+    if length == Some(first.len() as u64) {
+        return Ok(first);
+    }
+    let Some(second) = chunk(response).await? else { return Ok(first) };
+    let mut whole = BytesMut::from(first);
+    let mut next = Some(second);
+    while let Some(piece) = next {
+        if whole.len().saturating_add(piece.len()) > LONGEST_BODY {
+            return Err(too_long());
+        }
+        whole.extend_from_slice(&piece);
+        next = chunk(response).await?;
+    }
+    Ok(whole.freeze())
+}
+
+async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
+    response.chunk().await.map_err(|error| {
+        if error.is_timeout() {
+            return unreachable(error);
+        }
+        cut_short().caused_by(error.without_url())
+    })
+}
+
+/// What reqwest says of a request that brought no response.
+fn unreachable(error: reqwest::Error) -> Error {
+    let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
+    let recently_learned = if error.is_timeout() {
+        Error::new(ErrorKind::Timeout, "the HTTP client's own timeout")
+    } else if error.is_builder() {
+        Error::new(ErrorKind::InvalidRequest, "the HTTP client refuses it")
+    } else if untrusted {
+        Error::new(ErrorKind::Transport, "its TLS certificate is not trusted")
+    } else if error.is_connect() {
+        Error::new(ErrorKind::Transport, "no connection")
+    } else {
+        broken()
+    };
+    let recently_learned = recently_learned.caused_by(error.without_url());
+    if untrusted { recently_learned.permanent() } else { recently_learned }
+}
+
+/// The connection ended, or HTTP/2 let go of the request, after it was sent and before an answer came.
+fn broke_off(error: &reqwest::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    // Of hyper, and of h2 for a refused stream and a GOAWAY without an error.
+    const SIGNS: [&str; 3] =
+        ["connection closed before message completed", "refused stream", "not a result of an error"];
+    let sign = |cause: &(dyn StdError + 'static)| {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
+        }
+        let text = cause.to_string();
+        SIGNS.iter().any(|sign| text.contains(sign))
+    };
+    !error.is_connect() && !error.is_timeout() && causes(error).any(sign)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    iter::successors(error.source(), |&cause| cause.source())
+}

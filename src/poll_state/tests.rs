@@ -1,0 +1,332 @@
+//! Each answer, at each moment, has the one right consequence.
+
+#![allow(clippy::arithmetic_side_effects)]
+
+mod property;
+
+use std::time::Duration;
+
+use super::{Decision, Next, PollState, ResponseContext, WatchConfig};
+use crate::error::{Error, ErrorKind};
+use crate::event::StatusEvent;
+use crate::schedule::Schedule;
+use crate::task::{Record, Status, Task, TaskId};
+
+type Answer = Result<Task, Error>;
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A watch without clock and network: the test gives the answers and the time.
+struct Bench {
+    config: WatchConfig,
+    state: PollState,
+    id: TaskId,
+}
+
+impl Bench {
+    fn new(schedule: Schedule) -> Self {
+        let config = WatchConfig { schedule, grace: secs(60) };
+        let mut state = PollState::new(&config);
+        state.start(0);
+        Self { config, state, id: TaskId::from("t") }
+    }
+
+    fn on_response(&mut self, answer: Answer, elapsed: Duration, jitter_sample: f64) -> Decision {
+        self.state.on_response(
+            &self.config,
+            &self.id,
+            answer,
+            ResponseContext { elapsed, jitter_sample, scheduled_at: None, age: None },
+        )
+    }
+
+    /// The pause after this answer; it must not be the last.
+    fn pause(&mut self, answer: Answer, elapsed: Duration, jitter_sample: f64) -> Duration {
+        let Decision { event, next } = self.on_response(answer, elapsed, jitter_sample);
+        let Next::Poll(pause) = next else { panic!("it ended: {event:?}") };
+        let recently_learned = match &event {
+            StatusEvent::Generating(progress) => progress.next_poll_in,
+            StatusEvent::PollFailed(failure) => failure.next_poll_in,
+            other => panic!("terminal, yet it goes on: {other:?}"),
+        };
+        assert_eq!(recently_learned, pause, "the event tells another pause than the watch makes");
+        pause
+    }
+
+    /// The error that the watch gives up with after this answer.
+    fn end(&mut self, answer: Answer, elapsed: Duration) -> Error {
+        let Decision { event, next } = self.on_response(answer, elapsed, 0.0);
+        let (StatusEvent::GaveUp(recently_learned), Next::End(Err(error))) = (event, next) else {
+            panic!("it did not give up")
+        };
+        assert_eq!(recently_learned.to_string(), error.to_string());
+        assert!(!self.state.is_under_way());
+        error
+    }
+}
+
+fn every(seconds: u64) -> Bench {
+    Bench::new(Schedule::every(secs(seconds)))
+}
+
+#[allow(clippy::unnecessary_wraps)] // an answer, as `bad` makes one
+fn good(status: Status) -> Answer {
+    Ok(Record::new(TaskId::from("t"), status).into())
+}
+
+fn generating() -> Answer {
+    good(Status::Generating)
+}
+
+fn bad(kind: ErrorKind) -> Answer {
+    Err(Error::new(kind, "why"))
+}
+
+fn told_to_wait(kind: ErrorKind, wait: Duration) -> Answer {
+    Err(Error::new(kind, "why").with_response(Some(429), None, Some(wait)))
+}
+
+#[test]
+fn each_class_of_error_passes_or_ends_the_watch() {
+    use ErrorKind as K;
+    for kind in [K::Transport, K::Timeout, K::Server, K::Decode, K::NotFound] {
+        assert_eq!(every(30).pause(bad(kind), secs(0), 0.0), secs(1), "{kind:?}");
+        assert_eq!(every(30).pause(bad(kind), secs(0), 1.0), Duration::from_millis(500), "{kind:?}");
+    }
+    for kind in [K::RateLimited, K::Maintenance] {
+        for jitter_sample in [0.0, 0.5, 1.0] {
+            let mut jittered = Bench::new(Schedule::every(secs(30)).jitter(0.5));
+            assert_eq!(jittered.pause(bad(kind), secs(0), jitter_sample), secs(30), "{kind:?}");
+        }
+    }
+    for kind in [K::Unauthorized, K::InvalidRequest, K::Config] {
+        let error = every(30).end(bad(kind), secs(7));
+        assert_eq!((error.kind(), error.polls(), error.elapsed()), (kind, 1, secs(7)));
+        assert!(!error.is_transient() && error.task_id().is_some());
+    }
+    let untrusted = every(30).end(Err(Error::new(K::Transport, "certificate").permanent()), secs(0));
+    assert_eq!(untrusted.kind(), K::Transport);
+    assert!(!untrusted.is_transient());
+}
+
+#[test]
+fn a_good_answer_is_followed_by_the_schedules_pause_less_its_jitter() {
+    for (jitter_sample, pause) in [(0.0, 30), (0.5, 24), (1.0, 18)] {
+        assert_eq!(
+            Bench::new(Schedule::every(secs(30)).jitter(0.4)).pause(generating(), secs(0), jitter_sample),
+            secs(pause)
+        );
+        assert_eq!(every(30).pause(generating(), secs(0), jitter_sample), secs(30));
+    }
+}
+
+#[test]
+fn retries_double_up_to_the_schedules_own_pause_and_start_again_after_a_good_answer() {
+    for (jitter_sample, expected) in
+        [(0.0, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]), (1.0, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0])]
+    {
+        let mut bench = every(30);
+        for _ in 0..2 {
+            for pause in expected {
+                assert_eq!(bench.pause(bad(ErrorKind::Server), secs(0), jitter_sample), Duration::from_secs_f64(pause));
+            }
+            assert_eq!(bench.pause(generating(), secs(0), jitter_sample), secs(30));
+        }
+    }
+    let mut short = Bench::new(Schedule::every(Duration::from_millis(300)));
+    assert_eq!(short.pause(bad(ErrorKind::Server), secs(0), 0.0), Duration::from_millis(300));
+}
+
+#[test]
+fn an_exponential_schedule_grows_with_good_answers_only() {
+    let mut bench = Bench::new(Schedule::exponential(secs(10), secs(60)).multiplier(2.0));
+    for (failures, pause) in [(2, 10), (3, 20), (0, 40), (1, 60), (0, 60)] {
+        for _ in 0..failures {
+            assert!(bench.pause(bad(ErrorKind::Timeout), secs(0), 0.0) < secs(10));
+        }
+        assert_eq!(bench.pause(generating(), secs(0), 0.0), secs(pause));
+    }
+    // Told to hold back, but not for how long: from the interval, by doubling, to the schedule's cap.
+    for (jitter_sample, pauses) in [(0.0, [3, 3, 4, 8, 16, 20, 20]), (1.0, [3, 3, 3, 4, 8, 16, 20])] {
+        let mut throttled = Bench::new(Schedule::exponential(secs(3), secs(20)));
+        for pause in pauses {
+            assert_eq!(throttled.pause(bad(ErrorKind::RateLimited), secs(0), jitter_sample), secs(pause));
+        }
+    }
+}
+
+#[test]
+fn retry_after_is_a_floor_that_only_the_deadline_cuts() {
+    use ErrorKind as K;
+    for kind in [K::RateLimited, K::Maintenance] {
+        for (wait, pause) in [(5, 5), (45, 45), (0, 30), (86_400, 890), (u64::MAX, 890)] {
+            for jitter_sample in [0.0, 1.0] {
+                let recently_learned = told_to_wait(kind, secs(wait));
+                assert_eq!(every(30).pause(recently_learned, secs(10), jitter_sample), secs(pause), "{kind:?} {wait}");
+            }
+        }
+    }
+    for kind in [K::Server, K::Transport, K::NotFound] {
+        assert_eq!(every(30).pause(told_to_wait(kind, secs(12)), secs(0), 1.0), secs(12), "{kind:?}");
+        assert_eq!(every(30).pause(told_to_wait(kind, secs(0)), secs(0), 0.0), secs(1), "{kind:?}");
+    }
+    let mut endless = Bench::new(Schedule::every(secs(30)).no_max_wait());
+    assert_eq!(endless.pause(told_to_wait(K::RateLimited, Duration::MAX), secs(10), 0.0), Duration::MAX);
+}
+
+#[test]
+fn retry_after_beats_the_grace_for_an_unknown_task() {
+    let mut bench = every(30);
+    assert_eq!(bench.pause(told_to_wait(ErrorKind::NotFound, secs(100)), secs(0), 0.0), secs(100));
+    assert_eq!(bench.end(bad(ErrorKind::NotFound), secs(100)).kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn no_such_record_is_believed_when_a_row_of_it_outlasts_the_grace() {
+    let missing = || bad(ErrorKind::NotFound);
+    let mut bench = every(30);
+    assert_eq!(bench.pause(missing(), secs(10), 0.0), secs(1));
+    for at in [20, 40, 60] {
+        assert!(bench.pause(missing(), secs(at), 0.0) <= secs(70 - at));
+    }
+    // The last look of the grace is at its end.
+    assert_eq!(bench.pause(missing(), Duration::from_millis(69_400), 0.0), Duration::from_millis(600));
+    let error = bench.end(missing(), secs(70));
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(!error.is_transient());
+
+    for breaks in [generating(), good(Status::Unknown(9)), bad(ErrorKind::Server), bad(ErrorKind::RateLimited)] {
+        let mut bench = every(30);
+        bench.pause(missing(), secs(0), 0.0);
+        bench.pause(breaks, secs(40), 0.0);
+        bench.pause(missing(), secs(50), 0.0);
+        bench.pause(missing(), secs(109), 0.0);
+        bench.end(missing(), secs(110));
+    }
+
+    let mut impatient = every(30);
+    impatient.config.grace = Duration::ZERO;
+    impatient.end(missing(), secs(0));
+    let mut patient = every(30);
+    patient.config.grace = Duration::MAX;
+    patient.pause(missing(), secs(1), 0.0);
+    assert_eq!(patient.end(missing(), secs(900)).kind(), ErrorKind::Deadline);
+}
+
+#[test]
+fn the_last_pause_ends_on_the_deadline_and_an_answer_from_then_on_is_the_last() {
+    for (at, pause) in [(860_000, 30_000), (870_000, 30_000), (880_000, 20_000), (899_999, 1)] {
+        let (at, pause) = (Duration::from_millis(at), Duration::from_millis(pause));
+        assert_eq!(every(30).pause(generating(), at, 0.0), pause);
+        assert_eq!(every(30).pause(bad(ErrorKind::RateLimited), at, 0.0), pause);
+        assert_eq!(every(30).pause(bad(ErrorKind::Server), at, 0.0), pause.min(secs(1)));
+    }
+    for at in [secs(900), secs(919), secs(u64::MAX)] {
+        for answer in [generating(), bad(ErrorKind::Server), bad(ErrorKind::RateLimited), bad(ErrorKind::NotFound)] {
+            let error = every(30).end(answer, at);
+            assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, at, 1));
+            assert!(error.is_transient());
+        }
+        assert_eq!(every(30).end(bad(ErrorKind::Unauthorized), at).kind(), ErrorKind::Unauthorized);
+    }
+}
+
+#[test]
+fn the_deadlines_text_says_what_was_seen_and_what_to_do() {
+    let mut unseen = every(30);
+    let text = unseen.end(bad(ErrorKind::Server), secs(900)).to_string();
+    assert!(text.contains("after 900s and 1 poll;") && text.contains("never seen"), "{text}");
+
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    bench.pause(Err(Error::new(ErrorKind::Maintenance, "old news")), secs(30), 0.0);
+    bench.pause(Err(Error::new(ErrorKind::Server, "bad gateway").with_response(Some(502), None, None)), secs(60), 0.0);
+    bench.pause(good(Status::Unknown(9)), secs(61), 0.0);
+    let error = bench.end(bad(ErrorKind::Timeout), secs(900));
+    let text = error.to_string();
+    for part in ["900s", "5 polls", "UNKNOWN(9)", "still finish", "billed", "watch the same id again", "not create it"]
+    {
+        assert!(text.contains(part), "no {part:?} in {text:?}");
+    }
+    assert!(text.contains("did not answer in time") && !text.contains("old news"), "{text}");
+    assert_eq!(error.task().map(Task::status), Some(Status::Unknown(9)));
+}
+
+#[test]
+fn unknown_flags_are_shown_and_remembered_over_failed_polls() {
+    let mut bench = every(30);
+    let seen = |bench: &mut Bench, answer| bench.on_response(answer, secs(0), 0.0).event.task().map(Task::status);
+    assert_eq!(seen(&mut bench, bad(ErrorKind::Server)), None);
+    for (answer, status) in [
+        (good(Status::Unknown(9)), Status::Unknown(9)),
+        (bad(ErrorKind::Server), Status::Unknown(9)),
+        (generating(), Status::Generating),
+        (bad(ErrorKind::Server), Status::Generating),
+        (good(Status::Unknown(-1)), Status::Unknown(-1)),
+        (bad(ErrorKind::RateLimited), Status::Unknown(-1)),
+    ] {
+        assert_eq!(seen(&mut bench, answer), Some(status));
+    }
+}
+
+#[test]
+fn the_outcome_is_a_task_only_if_there_is_a_result_to_fetch() {
+    let ended = |status, urls: &[&str]| {
+        let result_urls = urls.iter().map(ToString::to_string).collect();
+        let (error_code, error_message) = (Some(400), Some("no audio".to_owned()));
+        let record = Record { result_urls, error_code, error_message, ..Record::new(TaskId::from("t"), status) };
+        let Decision { event, next } = every(30).on_response(Ok(record.into()), secs(2000), 0.0);
+        assert!(matches!(event, StatusEvent::Done(task) if task.status() == status));
+        let Next::End(outcome) = next else { panic!("{status} goes on") };
+        outcome.map(|task| task.status()).map_err(|error| (error.kind(), error.code(), error.to_string()))
+    };
+    for status in [Status::Success, Status::CallbackFailed] {
+        assert_eq!(ended(status, &["https://x/v.mp4"]), Ok(status));
+        assert_eq!(ended(status, &[]).unwrap_err().0, ErrorKind::MissingResult);
+    }
+    for status in [Status::CreateTaskFailed, Status::GenerateFailed] {
+        let (kind, code, text) = ended(status, &["https://x/v.mp4"]).unwrap_err();
+        assert_eq!((kind, code), (ErrorKind::TaskFailed, Some(400)));
+        assert!(text.contains("no audio") && text.contains(&status.to_string()), "{text}");
+    }
+}
+
+/// An answer to a poll beside the schedule, whose own poll is planned for then.
+fn beside(bench: &mut Bench, answer: Answer, elapsed: Duration, scheduled_at: Duration) -> Duration {
+    let context = ResponseContext { elapsed, jitter_sample: 0.0, scheduled_at: Some(scheduled_at), age: None };
+    match bench.state.on_response(&bench.config, &bench.id, answer, context).next {
+        Next::Poll(pause) => pause,
+        Next::End(outcome) => panic!("it ended: {outcome:?}"),
+    }
+}
+
+#[test]
+fn a_poll_beside_the_schedule_leaves_no_trace_in_it() {
+    let mut bench = Bench::new(Schedule::exponential(secs(10), secs(600)).multiplier(2.0));
+    assert_eq!(bench.pause(generating(), secs(0), 0.0), secs(10));
+    assert_eq!(beside(&mut bench, generating(), secs(3), secs(10)), secs(7));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(4), secs(10)), secs(1));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(6), secs(10)), secs(2));
+    assert_eq!(beside(&mut bench, told_to_wait(ErrorKind::Server, secs(60)), secs(7), secs(10)), secs(60));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::RateLimited), secs(8), secs(100)), secs(10), "as all cooldown");
+    assert_eq!(beside(&mut bench, generating(), secs(12), secs(10)), secs(0), "it is due");
+    assert_eq!(bench.pause(generating(), secs(12), 0.0), secs(20));
+    // Nor in the rhythm of retries.
+    assert_eq!(bench.pause(bad(ErrorKind::Server), secs(32), 0.0), secs(1));
+    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(32), secs(33)), secs(1));
+    assert_eq!(bench.pause(bad(ErrorKind::Server), secs(33), 0.0), secs(2));
+}
+
+#[test]
+fn a_good_answer_beside_the_schedule_ends_a_row_of_no_such_record() {
+    let mut bench = every(30);
+    bench.pause(bad(ErrorKind::NotFound), secs(0), 0.0);
+    beside(&mut bench, generating(), secs(30), secs(31));
+    bench.pause(bad(ErrorKind::NotFound), secs(59), 0.0);
+    bench.pause(bad(ErrorKind::NotFound), secs(61), 0.0);
+    // And one that is not, goes on with it.
+    beside(&mut bench, bad(ErrorKind::NotFound), secs(100), secs(130));
+    assert_eq!(bench.end(bad(ErrorKind::NotFound), secs(120)).kind(), ErrorKind::NotFound);
+}

@@ -1,0 +1,133 @@
+//! Whatever the schedule, the answers and the times: bounds hold, counts are right, and there is one end.
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::*;
+
+/// Mostly what people write, and every edge.
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        4 => (0..2_000_000_u64).prop_map(Duration::from_millis),
+        2 => (0..u64::from(u32::MAX)).prop_map(Duration::from_nanos),
+        1 => (0..400_000_000_u64).prop_map(Duration::from_secs),
+        1 => prop::sample::select(vec![Duration::ZERO, Duration::from_nanos(1), secs(u64::MAX), Duration::MAX]),
+    ]
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let factor = prop_oneof![1.0..3.0, 1.0..1e12, Just(1.0), Just(f64::MAX)];
+    let rhythm = prop_oneof![
+        duration().prop_map(Schedule::every),
+        (duration(), duration(), factor)
+            .prop_map(|(a, b, factor)| Schedule::exponential(a.min(b), a.max(b)).multiplier(factor)),
+    ];
+    let jitter = prop_oneof![0.0..=1.0, Just(0.0), Just(1.0)];
+    (rhythm, jitter, prop::option::of(duration()))
+        .prop_map(|(schedule, jitter, limit)| match limit {
+            Some(limit) => schedule.jitter(jitter).max_wait(limit),
+            None => schedule.jitter(jitter).no_max_wait(),
+        })
+        .prop_filter("a valid schedule", |schedule| schedule.validate().is_ok())
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    use ErrorKind as K;
+    let flag = prop_oneof![8 => Just(0), 1 => any::<i64>(), 1 => -1..6_i64];
+    let passing = vec![K::Transport, K::Timeout, K::Server, K::Decode, K::NotFound, K::RateLimited, K::Maintenance];
+    let error = move || {
+        (prop::sample::select(passing.clone()), prop::option::of(duration()))
+            .prop_map(|(kind, wait)| Error::new(kind, "").with_response(None, None, wait))
+    };
+    prop_oneof![
+        10 => flag.prop_map(|flag| good(Status::from_flag(flag))),
+        10 => error().prop_map(Err),
+        1 => error().prop_map(|error| Err(error.permanent())),
+        1 => prop::sample::select(vec![K::Unauthorized, K::InvalidRequest]).prop_map(bad),
+    ]
+}
+
+/// What the watch has to remember, kept in the plainest way.
+#[derive(Default)]
+struct Model {
+    polls: u32,
+    consecutive: u32,
+    missing_since: Option<Duration>,
+}
+
+impl Model {
+    /// Whether this answer ends the watch.
+    fn ends(&mut self, config: &WatchConfig, answer: &Answer, elapsed: Duration, beside: bool) -> bool {
+        self.polls += 1;
+        let missing = matches!(answer, Err(error) if error.kind() == ErrorKind::NotFound);
+        self.missing_since = missing.then(|| self.missing_since.unwrap_or(elapsed));
+        self.consecutive = if answer.is_ok() { 0 } else { self.consecutive + 1 };
+        let believed = self.missing_since.is_some_and(|since| elapsed >= since.saturating_add(config.grace));
+        let final_answer = match answer {
+            Ok(task) => task.status().is_terminal(),
+            Err(error) => !error.is_transient(),
+        };
+        // A poll beside the schedule is not the last look.
+        final_answer || believed || !beside && config.schedule.limit().is_some_and(|limit| elapsed >= limit)
+    }
+}
+
+fn longest(config: &WatchConfig, answer: &Answer) -> Duration {
+    let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
+    config.schedule.max_pause().max(asked_for)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 500, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_answer_at_any_time_breaks_the_bounds_or_the_counts(
+        schedule in schedule(),
+        grace in duration(),
+        steps in prop::collection::vec((answer(), duration(), 0.0..=1.0, prop::option::weighted(0.2, 0.0..=1.0)), 1..40),
+    ) {
+        let mut bench = Bench::new(schedule);
+        bench.config.grace = grace;
+        let mut model = Model::default();
+        let mut elapsed = Duration::ZERO;
+        for (answer, add_or_now, jitter_sample, beside) in steps {
+            // Answers come near each other, or the deadline would end nearly every watch at once.
+            elapsed = elapsed.saturating_add(if jitter_sample < 0.9 { add_or_now / 1000 } else { add_or_now });
+            let ends = model.ends(&bench.config, &answer, elapsed, beside.is_some());
+            let cap = longest(&bench.config, &answer);
+            let left = bench.config.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
+            let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
+            // The planned poll is up to a pause away, and not after the deadline; the answer may have come after it.
+            let pause = bench.config.schedule.max_pause();
+            let scheduled_at = beside.map(|part: f64| elapsed.saturating_add(pause.mul_f64(part).min(left)).saturating_sub(add_or_now / 1000));
+            let moment = ResponseContext { elapsed, jitter_sample, scheduled_at, age: None };
+            let is_good = answer.is_ok();
+            let Decision { event, next } = bench.state.on_response(&bench.config, &bench.id, answer, moment);
+            prop_assert_eq!(bench.state.polls(), model.polls);
+            prop_assert_eq!(event.is_terminal(), ends);
+            prop_assert_eq!(bench.state.is_under_way(), !ends);
+            prop_assert_eq!(matches!(next, Next::End(_)), ends);
+            let Next::Poll(pause) = next else { break };
+            if let Some(scheduled_at) = scheduled_at.filter(|_| is_good) {
+                prop_assert_eq!(pause, scheduled_at.saturating_sub(elapsed), "the schedule's own poll is not where it was");
+            }
+            prop_assert!(pause <= left, "{pause:?} leaves the deadline behind, {left:?} away");
+            prop_assert!(pause <= cap, "{pause:?} is over {cap:?}");
+            prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than recently_learned: {asked_for:?}");
+            match event {
+                StatusEvent::Generating(progress) => {
+                    prop_assert_eq!((progress.polls, progress.elapsed), (model.polls, elapsed));
+                    prop_assert_eq!(progress.next_poll_in, pause);
+                }
+                StatusEvent::PollFailed(failure) => {
+                    prop_assert_eq!((failure.polls, failure.elapsed), (model.polls, elapsed));
+                    prop_assert_eq!((failure.consecutive, failure.next_poll_in), (model.consecutive, pause));
+                    prop_assert_eq!((failure.error.polls(), failure.error.elapsed()), (model.polls, elapsed));
+                }
+                other => prop_assert!(false, "terminal, yet it goes on: {other:?}"),
+            }
+        }
+    }
+}
