@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = events.next().await {
         match event {
             StatusEvent::Generating(now) => println!("{:.1?}: next poll in {:.1?}", now.elapsed, now.next_poll_in),
-            StatusEvent::Done(task) => println!("{}", task.status()),
+            StatusEvent::Done(finished) => println!("{}", finished.task.status()),
             other => println!("{other:?}"),
         }
     }

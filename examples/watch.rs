@@ -27,7 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             StatusEvent::PollFailed(now) => {
                 println!("{:>7.1?}  poll failed: {}; next in {:.1?}", now.elapsed, now.error, now.next_poll_in);
             }
-            StatusEvent::Done(task) => {
+            StatusEvent::Done(finished) => {
+                let task = finished.task;
                 println!("done: {} after {:?}", task.status(), task.generation_time().unwrap_or_default());
                 for url in task.result_urls() {
                     println!("result: {url}");

@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                         bar.println(format!("{id}: {}", now.error));
                         continue;
                     }
-                    StatusEvent::Done(task) if task.status().is_success() => counts.ended_well += 1,
+                    StatusEvent::Done(finished) if finished.task.status().is_success() => counts.ended_well += 1,
                     StatusEvent::Done(_) => counts.failed += 1,
                     _ => counts.given_up += 1,
                 }

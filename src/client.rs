@@ -1,32 +1,32 @@
-//! The client: where each way to ask begins.
+//! The client: the start of every check and every watch.
 
 mod builder;
-#[cfg(feature = "callback")]
-mod callbacks;
 
 use std::env;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "callback")]
+use crate::callback::Callback;
+use crate::client_core::{ClientCore, send};
 use crate::error::Error;
-use crate::gateway::{PollRequest, validate};
+use crate::gateway::PollRequest;
 use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
-use crate::task_watch::Shared;
+use crate::task_watch::validate;
 use crate::watch::Watch;
 use crate::watch_all::WatchAll;
 
 pub use builder::ClientBuilder;
 
-/// A connection to the gateway, and how to wait on it. Cheap to clone; clones share connections, the request budget and
-/// the bound on requests in flight.
+/// The gateway, and how to wait for its tasks. Cheap to clone; clones share connections and limits.
 ///
 /// Where the gateway refuses a request because there are too many (429, 430) or because it is under maintenance (455,
-/// 503), all watches of the client and of its clones hold back until its `Retry-After`, or else the schedule's interval
-/// (30 s at most), is over. Then one request tries, and if it is not refused, the rest follow one after the other.
+/// 503), all watches of the client and of its clones hold back until its `Retry-After` is over, or else for the schedule's
+/// interval (30 s at most). Then one request probes the gateway, and if it is not refused, the rest follow one by one.
 ///
-/// Its kept connections belong to the runtime that opened them: use one client per runtime.
+/// Kept connections belong to the runtime that opened them: use one client per runtime.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), luma_watch::Error> {
@@ -38,11 +38,11 @@ pub use builder::ClientBuilder;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    core: Arc<ClientCore>,
 }
 
 impl Client {
-    /// A client of `https://api.apikley.ru` with the default schedule: a poll each 30 s, for at most 15 min.
+    /// A client of `https://api.apikley.ru` with the default schedule: a poll every 30 s, for at most 15 min.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config): the key is empty or cannot stand in a header.
@@ -50,11 +50,11 @@ impl Client {
         Self::builder(api_key).build()
     }
 
-    /// The same, from the environment: the key in `APIKLEY_API_KEY`, and a base URL in `APIKLEY_BASE_URL` if it is set
-    /// and not empty.
+    /// A client with settings from the environment: the key in `APIKLEY_API_KEY`, and the base URL in `APIKLEY_BASE_URL` if it
+    /// is set and not empty.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), for a variable that is missing, or with the setting that is wrong.
+    /// [`Config`](crate::ErrorKind::Config), with the variable that is missing or the setting that is wrong.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name: &str| match env::var(name) {
             Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
@@ -78,27 +78,37 @@ impl Client {
         ClientBuilder::new(api_key.into())
     }
 
-    /// The same client, connections shared, with another schedule for the watches that it starts from now on.
+    /// The same client, connections and limits shared, with another schedule for the watches that it starts from now on.
     ///
     /// # Errors
     /// As [`Schedule::validate`].
     pub fn with_schedule(&self, schedule: Schedule) -> Result<Self, Error> {
         schedule.validate()?;
-        let Shared { gateway, config, registry, epoch } = &*self.shared;
-        let config = WatchConfig { schedule, ..config.clone() };
-        Ok(Self {
-            shared: Arc::new(Shared { gateway: gateway.clone(), config, registry: registry.clone(), epoch: *epoch }),
-        })
+        let config = WatchConfig { schedule, ..self.core.config.clone() };
+        Ok(Self { core: Arc::new(self.core.with_config(config)) })
     }
 
-    /// Asks once: for a page that shows where a task stands.
+    /// The schedule of the watches that this client starts.
     ///
-    /// There is no retry, but for one: where a kept connection breaks in the moment of its use, the question is put
-    /// again at once. It takes its turn within the request budget, but does not wait for a gateway that has asked the
-    /// watches to hold back.
+    /// ```
+    /// use luma_watch::{Client, Schedule};
+    ///
+    /// assert_eq!(*Client::new("key")?.schedule(), Schedule::default());
+    /// # Ok::<(), luma_watch::Error>(())
+    /// ```
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.core.config.schedule
+    }
+
+    /// Asks once for the task's record: for a page that shows the status of a task.
+    ///
+    /// It is not retried, with one exception: where a kept connection breaks in the moment of its use, the request is sent
+    /// again at once. It waits for the rate limit and for the bound on requests in flight, but not for a gateway that has
+    /// asked the watches to hold back.
     ///
     /// # Errors
-    /// Whatever kept the record from being read; a task that failed is no error here, its record says so.
+    /// Why the record could not be read. A task that failed is no error here: its record says so.
     ///
     /// # Cancel safety
     /// Dropping the future aborts the request.
@@ -107,40 +117,41 @@ impl Client {
     /// Outside a tokio runtime with its timer and I/O enabled.
     pub async fn status(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
         let id = task_id.into();
-        let gateway = &self.shared.gateway;
+        let core = &self.core;
         if let Some(error) = validate(&id) {
             return Err(error.of_task(&id, None));
         }
-        let permit = match self.shared.try_acquire() {
+        let permit = match core.try_acquire() {
             Some(permit) => permit,
-            None => self.shared.acquire().past_breaker().next().await,
+            None => core.acquire().past_breaker().permit().await,
         };
-        let request = PollRequest { id: id.clone(), age: false };
-        match gateway.ask(request, permit, gateway.timeout()).await {
-            Ok(reading) => Ok(reading.task),
+        let request = PollRequest { id: id.clone(), wants_age: false };
+        match send(core.gateway.poll(request, core.gateway.timeout()), permit).await {
+            Ok(response) => Ok(response.task),
             Err(error) => Err(error.of_task(&id, None)),
         }
     }
 
-    /// Watches a task: a stream of its events, up to its end. Lazy: nothing is sent before the stream is polled. An
-    /// empty id is told as the first event, [`GaveUp`](crate::StatusEvent::GaveUp).
+    /// Watches a task: a stream of its events, up to its end. Nothing is sent before the stream is polled.
+    ///
+    /// With an empty id the first event is [`GaveUp`](crate::StatusEvent::GaveUp), and nothing is sent.
     pub fn watch(&self, task_id: impl Into<TaskId>) -> Watch {
-        Watch::new(Arc::clone(&self.shared), task_id.into())
+        Watch::new(Arc::clone(&self.core), task_id.into())
     }
 
-    /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Lazy, as [`watch`](Self::watch) is; an id that comes
-    /// twice is watched once.
+    /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Nothing is sent before
+    /// the stream is polled; an id that comes twice is watched once.
     pub fn watch_all<I>(&self, task_ids: I) -> WatchAll
     where
         I: IntoIterator,
         I::Item: Into<TaskId>,
     {
-        let mut all = WatchAll::new(Arc::clone(&self.shared));
+        let mut all = WatchAll::new(Arc::clone(&self.core));
         all.extend(task_ids);
         all
     }
 
-    /// Waits for a task's end and gives the task: the same as `watch(task_id).wait_until_done()`, see
+    /// Waits for a task's end and returns the task: the same as `watch(task_id).wait_until_done()`, see
     /// [`Watch::wait_until_done`].
     ///
     /// # Errors
@@ -156,9 +167,56 @@ impl Client {
     }
 }
 
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+#[allow(clippy::must_use_candidate)] // the number of watches is news, and not what they are called for
+impl Client {
+    /// Lets each running watch of the callback's task poll at once, and returns how many there are. Needs the feature
+    /// `callback`.
+    ///
+    /// The callback is only a hint: the watch yields what the task's record says. A forged callback costs each of these
+    /// watches one request, repeated if it fails; their schedules go on as if it had not come.
+    ///
+    /// A callback that comes before its watch runs is remembered for a minute (the last 4,096 callbacks are): a watch that
+    /// starts then does not wait for its [`first_poll_after`](crate::Schedule::first_poll_after). Apart from that, it does
+    /// what [`poll_now`](Self::poll_now) does. It returns at once, and may be called from anywhere.
+    ///
+    /// ```no_run
+    /// # fn receive(client: &luma_watch::Client, body: &[u8]) -> Result<(), luma_watch::Error> {
+    /// let callback = luma_watch::Callback::parse(body)?; // or, signed, `CallbackVerifier::verify`
+    /// client.notify(&callback);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn notify(&self, callback: &Callback) -> usize {
+        self.core.registry.notify(callback.task_id().as_str(), true)
+    }
+
+    /// Lets each running watch of the task poll at once, and returns how many there are. Needs the feature `callback`.
+    ///
+    /// A watch runs from the first poll of its stream to its end. A task in a [`WatchAll`](crate::WatchAll) counts as one
+    /// watch, and so do all clones of a [`SharedWatch`](crate::SharedWatch) together. Watches of this client and of its clones
+    /// are found.
+    ///
+    /// The poll comes as soon as the client's limits, and a `Retry-After` that the watch itself was given, allow. A request in
+    /// flight may have been answered before what you know of, so another one follows it. Called again and again, it makes at
+    /// most one request per second of each watch. A failed request is repeated after 0.5 to 1 s, doubling, up to the poll that
+    /// the schedule plans. If the task has not ended, the schedule goes on as if there had been no extra poll.
+    ///
+    /// ```no_run
+    /// # fn run(client: &luma_watch::Client) {
+    /// let watches = client.poll_now("774d9a7dd608a0e49293903095e45a4c");
+    /// println!("polled by {watches} watches");
+    /// # }
+    /// ```
+    pub fn poll_now(&self, task_id: impl AsRef<str>) -> usize {
+        self.core.registry.notify(task_id.as_ref(), false)
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("config", &self.shared.config).finish_non_exhaustive()
+        f.debug_struct("Client").field("config", &self.core.config).finish_non_exhaustive()
     }
 }
 
@@ -168,6 +226,6 @@ impl ClientBuilder {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), with the setting that is wrong and why.
     pub fn build(self) -> Result<Client, Error> {
-        Ok(Client { shared: Arc::new(self.shared()?) })
+        Ok(Client { core: Arc::new(self.core()?) })
     }
 }

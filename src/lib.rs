@@ -4,24 +4,27 @@
 #[cfg(feature = "callback")]
 mod callback;
 mod client;
+mod client_core;
+mod clock;
 mod error;
 mod event;
+mod final_poll;
+mod gateway;
 mod history;
+mod lazy_sleep;
 mod limiter;
-#[cfg_attr(not(feature = "callback"), path = "notify/disabled.rs")]
 mod notify;
 mod poll_state;
 mod schedule;
-mod task_watch;
-mod watch_all;
-
-mod gateway;
-mod lazy_sleep;
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
 pub mod simulator;
+mod stagger;
 mod task;
+mod task_watch;
+mod transport;
 mod watch;
+mod watch_all;
 mod wire;
 
 #[cfg(feature = "callback")]
@@ -29,11 +32,10 @@ mod wire;
 pub use callback::{Callback, CallbackVerifier};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
-pub use event::{PollFailure, Progress, StatusEvent};
+pub use event::{Finished, PollFailure, Progress, StatusEvent};
 pub use history::History;
 pub use limiter::RateLimit;
 pub use schedule::Schedule;
-pub use watch_all::WatchAll;
-
 pub use task::{Params, Status, Task, TaskId};
 pub use watch::{SharedWait, SharedWatch, Wait, Watch};
+pub use watch_all::WatchAll;

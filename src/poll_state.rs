@@ -1,310 +1,311 @@
-//! What now, after this answer? A pure step: no clock, no I/O, no async.
+//! The decision after each response: an event, and when the next poll is, or the end.
 //!
-//! `(state, answer, time) -> (event, state, pause | end)`. Whoever reads [`PollState::on_response`] knows what a watch does.
+//! Pure: no clock, no I/O, no async. `(state, response, time) -> (event, state, next poll | end)`. Each driver stands on it:
+//! one watch, and `WatchAll`.
 
+mod config;
+mod deadline;
 mod decision;
-mod observation;
+mod extra;
+mod failure_streak;
+mod last_record;
+mod learn;
+mod next_poll;
 mod poll_priority;
+mod response;
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
-use crate::event::{PollFailure, Progress, StatusEvent, settle};
+use crate::error::Error;
+use crate::event::{Finished, PollFailure, Progress, StatusEvent};
 use crate::history::Observation;
-use crate::schedule::{self, PauseInput, PolicyState};
-use crate::task::{Record, Status, Task, TaskId};
-pub(crate) use decision::{Decision, Next, ResponseContext, WatchConfig};
-use poll_priority::LastObservation;
-pub(crate) use poll_priority::PollPriority;
+use crate::schedule::{PauseInput, PolicyState};
+use crate::task::{Status, Task, TaskId};
 
-/// What a watch remembers between polls: only what the next decision needs, for there may be 100,000 of them.
+pub(crate) use config::WatchConfig;
+use deadline::Deadline;
+pub(crate) use decision::{Decision, Next};
+use extra::Extra;
+use failure_streak::FailureStreak;
+use last_record::{LastObservation, LastRecord};
+pub(crate) use poll_priority::PollPriority;
+pub(crate) use response::{Response, ResponseContext};
+
+/// What a watch remembers between polls: only what the next decision needs, because there may be 100,000 watches.
 #[derive(Debug)]
 pub(crate) struct PollState {
     polls: u32,
     stage: Stage,
-    /// In 1/65536: how far it lies apart from the watches that started together with it.
+    /// In 1/65536 of a pause: how far its polls are from those of the watches that started with it. 0: not staggered.
     offset: u16,
     /// Boxed: most watches never have any.
-    rare: Option<Box<Rare>>,
+    uncommon: Option<Box<Uncommon>>,
 }
 
 #[derive(Debug, PartialEq)]
 enum Stage {
     Idle,
-    UnderWay,
+    Running,
     Over,
 }
 
-/// What a smooth watch on a schedule without a state of its own never needs.
+/// What a watch without failures, extra polls or a stateful schedule never needs.
 #[derive(Debug, Default)]
-struct Rare {
-    policy_state: PolicyState,
-    /// Failed polls in all.
+struct Uncommon {
+    policy: PolicyState,
+    counts: Counts,
+    streak: FailureStreak,
+    extra: Extra,
+    last_record: LastRecord,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Failed polls.
     failures: u32,
-    /// Good answers to polls beside the schedule, which do not move it on.
-    beside: u32,
-    /// Failed polls since the last good answer, but for those beside the schedule.
-    consecutive: u32,
-    /// Those.
-    extra_failures: u32,
-    /// When the first of a row of "no such record" came.
-    not_found_since: Option<Duration>,
-    last_error: Option<Error>,
-    /// Of a schedule that learns: the task as it was at the last good answer.
-    seen: Option<LastObservation>,
-    /// The flag of the last record, if it is not the one of a task under way.
-    unknown_flag: Option<i64>,
+    /// Good answers to extra polls, which do not move the schedule on.
+    extra: u32,
 }
 
 impl PollState {
     pub(crate) fn new(config: &WatchConfig) -> Self {
-        let policy_state = config.schedule.start();
-        let rare = policy_state.has_state().then(|| Box::new(Rare { policy_state, ..Rare::default() }));
-        Self { polls: 0, stage: Stage::Idle, offset: 0, rare }
+        let policy = config.schedule.start();
+        let uncommon = policy.has_state().then(|| Box::new(Uncommon { policy, ..Uncommon::default() }));
+        Self { polls: 0, stage: Stage::Idle, offset: 0, uncommon }
     }
 
-    pub(crate) fn polls(&self) -> u32 {
-        self.polls
-    }
-
+    /// The stream is polled for the first time.
     pub(crate) fn start(&mut self, offset: u16) {
-        self.stage = Stage::UnderWay;
+        self.stage = Stage::Running;
         self.offset = offset;
     }
 
-    /// There is nobody to go apart from.
+    /// The watch does not belong to a group that is staggered.
     pub(crate) fn clear_offset(&mut self) {
         self.offset = 0;
     }
 
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.stage == Stage::UnderWay
+    pub(crate) fn is_running(&self) -> bool {
+        self.stage == Stage::Running
     }
 
-    /// An answer that is a Deadline says why there is none: it was not asked any more.
-    pub(crate) fn on_response(
-        &mut self,
-        config: &WatchConfig,
-        id: &TaskId,
-        answer: Result<Task, Error>,
-        context: ResponseContext,
-    ) -> Decision {
-        let ResponseContext { elapsed, .. } = context;
-        if let Err(error) = &answer {
-            if error.kind() == ErrorKind::Deadline {
-                self.stage = Stage::Over;
-                return give_up(self.deadline(id, self.last_record(id), elapsed, Some(error)));
-            }
-        }
-        self.polls = self.polls.saturating_add(1);
-        let decision = match answer {
-            Ok(task) if task.status().is_terminal() => self.done(task, elapsed),
-            Ok(task) => self.generating(config, task, context),
-            Err(error) => self.failed(config, id, error, context),
-        };
-        if matches!(decision.next, Next::End(_)) {
-            self.stage = Stage::Over;
-        }
-        decision
-    }
-
-    fn done(&self, task: Task, elapsed: Duration) -> Decision {
-        let outcome = settle(&task).map_err(|error| error.in_watch(self.polls, elapsed));
-        Decision { event: StatusEvent::Done(task), next: Next::End(outcome) }
-    }
-
-    fn generating(&mut self, config: &WatchConfig, task: Task, context: ResponseContext) -> Decision {
-        let ResponseContext { elapsed, jitter_sample, scheduled_at, age } = context;
-        // Schedules grow with each good answer before this one.
-        let step = self.steps().saturating_sub(1);
-        let unknown_flag = Some(task.status().flag()).filter(|_| task.status() != Status::Generating);
-        if unknown_flag.is_some() || scheduled_at.is_some() || self.rare.is_some() {
-            let rare = self.rare.get_or_insert_default();
-            rare.beside = rare.beside.saturating_add(u32::from(scheduled_at.is_some()));
-            if rare.consecutive > 0 || rare.extra_failures > 0 {
-                rare.policy_state.recovered();
-            }
-            (rare.consecutive, rare.extra_failures) = (0, 0);
-            rare.not_found_since = None;
-            rare.unknown_flag = unknown_flag;
-        }
-        let mut age = age;
-        if config.schedule.history().is_some() {
-            // The gateway may tell what cannot be: the task is at least as old as it has been watched.
-            let known = self.seen().map_or(elapsed, |seen| seen.age_at(elapsed).max(elapsed));
-            let seen = LastObservation { age: age.unwrap_or_default().max(known), at: elapsed };
-            self.rare.get_or_insert_default().seen = Some(seen);
-            age = Some(seen.age);
-        }
-        let shift = PauseInput { jitter_sample, offset: self.offset, elapsed, age };
-        let next_poll_in = match scheduled_at {
-            // The schedule goes on as if nothing had been, and has its last look.
-            Some(scheduled_at) => Some(scheduled_at.saturating_sub(elapsed)),
-            None => cut_at_deadline(config, self.pause(config, step, shift), elapsed),
-        };
-        let Some(next_poll_in) = next_poll_in else {
-            let id = task.id().clone();
-            return give_up(self.deadline(&id, Some(task), elapsed, None));
-        };
-        let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
-        Decision { event: StatusEvent::Generating(progress), next: Next::Poll(next_poll_in) }
-    }
-
-    fn failed(&mut self, config: &WatchConfig, id: &TaskId, error: Error, context: ResponseContext) -> Decision {
-        let ResponseContext { elapsed, jitter_sample, scheduled_at, .. } = context;
-        let rare = self.rare.get_or_insert_default();
-        rare.failures = rare.failures.saturating_add(1);
-        let in_a_row = if scheduled_at.is_some() { &mut rare.extra_failures } else { &mut rare.consecutive };
-        *in_a_row = in_a_row.saturating_add(1);
-        let in_a_row = *in_a_row;
-        let last_record = self.last_record(id);
-        let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
-        if !error.is_transient() {
-            return give_up(error);
-        }
-        let rare = self.rare.get_or_insert_default();
-        rare.last_error = Some(error.clone());
-        rare.not_found_since = (error.kind() == ErrorKind::NotFound).then(|| rare.not_found_since.unwrap_or(elapsed));
-        let consecutive = rare.consecutive.saturating_add(rare.extra_failures);
-        let grace_over = rare.not_found_since.map(|since| since.saturating_add(config.grace));
-        if grace_over.is_some_and(|over| elapsed >= over) {
-            return give_up(error.permanent());
-        }
-
-        let grace_left = grace_over.map_or(Duration::MAX, |over| over.saturating_sub(elapsed));
-        let floor = error.retry_after().unwrap_or_default();
-        let next_poll_in = if let Some(scheduled_at) = scheduled_at {
-            // Repeated soon, for there was a reason to ask; and the schedule goes on as if nothing had been.
-            let retry = if is_told_to_rest(&error) {
-                config.schedule.cooldown()
-            } else {
-                schedule::retry_pause(in_a_row, jitter_sample)
-            };
-            let pause = retry.min(scheduled_at.saturating_sub(elapsed)).min(grace_left).max(floor);
-            Some(config.schedule.limit().map_or(pause, |limit| pause.min(limit.saturating_sub(elapsed))))
-        } else {
-            let age = self.seen().map(|seen| seen.age_at(elapsed));
-            let shift = PauseInput { elapsed, age, ..PauseInput::with_jitter(jitter_sample) };
-            let pause = self.pause_after_failure(config, &error, in_a_row, shift);
-            cut_at_deadline(config, pause.map(|pause| pause.min(grace_left).max(floor)), elapsed)
-        };
-        let Some(next_poll_in) = next_poll_in else {
-            return give_up(self.deadline(id, last_record, elapsed, None));
-        };
-        let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
-        Decision { event: StatusEvent::PollFailed(failure), next: Next::Poll(next_poll_in) }
-    }
-
-    /// The schedule's own pause.
-    fn pause(&mut self, config: &WatchConfig, step: u32, shift: PauseInput) -> Option<Duration> {
-        let mut stateless = PolicyState::default();
-        let policy_state = self.rare.as_mut().map_or(&mut stateless, |rare| &mut rare.policy_state);
-        policy_state.pause(&config.schedule, step, shift)
+    /// How many requests were sent and are over.
+    pub(crate) fn polls(&self) -> u32 {
+        self.polls
     }
 
     pub(crate) fn good_answers(&self) -> u32 {
-        self.polls.saturating_sub(self.rare.as_ref().map_or(0, |rare| rare.failures))
+        self.polls.saturating_sub(self.uncommon.as_ref().map_or(0, |uncommon| uncommon.counts.failures))
     }
 
-    /// How far the schedule has come.
-    fn steps(&self) -> u32 {
-        self.good_answers().saturating_sub(self.rare.as_ref().map_or(0, |rare| rare.beside))
+    /// The next poll comes before the schedule's own, which is due at `scheduled_at`.
+    pub(crate) fn poll_early(&mut self, scheduled_at: Duration) {
+        self.uncommon.get_or_insert_default().extra.begin(scheduled_at);
     }
 
-    /// Before `Retry-After`, grace and deadline have their say.
-    fn pause_after_failure(
-        &mut self,
-        config: &WatchConfig,
-        error: &Error,
-        consecutive: u32,
-        shift: PauseInput,
-    ) -> Option<Duration> {
-        let step = self.steps();
-        let retry = schedule::retry_pause(consecutive, shift.jitter_sample);
-        if is_told_to_rest(error) {
-            // Told to hold back, but not for how long: the whole interval, or longer where the schedule may grow.
-            let own = self.pause(config, step, PauseInput { jitter_sample: 0.0, ..shift })?;
-            return Some(retry.min(config.schedule.max_pause()).max(own));
-        }
-        Some(retry.min(self.pause(config, step, shift)?))
+    /// Whether a request that is sent then is an extra one.
+    pub(crate) fn is_extra(&self, sent: Duration) -> bool {
+        self.uncommon.as_ref().is_some_and(|uncommon| uncommon.extra.scheduled_after(sent).is_some())
     }
 
-    /// Where a watch stands among others, if its schedule can tell.
+    /// What a poll is worth beside those of other tasks, if the schedule learns.
     pub(crate) fn priority(&self, config: &WatchConfig) -> Option<PollPriority> {
         config.schedule.history()?;
-        Some(PollPriority(self.seen()))
+        Some(PollPriority(self.last_observation()))
     }
 
-    fn seen(&self) -> Option<LastObservation> {
-        self.rare.as_ref()?.seen
-    }
-
-    /// What the end of the watch tells those that come after it, if its schedule learns.
-    pub(crate) fn observation(
+    /// What the end of the watch says about the time that tasks take, if the schedule learns.
+    pub(crate) fn observe(
         &self,
         config: &WatchConfig,
         end: &StatusEvent,
         context: ResponseContext,
     ) -> Option<Observation> {
         config.schedule.history()?;
-        observation::observation(end, context, self.seen(), config.schedule.longest())
+        learn::observe(end, context, self.last_observation(), config.schedule.longest())
     }
 
-    fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration, no_last_look: Option<&Error>) -> Error {
-        let status = match &task {
-            Some(task) => format!("last seen {}", task.status()),
-            None => "never seen".to_owned(),
+    /// Decides what follows from a response.
+    pub(crate) fn on_response(
+        &mut self,
+        config: &WatchConfig,
+        id: &TaskId,
+        response: Response,
+        context: ResponseContext,
+    ) -> Decision {
+        let decision = match response {
+            Response::NotPolled => give_up(self.deadline(id, self.last_record(id), context.elapsed, false)),
+            Response::Polled(result) => {
+                self.polls = self.polls.saturating_add(1);
+                let scheduled_at = self.scheduled_after(context.sent);
+                match result {
+                    Ok(task) if task.status().is_terminal() => self.done(task, context),
+                    Ok(task) => self.generating(config, task, scheduled_at, context),
+                    Err(error) => self.failed(config, id, error, scheduled_at, context),
+                }
+            }
         };
-        let last_error = self.rare.as_ref().and_then(|rare| rare.last_error.clone()).map(Error::without_task);
-        let rare = last_error.as_ref().map_or_else(String::new, |error| format!("; last poll error: {error}"));
-        let unasked = no_last_look.map_or_else(String::new, |why| format!("; no last look: {}", why.detail()));
-        let polls = self.polls;
-        let plural = if polls == 1 { "" } else { "s" };
-        let deadline = Error::new(
-            ErrorKind::Deadline,
-            format!(
-                "no end after {} and {polls} poll{plural}; {status}{rare}{unasked}; the task may still finish and be billed, \
-                 so watch the same id again and do not create it again",
-                seconds(elapsed)
-            ),
-        )
-        .of_task(id, task)
-        .in_watch(polls, elapsed);
-        match last_error {
-            Some(last) => deadline.caused_like(&last),
-            None => deadline,
+        if decision.next == Next::End {
+            self.stage = Stage::Over;
         }
+        decision
     }
 
-    /// What is left of the last record.
+    /// When the schedule's own poll is due, if the request that was sent then was an extra one.
+    fn scheduled_after(&mut self, sent: Duration) -> Option<Duration> {
+        let extra = &mut self.uncommon.as_mut()?.extra;
+        let scheduled_at = extra.scheduled_after(sent);
+        if scheduled_at.is_none() {
+            extra.end();
+        }
+        scheduled_at
+    }
+
+    fn done(&self, task: Task, context: ResponseContext) -> Decision {
+        let finished = Finished::new(task, self.polls, context.elapsed);
+        Decision { event: StatusEvent::Done(finished), next: Next::End }
+    }
+
+    fn generating(
+        &mut self,
+        config: &WatchConfig,
+        task: Task,
+        scheduled_at: Option<Duration>,
+        context: ResponseContext,
+    ) -> Decision {
+        let ResponseContext { elapsed, jitter_sample, .. } = context;
+        // Pauses grow with each good answer before this one.
+        let step = self.steps().saturating_sub(1);
+        self.note_good_answer(&task, scheduled_at.is_some());
+        let age = if config.schedule.history().is_some() { Some(self.note_age(context)) } else { context.age };
+        let next_poll_in = match scheduled_at {
+            // As if there had been no extra poll: the final poll of the schedule is still to come.
+            Some(scheduled_at) => Some(scheduled_at.saturating_sub(elapsed)),
+            None => {
+                let pause = self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age });
+                pause.and_then(|pause| next_poll::cut_at_deadline(config, pause, elapsed))
+            }
+        };
+        let Some(next_poll_in) = next_poll_in else {
+            let id = task.id().clone();
+            return give_up(self.deadline(&id, Some(task), elapsed, true));
+        };
+        let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
+        let next = Next::Poll { after: next_poll_in, server_mandated: false };
+        Decision { event: StatusEvent::Generating(progress), next }
+    }
+
+    fn failed(
+        &mut self,
+        config: &WatchConfig,
+        id: &TaskId,
+        error: Error,
+        scheduled_at: Option<Duration>,
+        context: ResponseContext,
+    ) -> Decision {
+        let ResponseContext { elapsed, jitter_sample, .. } = context;
+        let (consecutive, failures) = self.count_failure(scheduled_at.is_some());
+        let last_record = self.last_record(id);
+        let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
+        if !error.is_transient() {
+            return give_up(error);
+        }
+        let streak = &mut self.uncommon.get_or_insert_default().streak;
+        let believed_at = streak.failed(&error, elapsed, config.grace);
+        if believed_at.is_some_and(|at| elapsed >= at) {
+            return give_up(error.permanent());
+        }
+
+        let grace_left = believed_at.map_or(Duration::MAX, |at| at.saturating_sub(elapsed));
+        let retry_after = error.retry_after().unwrap_or_default();
+        let bounded = |pause: Duration| pause.min(grace_left).max(retry_after);
+        let next_poll_in = if let Some(scheduled_at) = scheduled_at {
+            let remaining = scheduled_at.saturating_sub(elapsed);
+            let pause = next_poll::after_extra_failure(config, &error, failures, jitter_sample, remaining);
+            let left = config.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
+            Some(bounded(pause).min(left))
+        } else {
+            let age = self.last_observation().map(|last| last.age_at(elapsed));
+            let input = PauseInput { elapsed, age, ..PauseInput::with_jitter(jitter_sample) };
+            let step = self.steps();
+            let policy = &mut self.uncommon.get_or_insert_default().policy;
+            let pause = next_poll::after_failure(config, policy, &error, failures, step, input);
+            pause.and_then(|pause| next_poll::cut_at_deadline(config, bounded(pause), elapsed))
+        };
+        let Some(next_poll_in) = next_poll_in else {
+            return give_up(self.deadline(id, last_record, elapsed, true));
+        };
+        let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
+        let next = Next::Poll { after: next_poll_in, server_mandated: !retry_after.is_zero() };
+        Decision { event: StatusEvent::PollFailed(failure), next }
+    }
+
+    /// Returns how many polls have failed in a row, and how many of the same kind: extra polls and the schedule's own are
+    /// retried each in their own rhythm.
+    fn count_failure(&mut self, extra: bool) -> (u32, u32) {
+        let uncommon = self.uncommon.get_or_insert_default();
+        uncommon.counts.failures = uncommon.counts.failures.saturating_add(1);
+        uncommon.streak.count = uncommon.streak.count.saturating_add(1);
+        let consecutive = uncommon.streak.count;
+        if extra {
+            return (consecutive, uncommon.extra.failed());
+        }
+        (consecutive, consecutive.saturating_sub(uncommon.extra.failures()))
+    }
+
+    fn note_good_answer(&mut self, task: &Task, extra: bool) {
+        let flag = LastRecord::flag_to_keep(task.status());
+        if flag.is_none() && !extra && self.uncommon.is_none() {
+            return;
+        }
+        let uncommon = self.uncommon.get_or_insert_default();
+        uncommon.counts.extra = uncommon.counts.extra.saturating_add(u32::from(extra));
+        if uncommon.streak.recovered() {
+            uncommon.policy.recovered();
+        }
+        uncommon.extra.recovered();
+        uncommon.last_record.set_flag(flag);
+    }
+
+    /// Keeps the task's age: at least what it was before plus the time since, whatever the gateway says.
+    fn note_age(&mut self, context: ResponseContext) -> Duration {
+        let ResponseContext { elapsed, age, .. } = context;
+        let known = self.last_observation().map_or(elapsed, |last| last.age_at(elapsed).max(elapsed));
+        let age = age.unwrap_or_default().max(known);
+        self.uncommon.get_or_insert_default().last_record.observation = Some(LastObservation { age, at: elapsed });
+        age
+    }
+
+    /// The schedule's own pause. `None`: the policy ends the wait.
+    fn pause(&mut self, config: &WatchConfig, step: u32, input: PauseInput) -> Option<Duration> {
+        let mut stateless = PolicyState::default();
+        let policy = self.uncommon.as_mut().map_or(&mut stateless, |uncommon| &mut uncommon.policy);
+        policy.pause(&config.schedule, step, input)
+    }
+
+    /// How many good answers have moved the schedule on.
+    fn steps(&self) -> u32 {
+        self.good_answers().saturating_sub(self.uncommon.as_ref().map_or(0, |uncommon| uncommon.counts.extra))
+    }
+
+    fn last_observation(&self) -> Option<LastObservation> {
+        self.uncommon.as_ref()?.last_record.observation
+    }
+
+    /// What is left of the last record, if there was one.
     fn last_record(&self, id: &TaskId) -> Option<Task> {
-        let flag = self.rare.as_ref().and_then(|rare| rare.unknown_flag);
-        let status = flag.map_or(Status::Generating, Status::from_flag);
-        (self.good_answers() > 0).then(|| Task::from(Record::new(id.clone(), status)))
+        let status = self.uncommon.as_ref().map_or(Status::Generating, |uncommon| uncommon.last_record.status());
+        (self.good_answers() > 0).then(|| last_record::remains(id, status))
     }
-}
 
-/// By the gateway, which does not say for how long.
-fn is_told_to_rest(error: &Error) -> bool {
-    error.kind().is_throttling() && error.retry_after().is_none_or(|wait| wait.is_zero())
+    fn deadline(&self, id: &TaskId, last_record: Option<Task>, elapsed: Duration, final_poll: bool) -> Error {
+        let last_error = self.uncommon.as_ref().and_then(|uncommon| uncommon.streak.last_error.clone());
+        Deadline { id, last_record, last_error, polls: self.polls, elapsed, final_poll }.into_error()
+    }
 }
 
 fn give_up(error: Error) -> Decision {
-    Decision { event: StatusEvent::GaveUp(error.clone()), next: Next::End(Err(error)) }
-}
-
-/// The pause, at most up to the deadline. `None`: the deadline is here, or the policy has had enough.
-fn cut_at_deadline(config: &WatchConfig, pause: Option<Duration>, elapsed: Duration) -> Option<Duration> {
-    let pause = pause?;
-    match config.schedule.limit() {
-        Some(limit) if elapsed >= limit => None,
-        Some(limit) => Some(pause.min(limit.saturating_sub(elapsed))),
-        None => Some(pause),
-    }
-}
-
-fn seconds(elapsed: Duration) -> String {
-    format!("{:?}", Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
+    Decision { event: StatusEvent::GaveUp(error), next: Next::End }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
-//! One task's watch from its first poll to its end, whoever drives it: the question, the verdict on each answer, and what
-//! the log is told.
+//! One task's watch from the first poll of its stream to its end, whatever drives it. It reads the clock, draws the jitter,
+//! sends the polls and writes the log; [`PollState`] decides.
+
+mod log;
 
 use std::fmt;
 use std::future::ready;
@@ -7,270 +9,204 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::field::{self, Empty};
-use tracing::{Instrument, Span, debug, info, info_span, warn};
+use tracing::{Instrument, Span};
 
+use crate::client_core::{ClientCore, PollFuture, PollOutcome};
+use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
-use crate::event::{PollFailure, StatusEvent};
-use crate::gateway::{Answer, Gateway, PollFuture, PollRequest, validate};
-use crate::history::History;
-#[cfg(doc)]
-use crate::limiter::Limiter;
-use crate::limiter::{Acquire, Permit, Priority};
-use crate::notify::{NextPoll, Registry, SendHandle, Subscription};
-use crate::poll_state::{Decision, Next, PollState, ResponseContext, WatchConfig};
+use crate::event::StatusEvent;
+use crate::gateway::{PollRequest, PollResponse};
+use crate::limiter::{Permit, Priority};
+use crate::notify::WatchKey;
+use crate::poll_state::{Next, PollState, Response, ResponseContext};
 use crate::task::TaskId;
+use log::{end_span, log_event};
 
-/// What all watches of one client share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) gateway: Gateway,
-    pub(crate) config: WatchConfig,
-    pub(crate) registry: Registry,
-    /// What watches count their time from, in half the bytes of an instant.
-    pub(crate) epoch: Instant,
-}
-
-impl Shared {
-    /// A turn right now, see [`Limiter::try_acquire`].
-    pub(crate) fn try_acquire(&self) -> Option<Permit> {
-        self.gateway.limiter().try_acquire(self.config.schedule.cooldown())
-    }
-
-    /// A turn through a closed gate, see [`Limiter::try_acquire_final`].
-    pub(crate) fn try_acquire_final(&self) -> Option<Permit> {
-        self.gateway.limiter().try_acquire_final(self.config.schedule.cooldown())
-    }
-
-    /// A turn to wait for.
-    pub(crate) fn acquire(&self) -> Acquire {
-        self.gateway.limiter().acquire(self.config.schedule.cooldown())
-    }
-
-    /// Nanoseconds from the epoch to this instant.
-    pub(crate) fn nanos(&self, now: Instant) -> i64 {
-        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        match now.checked_duration_since(self.epoch) {
-            Some(after) => nanos(after),
-            None => nanos(self.epoch.saturating_duration_since(now)).saturating_neg(),
-        }
-    }
-
-    /// From then, in nanoseconds from the epoch, to this instant.
-    fn since(&self, then: i64, now: Instant) -> Duration {
-        Duration::from_nanos(u64::try_from(self.nanos(now).saturating_sub(then)).unwrap_or(0))
-    }
-
-    /// The instant so many nanoseconds from the epoch.
-    pub(crate) fn instant(&self, nanos: i64) -> Option<Instant> {
-        let away = Duration::from_nanos(nanos.unsigned_abs());
-        if nanos < 0 { self.epoch.checked_sub(away) } else { self.epoch.checked_add(away) }
-    }
-}
-
-/// A watch under way, from the first poll of its stream to its end or its drop.
 pub(crate) struct TaskWatch {
-    shared: Arc<Shared>,
+    core: Arc<ClientCore>,
     id: TaskId,
     state: PollState,
-    /// Nanoseconds since the client was made, or before it: its clock may have been another.
+    /// In nanoseconds from the client's epoch.
     started: i64,
-    /// Boxed, for most programs have no use for it.
     span: Option<Box<Span>>,
 }
 
+/// When to poll next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NextPoll {
+    pub(crate) at: Instant,
+    /// Whether the gateway named the time, so that a notification does not bring it forward.
+    pub(crate) server_mandated: bool,
+}
+
 impl TaskWatch {
-    pub(crate) fn new(shared: Arc<Shared>, id: TaskId) -> Self {
-        let state = PollState::new(&shared.config);
-        Self { shared, id, state, started: 0, span: None }
+    pub(crate) fn new(core: Arc<ClientCore>, id: TaskId) -> Self {
+        let state = PollState::new(&core.config);
+        Self { core, id, state, started: 0, span: None }
     }
 
-    /// At the first poll of the stream. Returns when the first request is due, unless that is now.
-    pub(crate) fn start(&mut self) -> Option<Instant> {
-        let span = info_span!("luma.watch", task_id = %self.id, outcome = Empty, polls = Empty, elapsed = Empty);
-        self.span = (!span.is_disabled()).then(|| Box::new(span));
+    /// At the first poll of the stream. Returns when the first poll is, unless it is now.
+    pub(crate) fn start(&mut self) -> Option<NextPoll> {
+        self.span = log::span(&self.id);
         let now = Instant::now();
-        self.started = self.shared.nanos(now);
-        self.state.start(self.shared.gateway.limiter().register(now));
-        let pause = self.shared.config.schedule.first_pause();
-        (!pause.is_zero()).then(|| add_or_now(now, pause))
-    }
-
-    fn elapsed(&self, now: Instant) -> Duration {
-        self.shared.since(self.started, now)
-    }
-
-    fn span(&self) -> Span {
-        self.span.as_ref().map_or_else(Span::none, |span| Span::clone(span))
+        self.started = self.core.epoch.nanos(now);
+        self.state.start(self.core.stagger.register(now));
+        let pause = self.core.config.schedule.first_pause();
+        (!pause.is_zero()).then(|| NextPoll { at: add_or_now(now, pause), server_mandated: false })
     }
 
     pub(crate) fn id(&self) -> &TaskId {
         &self.id
     }
 
+    pub(crate) fn core(&self) -> &Arc<ClientCore> {
+        &self.core
+    }
+
     /// When the wait is over.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let limit = i64::try_from(self.shared.config.schedule.limit()?.as_nanos()).ok()?;
-        self.shared.instant(self.started.saturating_add(limit))
+        let limit = i64::try_from(self.core.config.schedule.limit()?.as_nanos()).ok()?;
+        self.core.epoch.instant(self.started.saturating_add(limit))
     }
 
-    /// Why no gateway need be asked about the task.
-    pub(crate) fn validate(&self) -> Option<Error> {
-        validate(&self.id)
+    /// The outcome of a poll of a task whose id no gateway needs to be asked about.
+    pub(crate) fn validate(&self) -> Option<PollOutcome> {
+        let error = validate(&self.id)?;
+        Some(PollOutcome::Polled { result: Err(error), sent_at: Instant::now() })
     }
 
-    /// From now on the watch can be rung for.
-    pub(crate) fn subscribe(&self) -> Subscription {
-        Subscription::subscribe(&self.shared.registry, &self.id)
+    /// The next poll comes before the schedule's own, which is due then.
+    pub(crate) fn poll_early(&mut self, scheduled_at: Instant) {
+        self.state.poll_early(self.elapsed(scheduled_at));
     }
 
-    /// Asks when it is this watch's turn; past the deadline, turn and answer together take no longer than a request may.
-    pub(crate) fn ask_in_turn(&self, send_handle: SendHandle) -> PollFuture {
-        if let Some(error) = self.validate() {
-            return Box::pin(ready(Err(error)));
-        }
-        if let Some(permit) = self.shared.try_acquire() {
-            send_handle.sent();
-            return self.ask(permit, self.shared.gateway.timeout());
-        }
-        let mut acquire = self.shared.acquire();
-        acquire.priority(self.priority());
-        let time = self.deadline().map(|deadline| deadline.max(Instant::now()));
-        let (gateway, request) = (self.shared.gateway.clone(), self.request());
-        self.in_span(Box::pin(async move {
-            let Some(permit) = acquire.acquire_until(time, gateway.timeout()).await else { return Err(not_polled()) };
-            send_handle.sent();
-            let over = time.map_or(Duration::ZERO, |time| Instant::now().saturating_duration_since(time));
-            gateway.ask(request, permit, gateway.timeout().saturating_sub(over)).await
-        }))
+    /// Whether a request that is sent now is an extra poll.
+    pub(crate) fn is_extra(&self, now: Instant) -> bool {
+        self.state.is_extra(self.elapsed(now))
     }
 
-    /// What a turn is worth to this watch as time goes by, if its schedule can tell.
+    /// The value of a permit to this watch as time goes by, if its schedule learns.
     pub(crate) fn priority(&self) -> Option<Priority> {
-        let priority = self.state.priority(&self.shared.config)?;
-        let (shared, started) = (Arc::clone(&self.shared), self.started);
-        Some(Priority::new(move |now| priority.gain(&shared.config, shared.since(started, now))))
+        let priority = self.state.priority(&self.core.config)?;
+        let (core, started) = (Arc::clone(&self.core), self.started);
+        Some(Priority::new(move |now| priority.expected_gain(&core.config, core.epoch.since(started, now))))
     }
 
     /// The same, now.
-    pub(crate) fn gain(&self, now: Instant) -> Option<f64> {
-        let priority = self.state.priority(&self.shared.config)?;
-        Some(priority.gain(&self.shared.config, self.elapsed(now)))
+    pub(crate) fn expected_gain(&self, now: Instant) -> Option<f64> {
+        let priority = self.state.priority(&self.core.config)?;
+        Some(priority.expected_gain(&self.core.config, self.elapsed(now)))
     }
 
-    /// Asks at once, and waits so long for the answer.
-    pub(crate) fn ask(&self, permit: Permit, timeout: Duration) -> PollFuture {
-        self.in_span(self.shared.gateway.ask(self.request(), permit, timeout))
+    /// Sends a request at once.
+    pub(crate) fn poll(&self, permit: Permit, timeout: Duration) -> PollFuture {
+        self.core.poll(self.request(), permit, timeout, self.span.as_deref())
     }
 
-    fn request(&self) -> PollRequest {
-        PollRequest { id: self.id.clone(), age: self.shared.config.schedule.history().is_some() }
-    }
-
-    fn in_span(&self, asking: PollFuture) -> PollFuture {
+    /// Sends a request when there is a permit for it. `key`: whose notifications the request answers.
+    pub(crate) fn poll_when_permitted(&self, key: WatchKey) -> PollFuture {
+        if let Some(outcome) = self.validate() {
+            return Box::pin(ready(outcome));
+        }
+        if let Some(permit) = self.core.try_acquire() {
+            self.core.registry.sent(key, &self.id);
+            return self.poll(permit, self.core.gateway.timeout());
+        }
+        let mut acquire = self.core.acquire();
+        acquire.set_priority(self.priority());
+        let (core, request, deadline) = (Arc::clone(&self.core), self.request(), self.deadline());
+        let poll = async move {
+            let Some((permit, timeout)) = core.acquire_until(acquire, deadline).await else {
+                return PollOutcome::NotPolled;
+            };
+            core.registry.sent(key, &request.id);
+            core.poll(request, permit, timeout, None).await
+        };
         match &self.span {
-            Some(span) => Box::pin(asking.instrument(Span::clone(span))),
-            None => asking,
+            Some(span) => Box::pin(poll.instrument(Span::clone(span))),
+            None => Box::pin(poll),
         }
     }
 
-    /// The verdict on an answer that came just now, and the pause to the next poll. `scheduled_at`: when that would have been,
-    /// had the watch not been rung for.
-    pub(crate) fn on_response(
-        &mut self,
-        answer: Answer,
-        scheduled_at: Option<Instant>,
-    ) -> (Decision, Option<NextPoll>) {
+    /// The event of a poll's outcome, and when the next poll is, unless the event is the last.
+    pub(crate) fn on_response(&mut self, outcome: PollOutcome) -> (StatusEvent, Option<NextPoll>) {
         let now = Instant::now();
-        let (answer, age) = match answer {
-            Ok(reading) => (Ok(reading.task), reading.age),
-            Err(error) => (Err(error), None),
+        let (response, sent_at, age) = match outcome {
+            PollOutcome::Polled { result: Ok(PollResponse { task, age }), sent_at } => {
+                (Response::Polled(Ok(task)), sent_at, age)
+            }
+            PollOutcome::Polled { result: Err(error), sent_at } => (Response::Polled(Err(error)), sent_at, None),
+            PollOutcome::NotPolled => (Response::NotPolled, now, None),
         };
-        let scheduled_at = scheduled_at.map(|scheduled_at| self.elapsed(scheduled_at));
-        let context = ResponseContext { elapsed: self.elapsed(now), jitter_sample: fastrand::f64(), scheduled_at, age };
+        let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
+        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age };
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
         }
-        let decision = self.state.on_response(&self.shared.config, &self.id, answer, context);
-        if let Some(history) = self.shared.config.schedule.history() {
-            self.tell_history(history, &decision, context);
+        let decision = self.state.on_response(&self.core.config, &self.id, response, context);
+        self.learn(&decision.event, context);
+        let polls = self.state.polls();
+        match self.span.as_deref() {
+            Some(span) => span.in_scope(|| log_event(&decision.event, polls)),
+            None => log_event(&decision.event, polls),
         }
-        self.span().in_scope(|| self.log_event(&decision.event));
-        let next = match &decision.next {
-            // From the end of the answer, wherever the consumer is meanwhile.
-            Next::Poll(pause) => Some(NextPoll { until: add_or_now(now, *pause), firm: decision.is_firm() }),
-            Next::End(outcome) => {
-                match outcome {
-                    Ok(task) => self.end_span(task.status()),
-                    Err(error) => self.end_span(format_args!("{:?}", error.kind())),
+        let next = match decision.next {
+            // From the end of the response, wherever the consumer is meanwhile.
+            Next::Poll { after, server_mandated } => Some(NextPoll { at: add_or_now(now, after), server_mandated }),
+            Next::End => {
+                match decision.event.outcome() {
+                    Some(Err(error)) => self.end(format_args!("{:?}", error.kind()), elapsed),
+                    Some(Ok(task)) => self.end(task.status(), elapsed),
+                    None => {}
                 }
                 None
             }
         };
-        (decision, next)
+        (decision.event, next)
     }
 
-    fn tell_history(&self, history: &History, decision: &Decision, context: ResponseContext) {
+    fn request(&self) -> PollRequest {
+        PollRequest { id: self.id.clone(), wants_age: self.core.config.schedule.history().is_some() }
+    }
+
+    /// From the first poll of the stream.
+    fn elapsed(&self, at: Instant) -> Duration {
+        self.core.epoch.since(self.started, at)
+    }
+
+    fn is_staggered(&self) -> bool {
+        let started = self.core.epoch.instant(self.started);
+        started.is_some_and(|started| self.core.stagger.is_staggered(started))
+    }
+
+    fn learn(&self, event: &StatusEvent, context: ResponseContext) {
+        let Some(history) = self.core.config.schedule.history() else { return };
         if let (1, Some(age)) = (self.state.good_answers(), context.age) {
             history.watched_from(age.saturating_sub(context.elapsed));
         }
-        if let Next::End(_) = decision.next {
-            if let Some(observation) = self.state.observation(&self.shared.config, &decision.event, context) {
+        if event.is_terminal() {
+            if let Some(observation) = self.state.observe(&self.core.config, event, context) {
                 history.learn_of(&self.id, observation);
             }
         }
     }
 
-    fn is_staggered(&self) -> bool {
-        let started = self.shared.instant(self.started);
-        started.is_some_and(|started| self.shared.gateway.limiter().is_staggered(started))
-    }
-
-    /// One event per poll, for the log. No result URL is in any of them.
-    fn log_event(&self, event: &StatusEvent) {
-        match event {
-            StatusEvent::Generating(progress) => {
-                debug!(polls = progress.polls, status = %progress.task.status(), next_poll_in = ?progress.next_poll_in, "not finished");
-            }
-            StatusEvent::PollFailed(failure) => {
-                let PollFailure { error, consecutive, polls, next_poll_in, .. } = failure;
-                warn!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
-            }
-            StatusEvent::Done(task) => debug!(polls = self.state.polls(), status = %task.status(), "finished"),
-            StatusEvent::GaveUp(error) => {
-                warn!(polls = self.state.polls(), error = error as &dyn std::error::Error, "gave up");
-            }
-        }
-    }
-
-    fn end_span(&mut self, outcome: impl fmt::Display) {
-        let (polls, elapsed) = (self.state.polls(), self.elapsed(Instant::now()));
-        let span = self.span();
-        span.record("outcome", field::display(&outcome))
-            .record("polls", polls)
-            .record("elapsed", field::debug(elapsed));
-        span.in_scope(|| info!(%outcome, polls, ?elapsed, "watch ended"));
+    fn end(&self, outcome: impl fmt::Display, elapsed: Duration) {
+        let none = Span::none();
+        end_span(self.span.as_deref().unwrap_or(&none), outcome, self.state.polls(), elapsed);
     }
 }
 
 impl Drop for TaskWatch {
     fn drop(&mut self) {
-        if self.state.is_under_way() {
-            self.end_span("dropped");
+        if self.state.is_running() {
+            self.end("dropped", self.elapsed(Instant::now()));
         }
     }
 }
 
-/// Instead of an answer: the wait was over before it was this watch's turn.
-pub(crate) fn not_polled() -> Error {
-    Error::new(
-        ErrorKind::Deadline,
-        "its acquire did not come, for the request budget, the requests in flight or the gateway's refusals",
-    )
-}
-
-/// No schedule and no `Retry-After` is long enough to pass the clock's end; should one be, asking at once is the lesser
-/// evil.
-pub(crate) fn add_or_now(from: Instant, by: Duration) -> Instant {
-    from.checked_add(by).unwrap_or(from)
+/// Why no gateway needs to be asked about this id.
+pub(crate) fn validate(id: &TaskId) -> Option<Error> {
+    let is_blank = id.as_str().chars().all(char::is_whitespace);
+    is_blank.then(|| Error::new(ErrorKind::InvalidRequest, "the task id is empty"))
 }

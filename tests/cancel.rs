@@ -123,7 +123,8 @@ async fn many_tasks_join_and_merge_with_the_combinators_of_futures() {
     let mut merged = select_all(ids.map(|id| client.watch(id)));
     let mut done = Vec::new();
     while let Some(event) = merged.next().await {
-        if let StatusEvent::Done(task) = event {
+        if let StatusEvent::Done(finished) = event {
+            let task = finished.task;
             done.push(task.id().clone());
         }
     }

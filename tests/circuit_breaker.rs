@@ -118,7 +118,7 @@ async fn at_a_closed_gate_one_last_look_is_let_through_and_the_others_say_why_th
         assert!(ends.iter().all(|event| gave_up(event) == Some(ErrorKind::Deadline)), "{ends:?}");
         let texts: Vec<_> =
             ends.iter().map(|end| serde_json::to_value(end).unwrap()["error"]["message"].clone()).collect();
-        let unasked = texts.iter().filter(|text| text.as_str().unwrap().contains("no last look")).count();
+        let unasked = texts.iter().filter(|text| text.as_str().unwrap().contains("no final poll")).count();
         assert_eq!((ends.len(), unasked), (5, 4), "{texts:?}");
         assert_eq!(asked_at(&simulator), [0, 100].map(secs));
         assert_eq!(start.elapsed(), secs(120), "they wait for a turn no longer than for an answer");

@@ -43,9 +43,10 @@ impl Gateway {
     /// Asserts that a watch survives this fault, after a failed poll of this kind.
     async fn survives(&self, name: &str, fault: Fault, kind: ErrorKind) -> Error {
         let (events, requests) = self.meets(fault).await;
-        let [StatusEvent::PollFailed(failure), StatusEvent::Done(task)] = &events[..] else {
+        let [StatusEvent::PollFailed(failure), StatusEvent::Done(finished)] = &events[..] else {
             panic!("{name}: {events:?}")
         };
+        let task = &finished.task;
         let error = failure.error.clone();
         assert_eq!(error.kind(), kind, "{name}: {error}");
         assert!(error.is_transient() && error.task_id() == Some(task.id()), "{name}: {error:?}");
@@ -116,7 +117,8 @@ async fn every_code_in_the_body_is_what_the_documents_say() {
 #[tokio::test]
 async fn a_failure_told_by_the_envelope_is_the_tasks_end() {
     let (events, _) = Gateway::open().await.meets(Fault::code(501, "no video")).await;
-    let [StatusEvent::Done(task)] = &events[..] else { panic!("{events:?}") };
+    let [StatusEvent::Done(finished)] = &events[..] else { panic!("{events:?}") };
+    let task = &finished.task;
     assert_eq!((task.status(), task.error_message()), (Status::GenerateFailed, Some("no video")));
 }
 

@@ -54,7 +54,9 @@ async fn events_tell_which_attempt_how_long_so_far_and_when_next() {
     // Back to the schedule after the first good answer.
     let back = progress(watch.next().await);
     assert_eq!((back.polls, back.next_poll_in), (5, secs(30)));
-    let StatusEvent::Done(task) = watch.next().await.unwrap() else { panic!("the task has ended") };
+    let StatusEvent::Done(finished) = watch.next().await.unwrap() else { panic!("the task has ended") };
+    assert_eq!(finished.polls, 6);
+    let task = finished.task;
     assert_eq!((task.status(), task.generation_time()), (Status::Success, Some(secs(60))));
     assert_eq!(simulator.requests().len(), 6);
 }

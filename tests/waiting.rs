@@ -102,7 +102,10 @@ async fn a_failed_task_tells_the_vendors_code_and_reason_and_never_the_envelopes
         }
         let mut watch = client.watch(&id);
         let events: Vec<_> = watch.by_ref().collect().await;
-        assert!(matches!(events.last(), Some(StatusEvent::Done(task)) if task.status() == status), "{events:?}");
+        assert!(
+            matches!(events.last(), Some(StatusEvent::Done(finished)) if finished.task.status() == status),
+            "{events:?}"
+        );
         let error = watch.await.unwrap_err();
         assert_eq!((error.kind(), error.code(), error.is_transient()), (ErrorKind::TaskFailed, Some(code), false));
         assert!(error.to_string().contains(reason) && !error.to_string().contains("success"), "{error}");

@@ -130,7 +130,8 @@ async fn it_is_lazy_and_ends_when_all_have_ended() {
     let start = Instant::now();
     let mut ends = Vec::new();
     while let Some((id, event)) = all.next().await {
-        if let StatusEvent::Done(task) = event {
+        if let StatusEvent::Done(finished) = event {
+            let task = finished.task;
             assert_eq!(task.id(), &id);
             ends.push((id, task.status(), start.elapsed().as_secs(), all.len()));
         }

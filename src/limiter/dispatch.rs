@@ -1,82 +1,66 @@
-//! A round of turns as they are handed out, to those who wait.
+//! One round in which free permits are offered to waiters.
 
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::priority::{Priority, prior};
+use super::waiter::Waiter;
 
-/// Who has not come so long after the call is passed over until they do.
+/// A waiter that does not claim its permit within this time after it was woken is passed over until it comes again.
 pub(super) const CLAIM_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Someone who waits.
-#[cfg_attr(test, derive(Clone))]
-#[derive(Debug)]
-pub(super) struct Waiter {
-    pub(super) waker: Waker,
-    pub(super) weight: usize,
-    pub(super) past_breaker: bool,
-    pub(super) priority: Option<Priority>,
-    /// Where its ticket is among those to draw from.
-    pub(super) index: usize,
-    pub(super) since: Instant,
-    pub(super) called: Option<Instant>,
-    /// When it will come by itself.
-    pub(super) comes: Instant,
-}
-
-impl Waiter {
-    pub(super) fn value(&self, now: Instant) -> f64 {
-        match &self.priority {
-            // Someone asked for this one, and waits.
-            _ if self.past_breaker => f64::INFINITY,
-            Some(priority) => priority.value(now),
-            None => prior(now.saturating_duration_since(self.since)),
-        }
-    }
-}
-
-/// Turns as they are handed out.
 pub(super) struct Dispatch {
-    pub(super) me: Option<u64>,
+    /// The waiter that is here now, if there is one.
+    pub(super) current: Option<u64>,
     pub(super) now: Instant,
+    /// Permits left that the rate limit and the bound on requests in flight allow.
     pub(super) free: usize,
+    /// Permits left that the circuit breaker allows.
     pub(super) passing: usize,
-    /// When mine is, if it is now.
-    pub(super) mine: Option<Instant>,
-    pub(super) ahead: usize,
-    pub(super) called: Vec<u64>,
+    /// Set if the current waiter has a permit.
+    pub(super) current_gets: bool,
+    /// Permits offered so far.
+    pub(super) offered: usize,
+    /// Waiters woken in this round.
+    pub(super) notified: Vec<u64>,
+    /// Waiters that did not claim their permit in time.
     pub(super) absent: Vec<u64>,
-    /// When the first of those who were called will be passed over.
-    pub(super) patience: Option<Instant>,
+    /// When the first of the woken waiters will be passed over.
+    pub(super) claim_deadline: Option<Instant>,
 }
 
 impl Dispatch {
+    pub(super) fn new(current: Option<u64>, now: Instant, free: usize, passing: usize) -> Self {
+        let (notified, absent) = (Vec::new(), Vec::new());
+        Self { current, now, free, passing, current_gets: false, offered: 0, notified, absent, claim_deadline: None }
+    }
+
+    /// Whether no permit is left. `past_breaker`: how many waiters may pass an open breaker.
     pub(super) fn is_over(&self, past_breaker: usize) -> bool {
         self.free == 0 || self.passing == 0 && past_breaker == 0
     }
 
-    /// A turn for this one, if the gate lets it through.
-    pub(super) fn offer(&mut self, ticket: u64, place: &mut Waiter, wake: &mut Vec<Waker>) {
-        if self.passing == 0 && !place.past_breaker {
+    /// Offers a permit to this waiter, if the circuit breaker lets it pass.
+    pub(super) fn offer(&mut self, ticket: u64, waiter: &mut Waiter, wake: &mut Vec<Waker>) {
+        if self.passing == 0 && !waiter.past_breaker {
             return;
         }
-        if Some(ticket) == self.me {
-            self.mine = Some(self.now);
+        if Some(ticket) == self.current {
+            self.current_gets = true;
         } else {
-            if place.called.is_none() {
-                wake.push(place.waker.clone());
-                self.called.push(ticket);
+            if waiter.notified.is_none() {
+                wake.push(waiter.waker.clone());
+                self.notified.push(ticket);
             }
-            let until = place.called.get_or_insert(self.now).checked_add(CLAIM_TIMEOUT).unwrap_or(self.now);
+            let until = waiter.notified.get_or_insert(self.now).checked_add(CLAIM_TIMEOUT).unwrap_or(self.now);
             if until <= self.now {
                 return self.absent.push(ticket);
             }
-            self.patience = Some(self.patience.map_or(until, |first| first.min(until)));
+            self.claim_deadline = Some(self.claim_deadline.map_or(until, |first| first.min(until)));
         }
-        self.ahead = self.ahead.saturating_add(1);
+        self.offered = self.offered.saturating_add(1);
         self.free = self.free.saturating_sub(1);
-        self.passing = self.passing.saturating_sub(usize::from(!place.past_breaker));
+        self.passing = self.passing.saturating_sub(usize::from(!waiter.past_breaker));
     }
 }

@@ -1,10 +1,10 @@
-//! One after the other, at an even pace.
+//! Requests one by one, at an even pace.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much of the time in which nobody came may be caught up with at once: a little more than a timer comes late.
+/// How much idle time may be caught up with at once: a little more than a timer is late.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
 #[cfg_attr(test, derive(Clone))]
@@ -15,19 +15,19 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// The first may go at `first`.
+    /// The first request may go at `first`, each later one `gap` after the one before.
     pub(super) const fn new(gap: Duration, first: Instant) -> Self {
         Self { gap, next: first }
     }
 
-    /// How many may go now.
+    /// How many requests may go now.
     pub(super) fn allows(&self, now: Instant) -> usize {
         let Some(late) = now.checked_duration_since(self.next) else { return 0 };
         let more = late.min(CATCH_UP).as_nanos().checked_div(self.gap.as_nanos()).unwrap_or(u128::MAX);
         usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1)
     }
 
-    /// Whether nobody has gone for so long who might have.
+    /// Whether a request could have gone for at least `time`, and none did.
     pub(super) fn has_idled(&self, time: Duration, now: Instant) -> bool {
         now.saturating_duration_since(self.next) >= time
     }
@@ -37,9 +37,9 @@ impl Pacer {
         self.next = next.checked_add(self.gap).unwrap_or(next);
     }
 
-    /// When someone may go before whom `priority` others do.
-    pub(super) fn opens(&self, priority: usize) -> Instant {
-        let gaps = self.gap.saturating_mul(u32::try_from(priority).unwrap_or(u32::MAX));
+    /// When the request with `ahead` others before it may go.
+    pub(super) fn opens(&self, ahead: usize) -> Instant {
+        let gaps = self.gap.saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
         self.next.checked_add(gaps).unwrap_or(self.next)
     }
 }

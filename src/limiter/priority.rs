@@ -1,4 +1,4 @@
-//! Who goes first, where turns are short and something is known of what each is worth.
+//! Which waiter is next where permits are scarce and schedules know what a poll is worth.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Of more than so many, a sample of so many is looked at: its best is among the best of all.
-const SAMPLE: usize = 64;
-/// One turn in so many goes to who has waited longest, whatever it is worth.
+/// Of more waiters than this, a random sample of this size is compared: its best is among the best of all.
+const SAMPLE_SIZE: usize = 64;
+/// Each permit whose number is a multiple of this goes to the waiter that has waited longest.
 const FIFO_EVERY: u64 = 16;
 
-/// What a turn is worth to someone, as time goes by.
+/// The value of a permit to a waiter, as a function of time.
 #[derive(Clone)]
 pub(crate) struct Priority(Arc<dyn Fn(Instant) -> f64 + Send + Sync>);
 
@@ -31,40 +31,40 @@ impl fmt::Debug for Priority {
     }
 }
 
-/// What it is worth to someone of whom nothing is known but how long they have waited: as to a watch that asked half a minute
-/// before that, about a task that may end at any time within the next minutes.
+/// The value to a waiter without a priority: as to a watch whose last poll was 30 s before it began to wait, of a task that
+/// ends at any time within about 5 minutes.
 pub(super) fn prior(waited: Duration) -> f64 {
-    const MINUTES: f64 = 300.0;
+    const TASK_SECONDS: f64 = 300.0;
     let gap = waited.as_secs_f64() + 30.0;
-    (gap / MINUTES).min(1.0) * gap * (gap / MINUTES / 2.0).min(1.0)
+    (gap / TASK_SECONDS).min(1.0) * gap * (gap / TASK_SECONDS / 2.0).min(1.0)
 }
 
-/// Whom to look at when a turn is there.
+/// Draws the waiters to compare for each permit.
 #[derive(Clone, Debug)]
 pub(crate) struct Sampler {
-    turns: u64,
-    /// Always the same numbers: nobody gains by guessing them.
+    permits: u64,
+    /// Seeded with a constant: no one gains by guessing the numbers.
     random: fastrand::Rng,
 }
 
 impl Sampler {
     pub(crate) fn new() -> Self {
-        Self { turns: 0, random: fastrand::Rng::with_seed(0) }
+        Self { permits: 0, random: fastrand::Rng::with_seed(0) }
     }
 
-    /// One more turn was taken.
+    /// One more permit was given.
     pub(crate) fn count(&mut self) {
-        self.turns = self.turns.wrapping_add(1);
+        self.permits = self.permits.wrapping_add(1);
     }
 
-    /// Whether the next turn is for who has waited longest.
+    /// Whether the next permit goes to the waiter that has waited longest.
     pub(crate) fn is_fifo(&self) -> bool {
-        self.turns % FIFO_EVERY == 0
+        self.permits % FIFO_EVERY == 0
     }
 
-    /// Which of so many to look at: all, or a sample where there are more.
+    /// The indices to compare: all of `count`, or a sample.
     pub(crate) fn sample(&mut self, count: usize) -> impl Iterator<Item = usize> {
-        let takes_all = count <= SAMPLE;
-        (0..count.min(SAMPLE)).map(move |place| if takes_all { place } else { self.random.usize(..count) })
+        let takes_all = count <= SAMPLE_SIZE;
+        (0..count.min(SAMPLE_SIZE)).map(move |index| if takes_all { index } else { self.random.usize(..count) })
     }
 }

@@ -1,19 +1,26 @@
-//! The rules for turns, on a clock that the test moves.
+//! The limits and the queue, on a clock that the test moves.
 
 #![allow(clippy::arithmetic_side_effects)]
 
+use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use tokio::time::Instant;
 
 use super::circuit_breaker::CircuitBreaker;
 use super::in_flight::InFlight;
+use super::limits::{LimiterConfig, Release};
+use super::priority::Priority;
+use super::rate_limit::RateLimit;
 use super::rate_limiter::RateLimiter;
 use super::sliding_window::SlidingWindow;
-use super::stagger::Stagger;
-use super::*;
+use super::state::State;
+use super::waiter::AcquireRequest;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -24,7 +31,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 #[test]
-fn a_window_frees_each_request_when_its_period_is_over() {
+fn a_window_frees_requests_after_their_period() {
     let start = Instant::now();
     let mut window = SlidingWindow::new(RateLimit::per(2, secs(10)));
     assert_eq!(window.free(start), 2);
@@ -36,18 +43,18 @@ fn a_window_frees_each_request_when_its_period_is_over() {
         window.take(start + secs(4));
         assert_eq!(window.free(start + ms(at)), free, "{at}");
     }
-    // When each of those who wait may go.
+    // When each waiting request may go.
     for (priority, at) in [(0, 10), (1, 14), (2, 20), (3, 24), (4, 30)] {
         assert_eq!(window.opens(priority, start + secs(5)), start + secs(at), "{priority}");
     }
     assert!(window.opens(1_000_000, start + secs(5)) > start + secs(1_000_000));
-    // Of another runtime's clock, which is ahead.
+    // An instant of another runtime's clock, which is ahead.
     window.take(start + secs(9_999_999));
     assert_eq!(window.free(start + secs(20)), 2);
 }
 
 #[test]
-fn a_budget_that_is_used_up_is_given_out_at_an_even_pace() {
+fn a_used_up_rate_limit_paces_evenly() {
     let start = Instant::now();
     let mut rate = RateLimiter::new(RateLimit::per(4, secs(8)));
     for free in [4, 3, 2, 1] {
@@ -60,12 +67,12 @@ fn a_budget_that_is_used_up_is_given_out_at_an_even_pace() {
         assert_eq!(rate.opens(1, at), at + secs(2));
         rate.take(at);
     }
-    // Half of it was left over: the next ones go as they come.
+    // No request came for half a period: the next ones go as they come.
     assert_eq!((rate.free(start + ms(23_999)), rate.free(start + secs(24))), (1, 3));
 }
 
 #[test]
-fn a_lease_that_runs_out_counts_no_more_and_comes_back_without_harm() {
+fn an_expired_lease_counts_no_more() {
     let start = Instant::now();
     let mut in_flight = InFlight::new(2, secs(21));
     let first = in_flight.take(start);
@@ -73,54 +80,54 @@ fn a_lease_that_runs_out_counts_no_more_and_comes_back_without_harm() {
     assert_eq!(in_flight.free(start + secs(20)), 0);
     assert_eq!(in_flight.free(start + secs(21)), 1);
     let third = in_flight.take(start + secs(21));
-    in_flight.give_back(first);
+    in_flight.release(first);
     assert_eq!(in_flight.free(start + secs(21)), 0);
-    in_flight.give_back(third);
-    in_flight.give_back(third);
+    in_flight.release(third);
+    in_flight.release(third);
     assert_eq!(in_flight.free(start + secs(21)), 1);
-    in_flight.give_back(second);
+    in_flight.release(second);
     assert_eq!(in_flight.free(start + secs(21)), 2);
     let add_or_now = in_flight.take(start + secs(30));
     assert!(add_or_now > third);
-    // One that nobody gives back keeps no others.
+    // A lease that is never released keeps no others in the list.
     for second in 31..10_000 {
         let lease = in_flight.take(start + secs(second));
-        in_flight.give_back(lease);
+        in_flight.release(lease);
     }
     assert!(format!("{in_flight:?}").len() < 2_000);
 }
 
 #[test]
-fn a_gate_lets_one_probe_through_when_its_time_is_over() {
+fn an_open_breaker_lets_one_probe_pass_after_its_cooldown() {
     let start = Instant::now();
-    let mut breaker = CircuitBreaker::Open;
+    let mut breaker = CircuitBreaker::Closed;
     assert_eq!(breaker.allows(start), usize::MAX);
-    breaker.close(start, secs(30));
-    breaker.close(start + secs(1), secs(5)); // the shorter one does not open it sooner
+    breaker.trip(start, secs(30));
+    breaker.trip(start + secs(1), secs(5)); // the shorter one does not close it sooner
     assert_eq!((breaker.allows(start + ms(29_999)), breaker.allows(start + secs(30))), (0, 1));
     assert_eq!(breaker.opens(0, start), (start + secs(30), true));
     assert_eq!(breaker.opens(1, start), (start + secs(30), false));
     breaker.pass(7, start + secs(30), secs(21), 0);
     assert_eq!(breaker.allows(start + secs(31)), 0);
-    // Neither another's good answer nor another's end concerns it.
-    breaker.with_response(6, || start + secs(31), || 3);
-    breaker.lost(6);
+    // Neither the good answer nor the end of another request concerns it.
+    breaker.completed(6, || start + secs(31), || 3);
+    breaker.abandoned(6);
     assert_eq!(breaker.allows(start + secs(31)), 0);
-    // Who made it may not be polled any more.
+    // Its future may not be polled any more.
     assert_eq!(breaker.opens(0, start + secs(31)), (start + secs(51), true));
     assert_eq!((breaker.allows(start + ms(50_999)), breaker.allows(start + secs(51))), (0, 1));
-    breaker.lost(7);
+    breaker.abandoned(7);
     assert_eq!(breaker.allows(start + secs(31)), 1);
     breaker.pass(8, start + secs(31), secs(21), 0);
-    breaker.close(start + secs(32), secs(10));
+    breaker.trip(start + secs(32), secs(10));
     assert_eq!((breaker.allows(start + secs(41)), breaker.allows(start + secs(42))), (0, 1));
     breaker.pass(9, start + secs(42), secs(21), 0);
-    breaker.with_response(9, || start + secs(43), || 0);
-    assert!(matches!(breaker, CircuitBreaker::Open));
+    breaker.completed(9, || start + secs(43), || 0);
+    assert!(matches!(breaker, CircuitBreaker::Closed));
 }
 
 #[test]
-fn after_the_probe_the_rest_go_one_by_one_and_then_the_gate_is_open() {
+fn after_the_probe_requests_pass_one_by_one() {
     let start = Instant::now();
     for (period, waiting, gap) in [
         (secs(30), 1_000, ms(5)),
@@ -128,17 +135,17 @@ fn after_the_probe_the_rest_go_one_by_one_and_then_the_gate_is_open() {
         (secs(4), 100, ms(20)),
         (ms(1), 100, Duration::from_micros(5)),
     ] {
-        let mut breaker = CircuitBreaker::Open;
-        breaker.close(start, period);
+        let mut breaker = CircuitBreaker::Closed;
+        breaker.trip(start, period);
         let at = start + period;
         assert_eq!(breaker.allows(at), 1);
         breaker.pass(1, at, secs(21), 0);
-        breaker.with_response(1, || at, || waiting);
+        breaker.completed(1, || at, || waiting);
         assert_eq!((breaker.allows(at), breaker.allows(at + gap)), (0, 1), "{period:?} {waiting}");
         breaker.pass(2, at + gap, secs(21), 0);
         assert_eq!(breaker.allows(at + gap), 0);
         assert_eq!(breaker.opens(3, at).0, (at + gap * 5).min(at + period.min(secs(10))));
-        // Nobody came for a while: only a little of that is made up for.
+        // No request came for a while: only a little of that is caught up with.
         let late = at + period.min(secs(10)) - gap;
         assert!(breaker.allows(late) <= 1 + usize::try_from(ms(10).as_nanos() / gap.as_nanos()).unwrap());
         assert_eq!(breaker.allows(at + period.min(secs(10))), usize::MAX);
@@ -146,40 +153,18 @@ fn after_the_probe_the_rest_go_one_by_one_and_then_the_gate_is_open() {
 }
 
 #[test]
-fn a_closed_gate_has_one_last_look_and_a_new_one_only_when_its_time_was_over() {
+fn an_open_breaker_allows_one_final_poll_per_cooldown() {
     let start = Instant::now();
-    let mut breaker = CircuitBreaker::Open;
-    assert!(!breaker.try_acquire_final(start));
-    breaker.close(start, secs(60));
-    assert!(breaker.try_acquire_final(start + secs(1)) && !breaker.try_acquire_final(start + secs(2)));
-    breaker.close(start + secs(2), secs(60)); // so was the last look answered
-    assert!(!breaker.try_acquire_final(start + secs(3)));
+    let mut breaker = CircuitBreaker::Closed;
+    assert!(!breaker.allows_final_poll(start));
+    breaker.trip(start, secs(60));
+    assert!(breaker.allows_final_poll(start + secs(1)) && !breaker.allows_final_poll(start + secs(2)));
+    breaker.trip(start + secs(2), secs(60)); // the answer to the final poll
+    assert!(!breaker.allows_final_poll(start + secs(3)));
     assert_eq!(breaker.allows(start + secs(62)), 1);
     breaker.pass(1, start + secs(62), secs(21), 0);
-    breaker.close(start + secs(63), secs(60));
-    assert!(breaker.try_acquire_final(start + secs(64)));
-}
-
-#[test]
-fn a_crowd_is_more_than_sixteen_within_a_second() {
-    let start = Instant::now();
-    let mut crowd = Stagger::new();
-    let phases: Vec<_> = (0..16).map(|_| crowd.register(start)).collect();
-    assert!(!crowd.is_staggered(start));
-    crowd.register(start + ms(999));
-    assert!(crowd.is_staggered(start) && crowd.is_staggered(start + ms(999)));
-    crowd.register(start + ms(1_000));
-    assert!(crowd.is_staggered(start) && !crowd.is_staggered(start + ms(1_000)));
-    // However slow their first answers are, a few are no crowd, and many are one.
-    for second in 10..30 {
-        crowd.register(start + secs(second));
-        assert!(!crowd.is_staggered(start + secs(10)) && crowd.is_staggered(start));
-    }
-    // Their phases lie apart: no two closer than half of an even share.
-    let mut sorted = phases;
-    sorted.sort_unstable();
-    let closest = sorted.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
-    assert!(closest > 2_048, "{closest}");
+    breaker.trip(start + secs(63), secs(60));
+    assert!(breaker.allows_final_poll(start + secs(64)));
 }
 
 struct CountingWaker(AtomicUsize);
@@ -196,14 +181,14 @@ impl Wake for CountingWaker {
     }
 }
 
-/// Someone who waits at the desk, as [`Acquire`] does.
+/// A waiter, as [`Acquire`](super::Acquire) is one.
 struct Waiter {
     ticket: u64,
-    comes: Instant,
+    returns_at: Instant,
     woken: Arc<CountingWaker>,
     past_breaker: bool,
     priority: Option<Priority>,
-    /// Does not come, even if it is called.
+    /// Does not come, even if it is woken.
     away: bool,
     served: bool,
 }
@@ -233,9 +218,9 @@ fn step() -> impl Strategy<Value = Step> {
 const PERIOD: Duration = secs(3);
 const LEASE: Duration = secs(5);
 
-/// A desk, who waits there, and what is in flight.
+/// A queue with its limits, its waiters, and what is in flight.
 struct World {
-    queue: WaitQueue,
+    limiter: State,
     now: Instant,
     requests: u32,
     in_flight: usize,
@@ -246,16 +231,16 @@ struct World {
 
 impl World {
     fn new(requests: u32, in_flight: usize) -> Self {
-        let budget = (requests > 0).then(|| RateLimit::per(requests, PERIOD));
-        let queue = WaitQueue::new(Limits { budget, in_flight, lease: LEASE });
+        let rate_limit = (requests > 0).then(|| RateLimit::per(requests, PERIOD));
+        let limiter = State::new(LimiterConfig { rate_limit, max_in_flight: in_flight, lease: LEASE });
         let (waiters, flying, sent) = (Vec::new(), Vec::new(), Vec::new());
-        Self { queue, now: Instant::now(), requests, in_flight, waiters, flying, sent }
+        Self { limiter, now: Instant::now(), requests, in_flight, waiters, flying, sent }
     }
 
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Come { past_breaker, value } => {
-                // What is worth most changes every second, up and down.
+                // The order of values is reversed every second.
                 let start = self.now;
                 let priority = value.map(f64::from).map(|value| {
                     Priority::new(move |now| {
@@ -263,15 +248,23 @@ impl World {
                         if seconds % 2 == 0 { value } else { -value }
                     })
                 });
-                let (ticket, comes, woken) =
-                    (self.queue.issue(1), self.now, Arc::new(CountingWaker(AtomicUsize::new(1))));
-                self.waiters.push(Waiter { ticket, comes, woken, past_breaker, priority, away: false, served: false });
+                let (ticket, returns_at, woken) =
+                    (self.limiter.queue.issue(1), self.now, Arc::new(CountingWaker(AtomicUsize::new(1))));
+                self.waiters.push(Waiter {
+                    ticket,
+                    returns_at,
+                    woken,
+                    past_breaker,
+                    priority,
+                    away: false,
+                    served: false,
+                });
             }
             Step::Leave(which) if which < self.waiters.len() => {
                 let waiter = self.waiters.swap_remove(which);
-                self.queue.cancel(waiter.ticket, self.now);
+                self.limiter.cancel(waiter.ticket, self.now);
             }
-            Step::Answer(which, refused) if which < self.flying.len() => self.land(which, refused),
+            Step::Answer(which, refused) if which < self.flying.len() => self.complete(which, refused),
             Step::Abandon(which) if which < self.flying.len() => drop(self.flying.swap_remove(which)),
             Step::Stay(which) if which < self.waiters.len() => self.waiters[which].away = true,
             Step::Pass(millis) => self.pass(self.now + ms(millis)),
@@ -280,38 +273,38 @@ impl World {
         self.settle();
     }
 
-    fn land(&mut self, which: usize, refused: bool) {
+    fn complete(&mut self, which: usize, refused: bool) {
         let (lease, _) = self.flying.swap_remove(which);
         let (back, now) = (if refused { Release::Throttled(secs(3)) } else { Release::Completed }, self.now);
-        self.queue.give_back(lease, back, || now);
+        self.limiter.release(lease, back, || now);
     }
 
-    /// Time passes, and whoever set a timer comes when it goes off.
+    /// Time passes, and each waiter comes when its timer fires.
     fn pass(&mut self, end: Instant) {
         while self.now < end {
             let here = self.waiters.iter().filter(|waiter| !waiter.away);
-            self.now = here.map(|waiter| waiter.comes).min().unwrap_or(end).clamp(self.now, end);
+            self.now = here.map(|waiter| waiter.returns_at).min().unwrap_or(end).clamp(self.now, end);
             self.settle();
         }
     }
 
-    /// All who were woken, or whose timer went off, come.
+    /// All waiters come that were woken, or whose timer has fired.
     fn settle(&mut self) {
         loop {
-            mem::take(&mut self.queue.wake).into_iter().for_each(Waker::wake);
+            mem::take(&mut self.limiter.queue.wake).into_iter().for_each(Waker::wake);
             let now = self.now;
-            let comes = |waiter: &&mut Waiter| !waiter.away && (waiter.woken.is_woken() || waiter.comes <= now);
+            let comes = |waiter: &&mut Waiter| !waiter.away && (waiter.woken.is_woken() || waiter.returns_at <= now);
             let Some(waiter) = self.waiters.iter_mut().find(comes) else { break };
             waiter.woken.0.store(0, Ordering::SeqCst);
-            match self.queue.poll_acquire(&request(waiter, &Waker::from(Arc::clone(&waiter.woken))), now) {
+            match self.limiter.poll_acquire(&request(waiter, &Waker::from(Arc::clone(&waiter.woken))), now) {
                 Ok(lease) => {
                     waiter.served = true;
                     self.sent.push(now);
                     self.flying.push((lease, now));
                 }
                 Err(at) => {
-                    assert!(at > now, "it would poll_acquire again at once");
-                    waiter.comes = at;
+                    assert!(at > now, "it would come again at once");
+                    waiter.returns_at = at;
                 }
             }
             self.waiters.retain(|waiter| !waiter.served);
@@ -320,15 +313,15 @@ impl World {
 
     fn check(&self) -> Result<(), TestCaseError> {
         let within = self.sent.iter().filter(|at| **at + PERIOD > self.now).count();
-        prop_assert!(self.requests == 0 || within <= self.requests as usize, "the budget is exceeded");
+        prop_assert!(self.requests == 0 || within <= self.requests as usize, "the rate limit is exceeded");
         let running = self.flying.iter().filter(|(_, at)| *at + LEASE > self.now).count();
         prop_assert!(running <= self.in_flight, "too many in flight");
         if self.waiters.iter().any(|waiter| waiter.away) {
-            return Ok(()); // who stays away may cost the others a little
+            return Ok(()); // a waiter that stays away may cost the others a little
         }
         for waiter in &self.waiters {
-            let poll_acquire = self.queue.clone().poll_acquire(&request(waiter, Waker::noop()), self.now);
-            prop_assert!(poll_acquire.is_err(), "ticket {} has its turn, and was not recently_learned", waiter.ticket);
+            let acquired = self.limiter.clone().poll_acquire(&request(waiter, Waker::noop()), self.now);
+            prop_assert!(acquired.is_err(), "there is a permit for ticket {}, and it was not woken", waiter.ticket);
         }
         Ok(())
     }
@@ -349,10 +342,10 @@ proptest! {
         cases: 600, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default()
     })]
 
-    /// Whoever comes, leaves or stays away, and whatever the gateway says: the limits hold, whose turn it is is told so,
-    /// and everybody who still waits gets a turn in the end.
+    /// Whichever waiters come, leave or stay away, and whatever the gateway answers: the limits hold, a waiter with a permit
+    /// is woken, and each waiter that is not away gets a permit in the end.
     #[test]
-    fn the_limits_hold_and_nobody_misses_a_turn(
+    fn limits_hold_and_no_waiter_misses_its_permit(
         requests in 0..6_u32, in_flight in 1..6_usize, steps in prop::collection::vec(step(), 1..80),
     ) {
         let mut world = World::new(requests, in_flight);
@@ -363,42 +356,43 @@ proptest! {
         // From here on each request is answered, and time passes.
         for _ in 0..400 {
             while !world.flying.is_empty() {
-                world.land(0, false);
+                world.complete(0, false);
                 world.settle();
             }
             world.pass(world.now + secs(1));
             world.check()?;
         }
-        prop_assert!(world.waiters.iter().all(|waiter| waiter.away), "someone waits for ever");
+        prop_assert!(world.waiters.iter().all(|waiter| waiter.away), "a waiter waits for ever");
     }
 }
 
-/// Of 100 who come again and again, one gains nothing by a turn, and one stands in the middle.
+/// 100 waiters come again and again; the first one's permits are worth nothing.
 #[test]
-fn whoever_gains_least_has_a_turn_now_and_then() {
-    let mut queue = WaitQueue::new(Limits { budget: Some(RateLimit::per(1, secs(1))), in_flight: 9, lease: secs(20) });
+fn the_waiter_of_least_value_is_not_starved() {
+    let rate_limit = Some(RateLimit::per(1, secs(1)));
+    let mut limiter = State::new(LimiterConfig { rate_limit, max_in_flight: 9, lease: secs(20) });
     let mut now = Instant::now();
-    let mut turns = [0; 100];
-    let ranks: Vec<_> = (0..100).map(|who| Priority::new(move |_| f64::from(who))).collect();
-    let mut tickets: Vec<_> = (0..100).map(|_| queue.issue(1)).collect();
+    let mut permits = [0; 100];
+    let priorities: Vec<_> = (0..100).map(|waiter| Priority::new(move |_| f64::from(waiter))).collect();
+    let mut tickets: Vec<_> = (0..100).map(|_| limiter.queue.issue(1)).collect();
     for _ in 0..4_000 {
         now += secs(1);
-        for (who, priority) in ranks.iter().enumerate() {
+        for (waiter, priority) in priorities.iter().enumerate() {
             let waker = Waker::noop();
             let request = AcquireRequest {
-                ticket: tickets[who],
+                ticket: tickets[waiter],
                 waker,
                 weight: 1,
                 past_breaker: false,
                 priority: Some(priority),
             };
-            if let Ok(lease) = queue.poll_acquire(&request, now) {
-                turns[who] += 1;
-                tickets[who] = queue.issue(1);
-                queue.give_back(lease, Release::Completed, || now);
+            if let Ok(lease) = limiter.poll_acquire(&request, now) {
+                permits[waiter] += 1;
+                tickets[waiter] = limiter.queue.issue(1);
+                limiter.release(lease, Release::Completed, || now);
             }
         }
     }
-    assert!(turns[0] >= 2 && turns[50] >= 2, "{turns:?}");
-    assert!(turns[99] > 200, "{turns:?}");
+    assert!(permits[0] >= 2 && permits[50] >= 2, "{permits:?}");
+    assert!(permits[99] > 200, "{permits:?}");
 }

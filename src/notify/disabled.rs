@@ -1,50 +1,35 @@
-//! Without the feature `callback` nothing rings, and a watch carries nothing for it.
+//! Without the feature `callback` nothing notifies, and a watch carries nothing for it.
 
-#![allow(clippy::unused_self)] // as its twin has it
+#![allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref)] // the same calls as with the feature
 
-#[path = "pending_poll.rs"]
-mod pending_poll;
+use std::task::{Poll, Waker};
 
-use std::task::Waker;
-
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::task::TaskId;
-pub(crate) use pending_poll::{NextPoll, PendingPoll};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Registry;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WatchKey;
 
 impl Registry {
     pub(crate) const fn new() -> Self {
         Self
     }
-}
 
-pub(crate) struct Subscription;
-
-impl Subscription {
-    pub(crate) const fn subscribe(_: &Registry, _: &TaskId) -> Self {
-        Self
+    pub(crate) const fn subscribe(&self, _: &TaskId) -> WatchKey {
+        WatchKey
     }
 
-    pub(crate) fn sleep_or_notified(pause: NextPoll, _: &Self) -> Sleep {
-        sleep_until(pause.until)
+    pub(crate) const fn unsubscribe(&self, _: WatchKey, _: &TaskId) {}
+
+    pub(crate) const fn poll_notified(&self, _: WatchKey, _: &Waker) -> Poll<Instant> {
+        Poll::Pending
     }
 
-    pub(crate) const fn send_handle(&self) -> SendHandle {
-        SendHandle
-    }
-
-    pub(crate) const fn scheduled_at(&self) -> Option<Instant> {
-        None
-    }
-}
-
-pub(crate) struct SendHandle;
-
-impl SendHandle {
-    pub(crate) const fn sent(&self) {}
+    pub(crate) const fn sent(&self, _: WatchKey, _: &TaskId) {}
 }
 
 pub(crate) struct Inbox;
@@ -54,17 +39,17 @@ impl Inbox {
         Self
     }
 
-    pub(crate) const fn list(&self, _: &TaskId) -> Option<Instant> {
+    pub(crate) const fn subscribe(&self, _: &TaskId) -> Option<Instant> {
         None
     }
 
-    pub(crate) const fn unlist(&self, _: &TaskId) {}
+    pub(crate) const fn unsubscribe(&self, _: &TaskId) {}
 
     pub(crate) const fn collect(&self, _: &Waker) -> [(TaskId, Instant); 0] {
         []
     }
 
-    pub(crate) const fn asked(&self, _: &TaskId) {}
+    pub(crate) const fn sent(&self, _: &TaskId) {}
 
     pub(crate) fn close<'a>(&self, _: impl Iterator<Item = &'a TaskId>) {}
 }

@@ -1,4 +1,4 @@
-//! The bells of a fleet's tasks: one letter box for all.
+//! The notifications of a `WatchAll`: one subscriber for all its tasks.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,77 +6,63 @@ use std::task::Waker;
 
 use tokio::time::Instant;
 
-use super::{Registry, Subscriber, replace};
+use super::registry::{Delivered, Registry, Subscriber};
 use crate::task::TaskId;
-
-/// Whom to ask about, and from when on; each task once, however often it was rung for.
-#[derive(Default)]
-pub(super) struct Delivered {
-    notified: HashMap<TaskId, Instant>,
-    waker: Option<Waker>,
-}
-
-impl Delivered {
-    pub(super) fn put(&mut self, id: &TaskId, at: Instant) -> Option<Waker> {
-        self.notified.entry(id.clone()).or_insert(at);
-        self.waker.take()
-    }
-}
 
 pub(crate) struct Inbox {
     registry: Registry,
-    /// None before the first task runs, and once it is closed.
-    subscriber: Option<usize>,
+    /// None before the first task runs, and after `close`.
+    key: Option<u32>,
 }
 
 impl Inbox {
     pub(crate) const fn new(registry: Registry) -> Self {
-        Self { registry, subscriber: None }
+        Self { registry, key: None }
     }
 
-    /// From now on it is rung for when it is about this task. If a callback came shortly before: from when on it is to be asked
-    /// about.
-    pub(crate) fn list(&mut self, id: &TaskId) -> Option<Instant> {
-        let Self { registry, subscriber } = self;
-        registry.at(|entries| {
-            let subscriber = *subscriber.get_or_insert_with(|| entries.add(Subscriber::Fleet(Box::default())));
-            entries.list(id, subscriber)
+    /// From now on this task's notifications come here. If a callback came shortly before: from when on it may be polled.
+    pub(crate) fn subscribe(&mut self, id: &TaskId) -> Option<Instant> {
+        let Self { registry, key } = self;
+        registry.locked(|entries| {
+            let key = *key
+                .get_or_insert_with(|| u32::try_from(entries.inboxes.insert(Delivered::default())).unwrap_or(u32::MAX));
+            entries.add(id, Subscriber::WatchAll(key))
         })
     }
 
-    pub(crate) fn unlist(&self, id: &TaskId) {
-        if let Some(subscriber) = self.subscriber {
-            self.registry.at(|entries| entries.unlist(id, subscriber));
+    pub(crate) fn unsubscribe(&self, id: &TaskId) {
+        if let Some(key) = self.key {
+            self.registry.locked(|entries| entries.remove(id, Subscriber::WatchAll(key)));
         }
     }
 
-    /// What came since the last time. Wakes this one when there is more.
+    /// The notifications since the last call. The waker is woken when there are more.
     pub(crate) fn collect(&self, waker: &Waker) -> impl IntoIterator<Item = (TaskId, Instant)> + use<> {
-        let Some(subscriber) = self.subscriber else { return HashMap::new() };
-        let (notified, before) = self.registry.at(|entries| {
-            let Some(Subscriber::Fleet(letters)) = entries.subscribers.get_mut(subscriber) else {
-                return (HashMap::new(), None);
-            };
-            let before = replace(&mut letters.waker, waker);
-            let notified = if letters.notified.is_empty() { HashMap::new() } else { mem::take(&mut letters.notified) };
-            (notified, before)
+        let Some(key) = self.key else { return HashMap::new() };
+        let (notified, before) = self.registry.locked(|entries| {
+            let Some(inbox) = entries.inboxes.get_mut(key as usize) else { return (HashMap::new(), None) };
+            let stays = inbox.waker.as_ref().is_some_and(|before| before.will_wake(waker));
+            let before = if stays { None } else { inbox.waker.replace(waker.clone()) };
+            // A taken map leaves a new one, whose hasher is not free.
+            let empty = inbox.not_before.is_empty();
+            (if empty { HashMap::new() } else { mem::take(&mut inbox.not_before) }, before)
         });
-        drop(before); // outside the lock: it may drop a task, and with it a fleet
+        drop(before); // outside the lock: it may drop a task, and with it a `WatchAll`
         notified
     }
 
-    /// A request that was rung for goes out.
-    pub(crate) fn asked(&self, id: &TaskId) {
-        self.registry.at(|entries| entries.ledger.asked(id, Instant::now()));
+    /// An extra poll of this task is sent now.
+    pub(crate) fn sent(&self, id: &TaskId) {
+        self.registry.locked(|entries| entries.debounce.sent(id, Instant::now()));
     }
 
-    /// No task is rung for any more; these were.
+    /// No more notifications come. `ids`: all tasks that have subscribed.
     pub(crate) fn close<'a>(&mut self, ids: impl Iterator<Item = &'a TaskId>) {
-        let Some(subscriber) = self.subscriber.take() else { return };
-        let letters = self.registry.at(|entries| {
-            ids.for_each(|id| entries.unlist(id, subscriber));
-            entries.subscribers.try_remove(subscriber)
+        let Some(key) = self.key.take() else { return };
+        let inbox = self.registry.locked(|entries| {
+            ids.for_each(|id| entries.remove(id, Subscriber::WatchAll(key)));
+            entries.inboxes.try_remove(key as usize)
         });
-        drop(letters); // outside the lock, likewise
+        drop(inbox); // outside the lock, for the same reason
     }
 }

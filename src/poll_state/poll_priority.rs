@@ -1,32 +1,19 @@
-//! Where a watch stands among others, if its schedule learns: what it is worth to poll its task now.
+//! What a poll of a task is worth now, beside the polls of other tasks, if its schedule learns.
 
 use std::time::Duration;
 
-use super::decision::WatchConfig;
+use super::config::WatchConfig;
+use super::last_record::LastObservation;
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LastObservation {
-    pub(super) age: Duration,
-    /// Since the first poll of the stream.
-    pub(super) at: Duration,
-}
-
-/// Of a watch whose schedule learns: what it knows of its task.
+/// What a watch knows of its task: nothing before the first good answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PollPriority(pub(super) Option<LastObservation>);
 
-impl LastObservation {
-    /// How old the task is by now.
-    pub(super) fn age_at(self, elapsed: Duration) -> Duration {
-        self.age.saturating_add(elapsed.saturating_sub(self.at))
-    }
-}
-
 impl PollPriority {
-    /// What it is worth to poll this task now, rather than another.
-    pub(crate) fn gain(self, config: &WatchConfig, elapsed: Duration) -> f64 {
+    /// The expected gain of a poll now. `elapsed`: since the first poll of the stream.
+    pub(crate) fn expected_gain(self, config: &WatchConfig, elapsed: Duration) -> f64 {
         let gain = match self.0 {
-            Some(seen) => config.schedule.gain(seen.age, seen.age_at(elapsed)),
+            Some(last) => config.schedule.gain(last.age, last.age_at(elapsed)),
             None => config.schedule.first_gain(elapsed),
         };
         gain.unwrap_or_default()

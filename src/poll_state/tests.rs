@@ -1,4 +1,4 @@
-//! Each answer, at each moment, has the one right consequence.
+//! Each response, at each time, has one consequence.
 
 #![allow(clippy::arithmetic_side_effects)]
 
@@ -6,7 +6,7 @@ mod property;
 
 use std::time::Duration;
 
-use super::{Decision, Next, PollState, ResponseContext, WatchConfig};
+use super::{Decision, Next, PollState, Response, ResponseContext, WatchConfig};
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
 use crate::schedule::Schedule;
@@ -33,36 +33,39 @@ impl Bench {
         Self { config, state, id: TaskId::from("t") }
     }
 
-    fn on_response(&mut self, answer: Answer, elapsed: Duration, jitter_sample: f64) -> Decision {
-        self.state.on_response(
-            &self.config,
-            &self.id,
-            answer,
-            ResponseContext { elapsed, jitter_sample, scheduled_at: None, age: None },
-        )
+    /// To a request that was sent then.
+    fn on_response(&mut self, answer: Answer, sent: Duration, elapsed: Duration, jitter_sample: f64) -> Decision {
+        let context = ResponseContext { sent, elapsed, jitter_sample, age: None };
+        self.state.on_response(&self.config, &self.id, Response::Polled(answer), context)
     }
 
-    /// The pause after this answer; it must not be the last.
+    /// The pause after this answer to a poll of the schedule's own; it must not be the last.
     fn pause(&mut self, answer: Answer, elapsed: Duration, jitter_sample: f64) -> Duration {
-        let Decision { event, next } = self.on_response(answer, elapsed, jitter_sample);
-        let Next::Poll(pause) = next else { panic!("it ended: {event:?}") };
-        let recently_learned = match &event {
+        let Decision { event, next } = self.on_response(answer, elapsed, elapsed, jitter_sample);
+        let Next::Poll { after, .. } = next else { panic!("it ended: {event:?}") };
+        let in_event = match &event {
             StatusEvent::Generating(progress) => progress.next_poll_in,
             StatusEvent::PollFailed(failure) => failure.next_poll_in,
             other => panic!("terminal, yet it goes on: {other:?}"),
         };
-        assert_eq!(recently_learned, pause, "the event tells another pause than the watch makes");
-        pause
+        assert_eq!(in_event, after, "the event says another pause than the watch makes");
+        after
+    }
+
+    /// The pause after this answer to an extra poll.
+    fn extra(&mut self, answer: Answer, elapsed: Duration, scheduled_at: Duration) -> Duration {
+        self.state.poll_early(scheduled_at);
+        match self.on_response(answer, Duration::ZERO, elapsed, 0.0).next {
+            Next::Poll { after, .. } => after,
+            Next::End => panic!("it ended"),
+        }
     }
 
     /// The error that the watch gives up with after this answer.
     fn end(&mut self, answer: Answer, elapsed: Duration) -> Error {
-        let Decision { event, next } = self.on_response(answer, elapsed, 0.0);
-        let (StatusEvent::GaveUp(recently_learned), Next::End(Err(error))) = (event, next) else {
-            panic!("it did not give up")
-        };
-        assert_eq!(recently_learned.to_string(), error.to_string());
-        assert!(!self.state.is_under_way());
+        let Decision { event, next } = self.on_response(answer, elapsed, elapsed, 0.0);
+        let (StatusEvent::GaveUp(error), Next::End) = (event, next) else { panic!("it did not give up") };
+        assert!(!self.state.is_running());
         error
     }
 }
@@ -84,12 +87,12 @@ fn bad(kind: ErrorKind) -> Answer {
     Err(Error::new(kind, "why"))
 }
 
-fn told_to_wait(kind: ErrorKind, wait: Duration) -> Answer {
+fn asked_to_wait(kind: ErrorKind, wait: Duration) -> Answer {
     Err(Error::new(kind, "why").with_response(Some(429), None, Some(wait)))
 }
 
 #[test]
-fn each_class_of_error_passes_or_ends_the_watch() {
+fn each_kind_of_error_passes_or_ends_the_watch() {
     use ErrorKind as K;
     for kind in [K::Transport, K::Timeout, K::Server, K::Decode, K::NotFound] {
         assert_eq!(every(30).pause(bad(kind), secs(0), 0.0), secs(1), "{kind:?}");
@@ -112,7 +115,7 @@ fn each_class_of_error_passes_or_ends_the_watch() {
 }
 
 #[test]
-fn a_good_answer_is_followed_by_the_schedules_pause_less_its_jitter() {
+fn a_good_answer_takes_the_schedules_pause_less_jitter() {
     for (jitter_sample, pause) in [(0.0, 30), (0.5, 24), (1.0, 18)] {
         assert_eq!(
             Bench::new(Schedule::every(secs(30)).jitter(0.4)).pause(generating(), secs(0), jitter_sample),
@@ -123,7 +126,7 @@ fn a_good_answer_is_followed_by_the_schedules_pause_less_its_jitter() {
 }
 
 #[test]
-fn retries_double_up_to_the_schedules_own_pause_and_start_again_after_a_good_answer() {
+fn retries_double_up_to_the_schedules_pause() {
     for (jitter_sample, expected) in
         [(0.0, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]), (1.0, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0])]
     {
@@ -148,7 +151,7 @@ fn an_exponential_schedule_grows_with_good_answers_only() {
         }
         assert_eq!(bench.pause(generating(), secs(0), 0.0), secs(pause));
     }
-    // Told to hold back, but not for how long: from the interval, by doubling, to the schedule's cap.
+    // Asked for fewer requests, but not for how long: from the interval, by doubling, to the schedule's cap.
     for (jitter_sample, pauses) in [(0.0, [3, 3, 4, 8, 16, 20, 20]), (1.0, [3, 3, 3, 4, 8, 16, 20])] {
         let mut throttled = Bench::new(Schedule::exponential(secs(3), secs(20)));
         for pause in pauses {
@@ -158,33 +161,33 @@ fn an_exponential_schedule_grows_with_good_answers_only() {
 }
 
 #[test]
-fn retry_after_is_a_floor_that_only_the_deadline_cuts() {
+fn retry_after_is_cut_by_the_deadline_only() {
     use ErrorKind as K;
     for kind in [K::RateLimited, K::Maintenance] {
         for (wait, pause) in [(5, 5), (45, 45), (0, 30), (86_400, 890), (u64::MAX, 890)] {
             for jitter_sample in [0.0, 1.0] {
-                let recently_learned = told_to_wait(kind, secs(wait));
-                assert_eq!(every(30).pause(recently_learned, secs(10), jitter_sample), secs(pause), "{kind:?} {wait}");
+                let refused = asked_to_wait(kind, secs(wait));
+                assert_eq!(every(30).pause(refused, secs(10), jitter_sample), secs(pause), "{kind:?} {wait}");
             }
         }
     }
     for kind in [K::Server, K::Transport, K::NotFound] {
-        assert_eq!(every(30).pause(told_to_wait(kind, secs(12)), secs(0), 1.0), secs(12), "{kind:?}");
-        assert_eq!(every(30).pause(told_to_wait(kind, secs(0)), secs(0), 0.0), secs(1), "{kind:?}");
+        assert_eq!(every(30).pause(asked_to_wait(kind, secs(12)), secs(0), 1.0), secs(12), "{kind:?}");
+        assert_eq!(every(30).pause(asked_to_wait(kind, secs(0)), secs(0), 0.0), secs(1), "{kind:?}");
     }
     let mut endless = Bench::new(Schedule::every(secs(30)).no_max_wait());
-    assert_eq!(endless.pause(told_to_wait(K::RateLimited, Duration::MAX), secs(10), 0.0), Duration::MAX);
+    assert_eq!(endless.pause(asked_to_wait(K::RateLimited, Duration::MAX), secs(10), 0.0), Duration::MAX);
 }
 
 #[test]
-fn retry_after_beats_the_grace_for_an_unknown_task() {
+fn retry_after_outlasts_the_grace_of_not_found() {
     let mut bench = every(30);
-    assert_eq!(bench.pause(told_to_wait(ErrorKind::NotFound, secs(100)), secs(0), 0.0), secs(100));
+    assert_eq!(bench.pause(asked_to_wait(ErrorKind::NotFound, secs(100)), secs(0), 0.0), secs(100));
     assert_eq!(bench.end(bad(ErrorKind::NotFound), secs(100)).kind(), ErrorKind::NotFound);
 }
 
 #[test]
-fn no_such_record_is_believed_when_a_row_of_it_outlasts_the_grace() {
+fn not_found_is_believed_after_the_grace() {
     let missing = || bad(ErrorKind::NotFound);
     let mut bench = every(30);
     assert_eq!(bench.pause(missing(), secs(10), 0.0), secs(1));
@@ -216,7 +219,7 @@ fn no_such_record_is_believed_when_a_row_of_it_outlasts_the_grace() {
 }
 
 #[test]
-fn the_last_pause_ends_on_the_deadline_and_an_answer_from_then_on_is_the_last() {
+fn the_last_pause_ends_on_the_deadline() {
     for (at, pause) in [(860_000, 30_000), (870_000, 30_000), (880_000, 20_000), (899_999, 1)] {
         let (at, pause) = (Duration::from_millis(at), Duration::from_millis(pause));
         assert_eq!(every(30).pause(generating(), at, 0.0), pause);
@@ -234,7 +237,7 @@ fn the_last_pause_ends_on_the_deadline_and_an_answer_from_then_on_is_the_last() 
 }
 
 #[test]
-fn the_deadlines_text_says_what_was_seen_and_what_to_do() {
+fn the_deadlines_text_says_what_to_do() {
     let mut unseen = every(30);
     let text = unseen.end(bad(ErrorKind::Server), secs(900)).to_string();
     assert!(text.contains("after 900s and 1 poll;") && text.contains("never seen"), "{text}");
@@ -255,9 +258,10 @@ fn the_deadlines_text_says_what_was_seen_and_what_to_do() {
 }
 
 #[test]
-fn unknown_flags_are_shown_and_remembered_over_failed_polls() {
+fn unknown_flags_are_kept_over_failed_polls() {
     let mut bench = every(30);
-    let seen = |bench: &mut Bench, answer| bench.on_response(answer, secs(0), 0.0).event.task().map(Task::status);
+    let seen =
+        |bench: &mut Bench, answer| bench.on_response(answer, secs(0), secs(0), 0.0).event.task().map(Task::status);
     assert_eq!(seen(&mut bench, bad(ErrorKind::Server)), None);
     for (answer, status) in [
         (good(Status::Unknown(9)), Status::Unknown(9)),
@@ -272,14 +276,19 @@ fn unknown_flags_are_shown_and_remembered_over_failed_polls() {
 }
 
 #[test]
-fn the_outcome_is_a_task_only_if_there_is_a_result_to_fetch() {
+fn the_outcome_needs_a_result_to_fetch() {
     let ended = |status, urls: &[&str]| {
         let result_urls = urls.iter().map(ToString::to_string).collect();
         let (error_code, error_message) = (Some(400), Some("no audio".to_owned()));
         let record = Record { result_urls, error_code, error_message, ..Record::new(TaskId::from("t"), status) };
-        let Decision { event, next } = every(30).on_response(Ok(record.into()), secs(2000), 0.0);
-        assert!(matches!(event, StatusEvent::Done(task) if task.status() == status));
-        let Next::End(outcome) = next else { panic!("{status} goes on") };
+        let Decision { event, next } = every(30).on_response(Ok(record.into()), secs(1990), secs(2000), 0.0);
+        assert!(
+            matches!(&event, StatusEvent::Done(finished) if finished.task.status() == status && finished.polls == 1)
+        );
+        assert_eq!(next, Next::End);
+        let outcome = event.outcome().unwrap();
+        let error = outcome.as_ref().err();
+        assert!(error.is_none_or(|error| (error.polls(), error.elapsed()) == (1, secs(2000))));
         outcome.map(|task| task.status()).map_err(|error| (error.kind(), error.code(), error.to_string()))
     };
     for status in [Status::Success, Status::CallbackFailed] {
@@ -293,40 +302,75 @@ fn the_outcome_is_a_task_only_if_there_is_a_result_to_fetch() {
     }
 }
 
-/// An answer to a poll beside the schedule, whose own poll is planned for then.
-fn beside(bench: &mut Bench, answer: Answer, elapsed: Duration, scheduled_at: Duration) -> Duration {
-    let context = ResponseContext { elapsed, jitter_sample: 0.0, scheduled_at: Some(scheduled_at), age: None };
-    match bench.state.on_response(&bench.config, &bench.id, answer, context).next {
-        Next::Poll(pause) => pause,
-        Next::End(outcome) => panic!("it ended: {outcome:?}"),
-    }
-}
-
 #[test]
-fn a_poll_beside_the_schedule_leaves_no_trace_in_it() {
+fn an_extra_poll_leaves_no_trace_in_the_schedule() {
     let mut bench = Bench::new(Schedule::exponential(secs(10), secs(600)).multiplier(2.0));
     assert_eq!(bench.pause(generating(), secs(0), 0.0), secs(10));
-    assert_eq!(beside(&mut bench, generating(), secs(3), secs(10)), secs(7));
-    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(4), secs(10)), secs(1));
-    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(6), secs(10)), secs(2));
-    assert_eq!(beside(&mut bench, told_to_wait(ErrorKind::Server, secs(60)), secs(7), secs(10)), secs(60));
-    assert_eq!(beside(&mut bench, bad(ErrorKind::RateLimited), secs(8), secs(100)), secs(10), "as all cooldown");
-    assert_eq!(beside(&mut bench, generating(), secs(12), secs(10)), secs(0), "it is due");
+    assert_eq!(bench.extra(generating(), secs(3), secs(10)), secs(7));
+    assert_eq!(bench.extra(bad(ErrorKind::Server), secs(4), secs(10)), secs(1));
+    assert_eq!(bench.extra(bad(ErrorKind::Server), secs(6), secs(10)), secs(2));
+    assert_eq!(bench.extra(asked_to_wait(ErrorKind::Server, secs(60)), secs(7), secs(10)), secs(60));
+    assert_eq!(bench.extra(generating(), secs(12), secs(10)), secs(0), "the schedule's own is due");
     assert_eq!(bench.pause(generating(), secs(12), 0.0), secs(20));
     // Nor in the rhythm of retries.
     assert_eq!(bench.pause(bad(ErrorKind::Server), secs(32), 0.0), secs(1));
-    assert_eq!(beside(&mut bench, bad(ErrorKind::Server), secs(32), secs(33)), secs(1));
+    assert_eq!(bench.extra(bad(ErrorKind::Server), secs(32), secs(33)), secs(1));
     assert_eq!(bench.pause(bad(ErrorKind::Server), secs(33), 0.0), secs(2));
 }
 
 #[test]
-fn a_good_answer_beside_the_schedule_ends_a_row_of_no_such_record() {
+fn a_throttled_extra_poll_waits_for_the_cooldown() {
+    let mut bench = Bench::new(Schedule::exponential(secs(10), secs(600)));
+    bench.pause(generating(), secs(0), 0.0);
+    assert_eq!(bench.extra(bad(ErrorKind::RateLimited), secs(8), secs(100)), secs(10));
+    assert_eq!(bench.extra(bad(ErrorKind::RateLimited), secs(95), secs(100)), secs(5), "not after the schedule's own");
+}
+
+#[test]
+fn the_schedules_own_poll_ends_a_row_of_extra_polls() {
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    assert_eq!(bench.extra(generating(), secs(5), secs(30)), secs(25));
+    // Brought forward again: the schedule's own stays where it was.
+    assert_eq!(bench.extra(generating(), secs(10), secs(17)), secs(20));
+    assert!(bench.state.is_extra(secs(29)) && !bench.state.is_extra(secs(30)));
+    assert_eq!(bench.pause(generating(), secs(30), 0.0), secs(30));
+    assert!(!bench.state.is_extra(secs(29)), "it is over");
+}
+
+#[test]
+fn a_good_extra_poll_ends_a_row_of_not_found() {
     let mut bench = every(30);
     bench.pause(bad(ErrorKind::NotFound), secs(0), 0.0);
-    beside(&mut bench, generating(), secs(30), secs(31));
+    bench.extra(generating(), secs(30), secs(31));
     bench.pause(bad(ErrorKind::NotFound), secs(59), 0.0);
     bench.pause(bad(ErrorKind::NotFound), secs(61), 0.0);
-    // And one that is not, goes on with it.
-    beside(&mut bench, bad(ErrorKind::NotFound), secs(100), secs(130));
-    assert_eq!(bench.end(bad(ErrorKind::NotFound), secs(120)).kind(), ErrorKind::NotFound);
+    // And an extra poll that finds no record continues the row.
+    bench.extra(bad(ErrorKind::NotFound), secs(100), secs(130));
+    assert_eq!(bench.on_response(bad(ErrorKind::NotFound), secs(130), secs(120), 0.0).next, Next::End);
+}
+
+#[test]
+fn the_grace_ends_on_an_extra_poll_too() {
+    let mut bench = every(30);
+    bench.pause(bad(ErrorKind::NotFound), secs(0), 0.0);
+    // The last look of the grace is at its end, whatever the schedule plans.
+    assert_eq!(bench.extra(bad(ErrorKind::NotFound), secs(59), secs(90)), secs(1));
+    bench.state.poll_early(secs(90));
+    let Decision { event, next } = bench.on_response(bad(ErrorKind::NotFound), secs(60), secs(60), 0.0);
+    assert_eq!(next, Next::End);
+    assert!(
+        matches!(event, StatusEvent::GaveUp(error) if error.kind() == ErrorKind::NotFound && !error.is_transient())
+    );
+}
+
+#[test]
+fn a_poll_without_a_permit_ends_as_deadline() {
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    let context = ResponseContext { sent: secs(920), elapsed: secs(920), jitter_sample: 0.0, age: None };
+    let decision = bench.state.on_response(&bench.config, &bench.id, Response::NotPolled, context);
+    let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
+    assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));
+    assert!(error.to_string().contains("no final poll: there was no permit in time"), "{error}");
 }

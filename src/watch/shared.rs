@@ -10,32 +10,32 @@ use futures::Stream;
 use futures::stream::FusedStream;
 use slab::Slab;
 
+use super::single::Watch;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::event::StatusEvent;
 use crate::task::{Task, TaskId};
-use crate::watch::Watch;
 
 impl Watch {
-    /// Lets any number of readers watch the task, with one poll for all of them.
+    /// Lets any number of readers watch the task, with one polling loop for all of them.
     pub fn shared(self) -> SharedWatch {
         let task_id = self.task_id().clone();
-        let readers = Arc::new(Readers::default());
-        let waker = Waker::from(Arc::clone(&readers));
-        let state = Mutex::new(State { watch: self, latest: None, recently_learned: 0 });
-        SharedWatch::of(Arc::new(Room { task_id, state, readers, waker }))
+        let wakers = Arc::new(WakerSet::default());
+        let waker = Waker::from(Arc::clone(&wakers));
+        let state = Mutex::new(State { watch: self, latest: None, version: 0 });
+        SharedWatch::of(Arc::new(Inner { task_id, state, wakers, waker }))
     }
 }
 
-/// A [`Watch`] that can be cloned: each clone is a [`Stream`] of the task's events, and behind all of them is one polling
-/// loop. Made by [`Watch::shared`].
+/// A [`Watch`] that can be cloned: each clone is a [`Stream`] of the task's events, and all clones share one polling loop.
+/// Made by [`Watch::shared`].
 ///
-/// Whoever polls drives the loop, for all. A clone starts with the last event known. A reader that is slow skips to the
-/// latest event, and none misses the terminal one, after which come `None`s for ever. Readers that stay away or are
-/// dropped hold nobody up; when the last is dropped, the watch stops.
+/// Any reader that is polled drives the loop for all. A clone starts with the last event. A slow reader skips to the latest
+/// event, and every reader gets the terminal one, after which it yields `None` for ever. Readers that are not polled, or are
+/// dropped, delay no other; when the last one is dropped, the watch stops.
 ///
-/// Awaiting one, or [`wait_until_done`](Self::wait_until_done), gives the end, as of a [`Watch`].
+/// Awaiting a reader, or [`wait_until_done`](Self::wait_until_done), gives the end, as with a [`Watch`].
 ///
 /// ```no_run
 /// # async fn run(client: luma_watch::Client) -> Result<(), luma_watch::Error> {
@@ -54,18 +54,18 @@ impl Watch {
 /// As a [`Watch`].
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct SharedWatch {
-    room: Arc<Room>,
-    /// This reader's place among those to wake.
-    place: Option<usize>,
-    /// How many events there had been when it read the last.
-    read: u64,
+    inner: Arc<Inner>,
+    /// This reader's slot in the set of wakers.
+    slot: Option<usize>,
+    /// The version of the last event that it has seen.
+    seen: u64,
     ended: bool,
 }
 
-struct Room {
+struct Inner {
     task_id: TaskId,
     state: Mutex<State>,
-    readers: Arc<Readers>,
+    wakers: Arc<WakerSet>,
     /// Wakes all readers.
     waker: Waker,
 }
@@ -73,26 +73,26 @@ struct Room {
 struct State {
     watch: Watch,
     latest: Option<StatusEvent>,
-    /// How many events there have been.
-    recently_learned: u64,
+    /// The number of events so far.
+    version: u64,
 }
 
-/// Those who wait, apart from the state: the watch may wake them while it is polled.
+/// The wakers of the readers that wait. Apart from the state, because the watch may wake them while it is polled.
 #[derive(Default)]
-struct Readers(Mutex<Slab<Option<Waker>>>);
+struct WakerSet(Mutex<Slab<Option<Waker>>>);
 
 impl SharedWatch {
-    fn of(room: Arc<Room>) -> Self {
-        Self { room, place: None, read: 0, ended: false }
+    fn of(inner: Arc<Inner>) -> Self {
+        Self { inner, slot: None, seen: 0, ended: false }
     }
 
     /// The task that is watched.
     #[must_use]
     pub fn task_id(&self) -> &TaskId {
-        &self.room.task_id
+        &self.inner.task_id
     }
 
-    /// Waits for the end, as [`Watch::wait_until_done`] does; the other readers keep theirs.
+    /// Waits for the end, as [`Watch::wait_until_done`] does. The other readers keep their own place in the stream.
     ///
     /// # Errors
     /// As there.
@@ -104,42 +104,42 @@ impl SharedWatch {
     }
 
     fn outcome(&self) -> Option<Result<Task, Error>> {
-        self.room.state().watch.outcome().cloned()
+        self.inner.state().watch.outcome().cloned()
     }
 }
 
-impl Room {
+impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Readers {
+impl WakerSet {
     fn slots(&self) -> MutexGuard<'_, Slab<Option<Waker>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait(&self, place: &mut Option<usize>, waker: Waker) {
+    fn set(&self, slot: &mut Option<usize>, waker: Waker) {
         let mut slots = self.slots();
-        let place = *place.get_or_insert_with(|| slots.insert(None));
-        let before = slots.get_mut(place).and_then(|slot| slot.replace(waker));
+        let slot = *slot.get_or_insert_with(|| slots.insert(None));
+        let before = slots.get_mut(slot).and_then(|slot| slot.replace(waker));
         drop(slots);
         drop(before); // outside the lock: it may drop a task, and with it a reader
     }
 
-    fn wait_no_more(&self, place: Option<usize>) {
-        let waker = place.and_then(|place| self.slots().get_mut(place)?.take());
+    fn clear(&self, slot: Option<usize>) {
+        let waker = slot.and_then(|slot| self.slots().get_mut(slot)?.take());
         drop(waker); // outside the lock
     }
 }
 
-impl Wake for Readers {
+impl Wake for WakerSet {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Outside the lock, likewise.
+        // Woken outside the lock, for the same reason.
         let wakers: Vec<_> = self.slots().iter_mut().filter_map(|(_, waker)| waker.take()).collect();
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -149,25 +149,25 @@ impl Stream for SharedWatch {
     type Item = StatusEvent;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
-        let Self { room, place, read, ended } = self.get_mut();
+        let Self { inner, slot, seen, ended } = self.get_mut();
         if *ended {
             return Poll::Ready(None);
         }
-        // First of all, so that nothing that happens from now on is missed.
-        room.readers.wait(place, cx.waker().clone());
-        let mut state = room.state();
-        let news = *read == state.recently_learned;
-        if news {
-            let event = ready!(Pin::new(&mut state.watch).poll_next(&mut Context::from_waker(&room.waker)));
+        // Before the state is read, so that no event from now on is missed.
+        inner.wakers.set(slot, cx.waker().clone());
+        let mut state = inner.state();
+        let is_latest = *seen == state.version;
+        if is_latest {
+            let event = ready!(Pin::new(&mut state.watch).poll_next(&mut Context::from_waker(&inner.waker)));
             state.latest = event.or_else(|| state.latest.take());
-            state.recently_learned = state.recently_learned.saturating_add(1);
+            state.version = state.version.saturating_add(1);
         }
-        *read = state.recently_learned;
+        *seen = state.version;
         let latest = state.latest.clone();
         drop(state);
-        if news {
-            room.readers.wait_no_more(*place);
-            room.waker.wake_by_ref();
+        if is_latest {
+            inner.wakers.clear(*slot);
+            inner.waker.wake_by_ref();
         }
         *ended = latest.as_ref().is_none_or(StatusEvent::is_terminal);
         Poll::Ready(latest)
@@ -183,14 +183,14 @@ impl FusedStream for SharedWatch {
 impl Clone for SharedWatch {
     /// One more reader. It starts with the last event known, if there is one.
     fn clone(&self) -> Self {
-        Self::of(Arc::clone(&self.room))
+        Self::of(Arc::clone(&self.inner))
     }
 }
 
 impl Drop for SharedWatch {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            let waker = self.room.readers.slots().try_remove(place);
+        if let Some(slot) = self.slot {
+            let waker = self.inner.wakers.slots().try_remove(slot);
             drop(waker); // outside the lock
         }
     }

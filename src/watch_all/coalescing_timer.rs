@@ -1,5 +1,5 @@
-//! The timer of all tasks of a fleet: set to the first that is due, or a little later if others have just been, so that of
-//! many tasks each does not wake the runtime for itself.
+//! The timer of all tasks of a `WatchAll`: set to the first task that is due, or up to 10 ms later if others have just been,
+//! so that many tasks do not wake the runtime one by one.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,19 +8,22 @@ use tokio::time::Instant;
 
 use crate::lazy_sleep::LazySleep;
 
+const MIN_GAP: Duration = Duration::from_millis(10);
+
 #[derive(Default)]
 pub(super) struct CoalescingTimer {
-    timer: LazySleep,
-    rests_until: Option<Instant>,
+    sleep: LazySleep,
+    not_before: Option<Instant>,
 }
 
 impl CoalescingTimer {
-    pub(super) fn cooldown(&mut self, now: Instant) {
-        self.rests_until = now.checked_add(Duration::from_millis(10));
+    /// Tasks were due now.
+    pub(super) fn fired(&mut self, now: Instant) {
+        self.not_before = now.checked_add(MIN_GAP);
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        let at = self.rests_until.map_or(due, |rests_until| rests_until.max(due));
-        self.timer.poll(cx, at)
+        let at = self.not_before.map_or(due, |not_before| not_before.max(due));
+        self.sleep.poll(cx, at)
     }
 }

@@ -1,4 +1,4 @@
-//! The tasks of a fleet: a slot each, found by id and by when it is due.
+//! The tasks of a `WatchAll`: a slot each, found by id and by when it is due.
 //!
 //! A slot is the watch's own state and a few words beside it: there may be 100,000.
 
@@ -12,7 +12,7 @@ use super::timer_queue::TimerQueue;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
 
-/// A slot, as long as one task is in it.
+/// A slot, while one task is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     index: u32,
@@ -20,15 +20,15 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// In no slot: there are never so many.
-    pub(super) const NOBODY: Self = Self { index: u32::MAX, generation: 0 };
+    /// Of no slot: there are never that many.
+    pub(super) const NONE: Self = Self { index: u32::MAX, generation: 0 };
 }
 
 pub(super) struct TaskSlots {
     slots: Slab<Slot>,
     by_id: HashTable<u32>,
     hasher: RandomState,
-    /// Which slot is due when. Some entries are out of date: they do not agree with their slot.
+    /// When each slot is due. Entries that do not agree with their slot are stale.
     timers: TimerQueue,
     /// Empty, to be filled by [`take_due`](Self::take_due) each time.
     entries: Vec<(i64, u32)>,
@@ -36,22 +36,22 @@ pub(super) struct TaskSlots {
 }
 
 pub(super) struct Slot {
-    pub(super) run: TaskWatch,
+    pub(super) watch: TaskWatch,
     pub(super) stage: Stage,
     generation: u32,
-    /// The one entry of this slot that counts, in nanoseconds as [`TaskWatch`] counts them.
+    /// In nanoseconds from the client's epoch: the one entry of this slot in the timer queue that is not stale.
     due: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Not asked about before it is due, unless it is rung for.
+    /// Polled when it is due, or earlier after a notification.
     Scheduled,
-    /// Not asked about before it is due.
+    /// Polled when it is due: the gateway named the time.
     CoolingDown,
-    /// Waits for its turn; due when its time is over.
+    /// Waits for a permit; due at its deadline.
     Queued,
-    /// The same, past the deadline.
+    /// Waits for a permit for its final poll; due when it is given up.
     FinalQueued,
     InFlight,
 }
@@ -77,24 +77,24 @@ impl TaskSlots {
     }
 
     fn find_hashed(&self, hash: u64, id: &str) -> Option<Key> {
-        let is_it = |index: &u32| self.slots.get(*index as usize).is_some_and(|slot| slot.run.id() == id);
+        let is_it = |index: &u32| self.slots.get(*index as usize).is_some_and(|slot| slot.watch.id() == id);
         let index = *self.by_id.find(hash, is_it)?;
         Some(Key { index, generation: self.slots.get(index as usize)?.generation })
     }
 
-    /// `None` if the task is there already.
-    pub(super) fn add(&mut self, run: TaskWatch) -> Option<Key> {
-        let hash = self.hasher.hash_one(run.id().as_str());
-        if self.find_hashed(hash, run.id().as_str()).is_some() {
+    /// `None` if the task has a slot already.
+    pub(super) fn add(&mut self, watch: TaskWatch) -> Option<Key> {
+        let hash = self.hasher.hash_one(watch.id().as_str());
+        if self.find_hashed(hash, watch.id().as_str()).is_some() {
             return None;
         }
         let index = u32::try_from(self.slots.vacant_key()).ok()?; // 4,294,967,296 are enough
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        self.slots.insert(Slot { run, stage: Stage::Scheduled, generation, due: None });
+        self.slots.insert(Slot { watch, stage: Stage::Scheduled, generation, due: None });
         let Self { slots, hasher, by_id, .. } = self;
         let hash_of =
-            |index: &u32| slots.get(*index as usize).map_or(0, |slot| hasher.hash_one(slot.run.id().as_str()));
+            |index: &u32| slots.get(*index as usize).map_or(0, |slot| hasher.hash_one(slot.watch.id().as_str()));
         by_id.insert_unique(hash, index, hash_of);
         Some(Key { index, generation })
     }
@@ -102,15 +102,15 @@ impl TaskSlots {
     pub(super) fn remove(&mut self, key: Key) -> Option<Slot> {
         self.slot(key)?;
         let slot = self.slots.try_remove(key.index as usize)?;
-        let entry = self.by_id.find_entry(self.hasher.hash_one(slot.run.id().as_str()), |index| *index == key.index);
-        if let Ok(entry) = entry {
+        let hash = self.hasher.hash_one(slot.watch.id().as_str());
+        if let Ok(entry) = self.by_id.find_entry(hash, |index| *index == key.index) {
             entry.remove();
         }
         Some(slot)
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &TaskId> {
-        self.slots.iter().map(|(_, slot)| slot.run.id())
+        self.slots.iter().map(|(_, slot)| slot.watch.id())
     }
 
     pub(super) fn slot(&self, key: Key) -> Option<&Slot> {
@@ -121,7 +121,7 @@ impl TaskSlots {
         self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
     }
 
-    /// The slot is due then, whatever it was before; `None`: not by time.
+    /// Replaces when the slot is due. `None`: not by time.
     pub(super) fn set_due(&mut self, key: Key, stage: Stage, due: Option<i64>) {
         let Some(slot) = self.slot_mut(key) else { return };
         (slot.stage, slot.due) = (stage, due);
@@ -133,13 +133,13 @@ impl TaskSlots {
         self.timers.push(due, key.index);
     }
 
-    /// Whether a list that has one entry for each task has so many out of date that they are worth the cleaning.
+    /// Whether a list with one entry for each task has enough stale entries to be worth the cleaning.
     pub(super) fn is_mostly_stale(&self, entries: usize) -> bool {
-        const SLACK: usize = 1024;
-        entries > self.len().saturating_mul(2).saturating_add(SLACK)
+        const MIN_STALE: usize = 1024;
+        entries > self.len().saturating_mul(2).saturating_add(MIN_STALE)
     }
 
-    /// When the first is due.
+    /// When the first slot is due.
     pub(super) fn next_due(&mut self) -> Option<i64> {
         while let Some((due, index)) = self.timers.peek() {
             if self.slots.get(index as usize).is_some_and(|slot| slot.due == Some(due)) {
@@ -150,10 +150,10 @@ impl TaskSlots {
         None
     }
 
-    /// Moves all that are due by now into `due`. Whether there are any.
+    /// Moves all slots that are due into `due`, and returns whether there are any.
     ///
-    /// First the entries, then a look at their slots: these lie anywhere in memory, and in a loop that does nothing else the
-    /// processor fetches many of them at once.
+    /// First the entries, then their slots: slots lie anywhere in memory, and in a loop that does nothing else the processor
+    /// fetches many of them at once.
     pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<Key>) -> bool {
         while let Some(entry) = self.timers.peek().filter(|(at, _)| *at <= now) {
             self.timers.pop();
@@ -170,12 +170,12 @@ impl TaskSlots {
 }
 
 impl Slot {
-    /// Whether it waits for its turn.
-    pub(super) const fn waits(&self) -> bool {
+    /// Whether it waits for a permit.
+    pub(super) const fn is_queued(&self) -> bool {
         matches!(self.stage, Stage::Queued | Stage::FinalQueued)
     }
 
-    /// When it is due, and if so, in nanoseconds.
+    /// In nanoseconds from the client's epoch.
     pub(super) const fn due(&self) -> Option<i64> {
         self.due
     }

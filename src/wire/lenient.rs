@@ -89,7 +89,7 @@ impl<'a> RawRecord<'a> {
     /// Zeros and empty texts stand for nothing.
     pub(super) fn without_placeholders(mut self) -> Self {
         let given = |number: &i64| *number != 0;
-        let recently_learned = |text: &String| !text.is_empty();
+        let is_given = |text: &String| !text.is_empty();
         self.result_urls.retain(|url| !super::is_blank(url));
         self.origin_urls.retain(|url| !super::is_blank(url));
         Self {
@@ -97,8 +97,8 @@ impl<'a> RawRecord<'a> {
             created_at: self.created_at.filter(given),
             completed_at: self.completed_at.filter(given),
             error_code: self.error_code.filter(given),
-            error_message: self.error_message.filter(recently_learned),
-            param_json: self.param_json.filter(recently_learned),
+            error_message: self.error_message.filter(is_given),
+            param_json: self.param_json.filter(is_given),
             ..self
         }
     }

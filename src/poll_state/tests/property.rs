@@ -57,7 +57,7 @@ struct Model {
 
 impl Model {
     /// Whether this answer ends the watch.
-    fn ends(&mut self, config: &WatchConfig, answer: &Answer, elapsed: Duration, beside: bool) -> bool {
+    fn ends(&mut self, config: &WatchConfig, answer: &Answer, elapsed: Duration, extra: bool) -> bool {
         self.polls += 1;
         let missing = matches!(answer, Err(error) if error.kind() == ErrorKind::NotFound);
         self.missing_since = missing.then(|| self.missing_since.unwrap_or(elapsed));
@@ -67,8 +67,8 @@ impl Model {
             Ok(task) => task.status().is_terminal(),
             Err(error) => !error.is_transient(),
         };
-        // A poll beside the schedule is not the last look.
-        final_answer || believed || !beside && config.schedule.limit().is_some_and(|limit| elapsed >= limit)
+        // An extra poll is not the final one.
+        final_answer || believed || !extra && config.schedule.limit().is_some_and(|limit| elapsed >= limit)
     }
 }
 
@@ -83,7 +83,7 @@ proptest! {
     })]
 
     #[test]
-    fn no_answer_at_any_time_breaks_the_bounds_or_the_counts(
+    fn no_response_breaks_the_bounds_or_the_counts(
         schedule in schedule(),
         grace in duration(),
         steps in prop::collection::vec((answer(), duration(), 0.0..=1.0, prop::option::weighted(0.2, 0.0..=1.0)), 1..40),
@@ -92,30 +92,40 @@ proptest! {
         bench.config.grace = grace;
         let mut model = Model::default();
         let mut elapsed = Duration::ZERO;
-        for (answer, add_or_now, jitter_sample, beside) in steps {
+        // Kept while extra polls come before the schedule's own.
+        let mut scheduled_at = None;
+        for (answer, step, jitter_sample, extra) in steps {
             // Answers come near each other, or the deadline would end nearly every watch at once.
-            elapsed = elapsed.saturating_add(if jitter_sample < 0.9 { add_or_now / 1000 } else { add_or_now });
-            let ends = model.ends(&bench.config, &answer, elapsed, beside.is_some());
+            elapsed = elapsed.saturating_add(if jitter_sample < 0.9 { step / 1000 } else { step });
             let cap = longest(&bench.config, &answer);
             let left = bench.config.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
             let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
-            // The planned poll is up to a pause away, and not after the deadline; the answer may have come after it.
+            // The schedule's own poll is up to a pause away, and not after the deadline; the answer may have come after it.
             let pause = bench.config.schedule.max_pause();
-            let scheduled_at = beside.map(|part: f64| elapsed.saturating_add(pause.mul_f64(part).min(left)).saturating_sub(add_or_now / 1000));
-            let moment = ResponseContext { elapsed, jitter_sample, scheduled_at, age: None };
+            let planned = extra.map(|part: f64| elapsed.saturating_add(pause.mul_f64(part).min(left)).saturating_sub(step / 1000));
+            if let Some(planned) = planned {
+                bench.state.poll_early(planned);
+                scheduled_at.get_or_insert(planned);
+            } else {
+                scheduled_at = None;
+            }
+            let sent = if planned.is_some() { Duration::ZERO } else { Duration::MAX };
+            scheduled_at = scheduled_at.filter(|at| *at > sent);
+            let ends = model.ends(&bench.config, &answer, elapsed, scheduled_at.is_some());
             let is_good = answer.is_ok();
-            let Decision { event, next } = bench.state.on_response(&bench.config, &bench.id, answer, moment);
+            let Decision { event, next } = bench.on_response(answer, sent, elapsed, jitter_sample);
             prop_assert_eq!(bench.state.polls(), model.polls);
             prop_assert_eq!(event.is_terminal(), ends);
-            prop_assert_eq!(bench.state.is_under_way(), !ends);
-            prop_assert_eq!(matches!(next, Next::End(_)), ends);
-            let Next::Poll(pause) = next else { break };
+            prop_assert_eq!(bench.state.is_running(), !ends);
+            prop_assert_eq!(next == Next::End, ends);
+            let Next::Poll { after: pause, server_mandated } = next else { break };
+            prop_assert_eq!(server_mandated, !asked_for.is_zero());
             if let Some(scheduled_at) = scheduled_at.filter(|_| is_good) {
                 prop_assert_eq!(pause, scheduled_at.saturating_sub(elapsed), "the schedule's own poll is not where it was");
             }
             prop_assert!(pause <= left, "{pause:?} leaves the deadline behind, {left:?} away");
             prop_assert!(pause <= cap, "{pause:?} is over {cap:?}");
-            prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than recently_learned: {asked_for:?}");
+            prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than asked for: {asked_for:?}");
             match event {
                 StatusEvent::Generating(progress) => {
                     prop_assert_eq!((progress.polls, progress.elapsed), (model.polls, elapsed));

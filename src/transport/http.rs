@@ -1,9 +1,8 @@
-//! The reqwest side of the seam.
+//! Requests over HTTP, by reqwest.
 
 use std::error::Error as StdError;
 use std::io;
 use std::iter;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url, redirect};
 
-use super::{LONGEST_BODY, Transport, broken, cut_short, too_long};
+use super::api_key::bearer;
+use super::failure::{MAX_BODY, broken, cut_short, too_long};
 use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
 use crate::wire::Reply;
@@ -20,7 +20,7 @@ const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
 const PATH: &str = "api/v1/modify/record-info";
 
 /// What it takes to reach the gateway over HTTP.
-pub(crate) struct Settings {
+pub(crate) struct HttpConfig {
     pub(crate) api_key: String,
     pub(crate) base_url: String,
     pub(crate) client: Option<reqwest::Client>,
@@ -33,12 +33,12 @@ pub(crate) struct Http {
     request: Request,
     api_key: String,
     /// Whether there may be a kept connection, which the gateway may just have closed.
-    with_response: AtomicBool,
+    has_answered: AtomicBool,
 }
 
 impl Http {
-    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
-        let Settings { api_key, base_url, client } = settings;
+    pub(crate) fn new(config: HttpConfig) -> Result<Self, Error> {
+        let HttpConfig { api_key, base_url, client } = config;
         let authorization = bearer(&api_key)?;
         let mut url = endpoint(&base_url)?;
         let own = client.is_none();
@@ -55,7 +55,7 @@ impl Http {
         }
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Ok(Self { client, request, api_key, with_response: AtomicBool::new(false) })
+        Ok(Self { client, request, api_key, has_answered: AtomicBool::new(false) })
     }
 
     fn request(&self, id: &TaskId) -> Result<Request, Error> {
@@ -75,44 +75,27 @@ impl Http {
         match self.client.execute(self.request(id)?).await {
             // The gateway closed a kept connection in the moment of its use. A GET can be asked again, once.
             // Not twice without an answer in between, or a gateway in trouble would get double traffic.
-            Err(error) if broke_off(&error) && self.with_response.swap(false, Ordering::Relaxed) => {
+            Err(error) if broke_off(&error) && self.has_answered.swap(false, Ordering::Relaxed) => {
                 self.client.execute(self.request(id)?).await
             }
             result => result,
         }
         .map_err(unreachable)
     }
-}
 
-impl Transport for Http {
-    async fn fetch(self: Arc<Self>, id: TaskId) -> Result<Reply, Error> {
-        let mut response = self.send(&id).await?;
-        self.with_response.store(true, Ordering::Relaxed);
+    /// Sends one request. Dropping the future aborts it.
+    pub(crate) async fn fetch(&self, id: &TaskId) -> Result<Reply, Error> {
+        let mut response = self.send(id).await?;
+        self.has_answered.store(true, Ordering::Relaxed);
         let body = body(&mut response).await;
         let headers = std::mem::take(response.headers_mut());
         Ok(Reply { status: response.status().as_u16(), headers, body })
     }
 
-    fn secret(&self) -> &str {
+    /// The key, to be taken out of what the gateway writes.
+    pub(crate) fn api_key(&self) -> &str {
         &self.api_key
     }
-}
-
-/// The header that carries the key.
-pub(crate) fn bearer(api_key: &str) -> Result<HeaderValue, Error> {
-    if api_key.trim().is_empty() {
-        return Err(Error::config("the API key is empty"));
-    }
-    if let Some(at) = api_key.chars().position(|c| !c.is_ascii_graphic()) {
-        return Err(Error::config(format!(
-            "character {} of the API key is none that a key has: a space, a line break or other control character, or not ASCII",
-            at.saturating_add(1)
-        )));
-    }
-    let mut value = HeaderValue::try_from(format!("Bearer {api_key}"))
-        .map_err(|_| Error::config("the API key cannot stand in a header"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn endpoint(base_url: &str) -> Result<Url, Error> {
@@ -182,7 +165,7 @@ fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
 
 async fn body(response: &mut Response) -> Result<Bytes, Error> {
     let length = response.content_length();
-    if length.is_some_and(|length| length > LONGEST_BODY as u64) {
+    if length.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_long());
     }
     // A record mostly comes in one piece, which is then used as it is.
@@ -194,7 +177,7 @@ async fn body(response: &mut Response) -> Result<Bytes, Error> {
     let mut whole = BytesMut::from(first);
     let mut next = Some(second);
     while let Some(piece) = next {
-        if whole.len().saturating_add(piece.len()) > LONGEST_BODY {
+        if whole.len().saturating_add(piece.len()) > MAX_BODY {
             return Err(too_long());
         }
         whole.extend_from_slice(&piece);
@@ -215,7 +198,7 @@ async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
 /// What reqwest says of a request that brought no response.
 fn unreachable(error: reqwest::Error) -> Error {
     let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
-    let recently_learned = if error.is_timeout() {
+    let failure = if error.is_timeout() {
         Error::new(ErrorKind::Timeout, "the HTTP client's own timeout")
     } else if error.is_builder() {
         Error::new(ErrorKind::InvalidRequest, "the HTTP client refuses it")
@@ -226,8 +209,8 @@ fn unreachable(error: reqwest::Error) -> Error {
     } else {
         broken()
     };
-    let recently_learned = recently_learned.caused_by(error.without_url());
-    if untrusted { recently_learned.permanent() } else { recently_learned }
+    let failure = failure.caused_by(error.without_url());
+    if untrusted { failure.permanent() } else { failure }
 }
 
 /// The connection ended, or HTTP/2 let go of the request, after it was sent and before an answer came.

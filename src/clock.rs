@@ -1,0 +1,41 @@
+//! Instants as numbers: nanoseconds from when the client was made, in half the bytes of an instant.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The instant from which a client counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epoch(Instant);
+
+impl Epoch {
+    pub(crate) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// From the epoch to this instant; negative for an earlier one, because a watch may run on another clock than the one on
+    /// which its client was made.
+    pub(crate) fn nanos(self, at: Instant) -> i64 {
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        match at.checked_duration_since(self.0) {
+            Some(after) => nanos(after),
+            None => nanos(self.0.saturating_duration_since(at)).saturating_neg(),
+        }
+    }
+
+    /// From `then` to this instant; zero if `then` is later.
+    pub(crate) fn since(self, then: i64, at: Instant) -> Duration {
+        Duration::from_nanos(u64::try_from(self.nanos(at).saturating_sub(then)).unwrap_or(0))
+    }
+
+    /// The instant of this number. `None`: beyond the clock's end.
+    pub(crate) fn instant(self, nanos: i64) -> Option<Instant> {
+        let distance = Duration::from_nanos(nanos.unsigned_abs());
+        if nanos < 0 { self.0.checked_sub(distance) } else { self.0.checked_add(distance) }
+    }
+}
+
+/// No schedule and no `Retry-After` reaches the clock's end. If one does, polling at once is the lesser evil.
+pub(crate) fn add_or_now(now: Instant, pause: Duration) -> Instant {
+    now.checked_add(pause).unwrap_or(now)
+}

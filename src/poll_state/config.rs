@@ -1,0 +1,13 @@
+//! The settings of a watch.
+
+use std::time::Duration;
+
+use crate::schedule::Schedule;
+
+/// What does not change from poll to poll.
+#[derive(Clone, Debug)]
+pub(crate) struct WatchConfig {
+    pub(crate) schedule: Schedule,
+    /// For how long answers that there is no such record are not believed.
+    pub(crate) grace: Duration,
+}

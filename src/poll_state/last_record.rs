@@ -1,0 +1,48 @@
+//! What a watch keeps of the last record between polls.
+
+use std::time::Duration;
+
+use crate::task::{Record, Status, Task, TaskId};
+
+#[derive(Debug, Default)]
+pub(super) struct LastRecord {
+    /// The status, if it was not [`Status::Generating`].
+    unknown_flag: Option<i64>,
+    /// Kept only for a schedule that learns.
+    pub(super) observation: Option<LastObservation>,
+}
+
+/// The task's age at the last good answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastObservation {
+    pub(super) age: Duration,
+    /// When that answer came, from the first poll of the stream.
+    pub(super) at: Duration,
+}
+
+impl LastRecord {
+    /// The flag to keep of a status of a task that is not finished.
+    pub(super) fn flag_to_keep(status: Status) -> Option<i64> {
+        (status != Status::Generating).then(|| status.flag())
+    }
+
+    pub(super) fn set_flag(&mut self, flag: Option<i64>) {
+        self.unknown_flag = flag;
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.unknown_flag.map_or(Status::Generating, Status::from_flag)
+    }
+}
+
+/// What is left of a record: id and status.
+pub(super) fn remains(id: &TaskId, status: Status) -> Task {
+    Task::from(Record::new(id.clone(), status))
+}
+
+impl LastObservation {
+    /// How old the task is now.
+    pub(super) fn age_at(self, elapsed: Duration) -> Duration {
+        self.age.saturating_add(elapsed.saturating_sub(self.at))
+    }
+}

@@ -1,0 +1,57 @@
+//! When the next poll is: the pause after each kind of response, and its cut at the deadline.
+
+use std::time::Duration;
+
+use super::config::WatchConfig;
+use crate::error::Error;
+use crate::schedule::{self, PauseInput, PolicyState};
+
+/// The pause after a failed poll of the schedule's own. `failures`: how many of these have failed in a row. `step`: how many
+/// good answers the schedule has had. `None`: the policy ends the wait.
+pub(super) fn after_failure(
+    config: &WatchConfig,
+    policy: &mut PolicyState,
+    error: &Error,
+    failures: u32,
+    step: u32,
+    input: PauseInput,
+) -> Option<Duration> {
+    let retry = schedule::retry_pause(failures, input.jitter_sample);
+    if is_throttled_without_time(error) {
+        // The whole interval, without jitter; or longer where the schedule may grow.
+        let own = policy.pause(&config.schedule, step, PauseInput { jitter_sample: 0.0, ..input })?;
+        return Some(retry.min(config.schedule.max_pause()).max(own));
+    }
+    Some(retry.min(policy.pause(&config.schedule, step, input)?))
+}
+
+/// The pause after a failed extra poll: soon, because there was a reason to ask, but not after the schedule's own poll, which
+/// is due after `remaining`.
+pub(super) fn after_extra_failure(
+    config: &WatchConfig,
+    error: &Error,
+    failures: u32,
+    jitter_sample: f64,
+    remaining: Duration,
+) -> Duration {
+    let retry = if is_throttled_without_time(error) {
+        config.schedule.cooldown()
+    } else {
+        schedule::retry_pause(failures, jitter_sample)
+    };
+    retry.min(remaining)
+}
+
+/// The pause, at most up to the deadline. `None`: the deadline is over.
+pub(super) fn cut_at_deadline(config: &WatchConfig, pause: Duration, elapsed: Duration) -> Option<Duration> {
+    match config.schedule.limit() {
+        Some(limit) if elapsed >= limit => None,
+        Some(limit) => Some(pause.min(limit.saturating_sub(elapsed))),
+        None => Some(pause),
+    }
+}
+
+/// The gateway asks for fewer requests, and does not say for how long.
+fn is_throttled_without_time(error: &Error) -> bool {
+    error.kind().is_throttling() && error.retry_after().is_none_or(|wait| wait.is_zero())
+}

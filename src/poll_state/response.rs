@@ -1,0 +1,28 @@
+//! What came of a poll, and when.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::task::Task;
+
+/// What came of a poll.
+#[derive(Debug)]
+pub(crate) enum Response {
+    /// The request was sent: the record, or why it was not read.
+    Polled(Result<Task, Error>),
+    /// No request was sent: there was no permit before the end of the wait.
+    NotPolled,
+}
+
+/// The circumstances of a response. Times count from the first poll of the stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseContext {
+    /// When the request was sent.
+    pub(crate) sent: Duration,
+    /// When the response came.
+    pub(crate) elapsed: Duration,
+    /// A random number from 0 to 1, for jitter.
+    pub(crate) jitter_sample: f64,
+    /// How old the task is, if the response says so.
+    pub(crate) age: Option<Duration>,
+}

@@ -1,0 +1,38 @@
+//! The tracing span and events of a watch. No result URL is in any of them above debug.
+
+use std::fmt;
+use std::time::Duration;
+
+use tracing::field::{self, Empty};
+use tracing::{Span, debug, info, info_span, warn};
+
+use crate::event::{PollFailure, StatusEvent};
+use crate::task::TaskId;
+
+/// Boxed, because most programs have no use for it. `None`: no subscriber wants it.
+pub(super) fn span(task_id: &TaskId) -> Option<Box<Span>> {
+    let span = info_span!("luma.watch", %task_id, outcome = Empty, polls = Empty, elapsed = Empty);
+    (!span.is_disabled()).then(|| Box::new(span))
+}
+
+/// One log event per poll.
+pub(super) fn log_event(event: &StatusEvent, polls: u32) {
+    match event {
+        StatusEvent::Generating(progress) => {
+            let next_poll_in = progress.next_poll_in;
+            debug!(polls, status = %progress.task.status(), ?next_poll_in, "not finished");
+        }
+        StatusEvent::PollFailed(failure) => {
+            let PollFailure { error, consecutive, next_poll_in, .. } = failure;
+            warn!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
+        }
+        StatusEvent::Done(finished) => debug!(polls, status = %finished.task.status(), "finished"),
+        StatusEvent::GaveUp(error) => warn!(polls, error = error as &dyn std::error::Error, "gave up"),
+    }
+}
+
+/// The end of the watch, on its span and as a log event.
+pub(super) fn end_span(span: &Span, outcome: impl fmt::Display, polls: u32, elapsed: Duration) {
+    span.record("outcome", field::display(&outcome)).record("polls", polls).record("elapsed", field::debug(elapsed));
+    span.in_scope(|| info!(%outcome, polls, ?elapsed, "watch ended"));
+}

@@ -1,0 +1,11 @@
+//! A request and its response: what is sent to the gateway, and what comes back. It knows nothing of limits.
+
+mod api_key;
+mod failure;
+mod http;
+
+#[cfg(feature = "simulator")]
+pub(crate) use api_key::bearer;
+#[cfg(feature = "simulator")]
+pub(crate) use failure::{MAX_BODY, broken, cut_short, too_long};
+pub(crate) use http::{Http, HttpConfig};

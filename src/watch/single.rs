@@ -1,0 +1,223 @@
+//! One task as a stream: the polling loop.
+
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_stream::stream;
+use futures::Stream;
+use futures::stream::FusedStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::client_core::ClientCore;
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::event::StatusEvent;
+use crate::notify::WatchKey;
+use crate::task::{Task, TaskId};
+use crate::task_watch::TaskWatch;
+
+/// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why the wait is over.
+/// Made by [`Client::watch`](crate::Client::watch).
+///
+/// Nothing is sent before the stream is polled first. An event is yielded at the moment it is known; the pause before the
+/// next request belongs to the next poll of the stream. After the one terminal event
+/// ([`is_terminal`](StatusEvent::is_terminal)) the stream yields `None` for ever. A failed poll is an event, never an error
+/// of the stream: no combinator ends at a blip.
+///
+/// Awaiting the watch, or [`wait_until_done`](Self::wait_until_done), skips the events and gives the end.
+///
+/// ```no_run
+/// # async fn run(client: luma_watch::Client) -> Result<(), luma_watch::Error> {
+/// use futures::StreamExt;
+///
+/// let mut events = client.watch("774d9a7dd608a0e49293903095e45a4c");
+/// while let Some(event) = events.next().await {
+///     println!("{event:?}");
+/// }
+/// let task = events.await?; // the outcome of the last event
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cancel safety
+/// Dropping a future that polls the stream (`next()` in a `select!`, a `timeout` around it) loses nothing: a request in
+/// flight lives in the watch and goes on when the watch is polled again. Dropping the watch stops it: a request in flight is
+/// aborted and no other follows.
+///
+/// # Panics
+/// Polled outside a tokio runtime with its timer and I/O enabled, or after the runtime that polled it before was shut
+/// down.
+#[must_use = "a watch does nothing unless it is polled or awaited"]
+pub struct Watch {
+    task_id: TaskId,
+    state: State,
+}
+
+enum State {
+    Running(Pin<Box<dyn Stream<Item = StatusEvent> + Send>>),
+    Ended(Result<Task, Error>),
+}
+
+impl Watch {
+    pub(crate) fn new(core: Arc<ClientCore>, task_id: TaskId) -> Self {
+        let state = State::Running(Box::pin(events(TaskWatch::new(core, task_id.clone()))));
+        Self { task_id, state }
+    }
+
+    /// The task that is watched.
+    #[must_use]
+    pub fn task_id(&self) -> &TaskId {
+        &self.task_id
+    }
+
+    pub(crate) const fn outcome(&self) -> Option<&Result<Task, Error>> {
+        match &self.state {
+            State::Running(_) => None,
+            State::Ended(outcome) => Some(outcome),
+        }
+    }
+
+    /// Waits for the end, from wherever the stream stands: a watch that has already yielded its terminal event answers from
+    /// that.
+    ///
+    /// `Ok` means that there is a result to fetch: flag 1, or flag 4 (only the vendor's callback failed;
+    /// [`Task::status`] says which), with at least one URL.
+    ///
+    /// # Errors
+    /// - [`TaskFailed`](ErrorKind::TaskFailed): flags 2 and 3, with the vendor's code and message.
+    /// - [`MissingResult`](ErrorKind::MissingResult): a success without a URL.
+    /// - [`Deadline`](ErrorKind::Deadline): the schedule's `max_wait` is over. The task may still finish: watch the same id
+    ///   again.
+    /// - At once, what polling again cannot mend: [`Unauthorized`](ErrorKind::Unauthorized),
+    ///   [`InvalidRequest`](ErrorKind::InvalidRequest), an untrusted certificate ([`Transport`](ErrorKind::Transport)); and
+    ///   [`NotFound`](ErrorKind::NotFound) after its grace.
+    ///
+    /// # Cancel safety
+    /// The future owns the watch: dropping it stops the watch. To keep the watch, poll the stream.
+    pub async fn wait_until_done(self) -> Result<Task, Error> {
+        self.await
+    }
+}
+
+impl Stream for Watch {
+    type Item = StatusEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
+        let this = self.get_mut();
+        let State::Running(events) = &mut this.state else { return Poll::Ready(None) };
+        let Some(event) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
+        if let Some(outcome) = event.outcome() {
+            this.state = State::Ended(outcome);
+        }
+        Poll::Ready(Some(event))
+    }
+}
+
+impl FusedStream for Watch {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+}
+
+impl IntoFuture for Watch {
+    type Output = Result<Task, Error>;
+    type IntoFuture = Wait;
+
+    fn into_future(self) -> Wait {
+        Wait(self)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Watch");
+        out.field("task_id", &self.task_id);
+        match &self.state {
+            State::Running(_) => out.finish_non_exhaustive(),
+            State::Ended(outcome) => out.field("outcome", outcome).finish(),
+        }
+    }
+}
+
+/// The future of a [`Watch`]'s end, see [`Watch::wait_until_done`].
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Wait(Watch);
+
+impl Future for Wait {
+    type Output = Result<Task, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            if let Some(outcome) = self.0.outcome() {
+                return Poll::Ready(outcome.clone());
+            }
+            ready!(Pin::new(&mut self.0).poll_next(cx));
+        }
+    }
+}
+
+/// The loop: poll, decide, yield, pause. What lives across the pause exists once per watch, so it is kept small.
+fn events(watch: TaskWatch) -> impl Stream<Item = StatusEvent> + Send {
+    stream! {
+        let mut watch = Subscribed::new(watch);
+        let mut next = watch.task.start();
+        loop {
+            if let Some(next) = next {
+                if next.server_mandated {
+                    sleep_until(next.at).await;
+                } else {
+                    let not_before = {
+                        let mut sleep = pin!(sleep_until(next.at));
+                        poll_fn(|cx| watch.poll_pause(cx, sleep.as_mut())).await
+                    };
+                    if let Some(not_before) = not_before {
+                        sleep_until(not_before).await;
+                    }
+                }
+            }
+            let outcome = watch.task.poll_when_permitted(watch.key).await;
+            let (event, then) = watch.task.on_response(outcome);
+            next = then;
+            yield event;
+            if next.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// A watch that can be notified, from the first poll of its stream to its drop.
+struct Subscribed {
+    task: TaskWatch,
+    key: WatchKey,
+}
+
+impl Subscribed {
+    fn new(task: TaskWatch) -> Self {
+        let key = task.core().registry.subscribe(task.id());
+        Self { task, key }
+    }
+
+    /// Ready when the pause is over: `None`, or from when on to poll if a notification ends it.
+    fn poll_pause(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<Option<Instant>> {
+        let scheduled_at = sleep.deadline();
+        match self.task.core().registry.poll_notified(self.key, cx.waker()) {
+            Poll::Ready(not_before) if not_before < scheduled_at => {
+                self.task.poll_early(scheduled_at);
+                Poll::Ready(Some(not_before))
+            }
+            _ => sleep.poll(cx).map(|()| None),
+        }
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.task.core().registry.unsubscribe(self.key, self.task.id());
+    }
+}
