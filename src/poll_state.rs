@@ -247,7 +247,7 @@ impl PollState {
         context: ResponseContext,
     ) -> Option<Observation> {
         config.schedule.history()?;
-        observation::observation(end, context, self.seen(), config.schedule.longest())
+        observation::observation(end, context, self.seen(), config.schedule.longest_learned_pause())
     }
 
     fn deadline(&self, id: &TaskId, task: Option<Task>, elapsed: Duration, no_last_look: Option<&Error>) -> Error {

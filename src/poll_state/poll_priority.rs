@@ -26,8 +26,8 @@ impl PollPriority {
     /// What it is worth to poll this task now, rather than another.
     pub(crate) fn gain(self, config: &WatchConfig, elapsed: Duration) -> f64 {
         let gain = match self.0 {
-            Some(seen) => config.schedule.gain(seen.age, seen.age_at(elapsed)),
-            None => config.schedule.first_gain(elapsed),
+            Some(seen) => config.schedule.expected_gain(seen.age, seen.age_at(elapsed)),
+            None => config.schedule.expected_first_gain(elapsed),
         };
         gain.unwrap_or_default()
     }
