@@ -15,7 +15,7 @@ use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
-use crate::simulator::{InMemory, Simulator};
+use crate::simulator::Simulator;
 use crate::task_watch::Shared;
 
 const BASE_URL: &str = "https://api.apikley.ru";
@@ -150,7 +150,7 @@ impl ClientBuilder {
     fn gateway(self, limiter: Arc<Limiter>) -> Result<Gateway, Error> {
         #[cfg(feature = "simulator")]
         if let Some(simulator) = self.simulator {
-            return Ok(Gateway::new(InMemory::new(simulator, self.api_key)?, self.request_timeout, limiter));
+            return Ok(Gateway::new(simulator.in_memory(self.api_key)?, self.request_timeout, limiter));
         }
         let http = Http::new(Settings { api_key: self.api_key, base_url: self.base_url, client: self.http_client })?;
         Ok(Gateway::new(http, self.request_timeout, limiter))

@@ -1,24 +1,24 @@
-//! The face in memory: nothing but tokio's clock between question and answer.
+//! The gateway in memory: a transport that takes no time but the simulated latency.
 
 use std::future;
 use std::sync::Arc;
 
-use super::Simulator;
-use super::engine::{Answer, HttpResponse};
+use super::engine::{Exchange as Answer, HttpResponse};
+use super::shared_engine::SharedEngine;
 use crate::error::Error;
 use crate::gateway::{LONGEST_BODY, Transport, bearer, broken, cut_short, too_long};
 use crate::task::TaskId;
 use crate::wire::Reply;
 
-/// A client's way to a simulator without a socket.
+/// A client's transport to a simulator, without a socket.
 pub(crate) struct InMemory {
-    simulator: Simulator,
+    simulator: SharedEngine,
     api_key: String,
 }
 
 impl InMemory {
-    pub(crate) fn new(simulator: Simulator, api_key: String) -> Result<Self, Error> {
-        // The rules for a key do not depend on the way that it takes.
+    /// Refuses keys that no HTTP header could carry, as the HTTP transport does.
+    pub(super) fn new(simulator: SharedEngine, api_key: String) -> Result<Self, Error> {
         bearer(&api_key)?;
         Ok(Self { simulator, api_key })
     }
