@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::survival::{Point, Survival};
 
-/// Where fewer tasks than this share get so old, little is known: pauses are at most the fixed pause.
+/// At an age that fewer tasks than this share reach, little is known: pauses are at most the fixed pause.
 const FIXED_PAUSE_BELOW: f64 = 0.01;
 /// Below this share, long pauses begin to approach the fixed pause.
 const SHORTEN_BELOW: f64 = 0.05;

@@ -10,7 +10,7 @@ use super::strategy::Strategy;
 /// An offset is counted in parts of a pause; this is the whole.
 const WHOLE_OFFSET: u32 = 65_536;
 
-/// What the next pause depends on, beside the schedule and its step.
+/// What the next pause depends on, apart from the schedule and its step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PauseInput {
     /// A random number from 0 to 1. At 1 the jitter shortens the pause most.

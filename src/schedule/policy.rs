@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A pause of zero would poll without a pause, and tokio's timer counts in milliseconds.
 const MIN_POLICY_PAUSE: Duration = Duration::from_millis(1);
 
-/// What a schedule asks of a policy. The crate that it comes from is known to its adapter only.
+/// What a schedule needs of a policy. Only its adapter knows the crate that it comes from.
 pub(super) trait Policy: Send {
     /// A copy for one watch.
     fn copy(&self) -> Box<dyn Policy>;

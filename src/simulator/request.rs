@@ -10,7 +10,7 @@ use crate::task::TaskId;
 pub struct Request {
     /// When it came, in the simulator's time: since the simulator was made, times its [speed](super::Simulator::speed).
     pub at: Duration,
-    /// The task it asked about.
+    /// The task whose record it asks for.
     pub task_id: TaskId,
     /// Whether it carried the right key.
     pub authorized: bool,
