@@ -59,7 +59,8 @@ fn main() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(tasks: u32, callbacks: &Callbacks, pause: Duration) -> Figures {
-    let simulator = Simulator::new().speed(SPEED).callback_key(KEY);
+    let simulator = Simulator::new();
+    simulator.speed(SPEED).callback_key(KEY);
     let gateway = simulator.serve().await.unwrap();
     let schedule = Schedule::every(pause / SPEED);
     let client = Client::builder("test-key").base_url(gateway.url()).schedule(schedule).build().unwrap();

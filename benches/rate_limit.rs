@@ -79,7 +79,8 @@ fn lives(count: usize, rate: f64, seed: u64) -> Vec<Life> {
 #[tokio::main(flavor = "current_thread")]
 async fn run(variant: &str, lives: &[Life]) -> Figures {
     tokio::time::pause();
-    let simulator = Simulator::new().latency(Duration::from_millis(100)).rate_limit(LIMIT);
+    let simulator = Simulator::new();
+    simulator.latency(Duration::from_millis(100)).rate_limit(LIMIT);
     let kind = variant.strip_prefix("learned ");
     // As the tasks are, but not these: some that were before them.
     let before = || crate::lives(1_000, 1.0, 2).into_iter().map(|(_, time)| time).collect::<History>();

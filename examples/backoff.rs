@@ -1,8 +1,8 @@
-//! A policy of the `backoff` crate drives the poller.
+//! A policy of the `backoff` crate says each pause between polls.
 //!
-//! `cargo run --example backoff --features backoff` asks a simulated gateway in memory, on a paused clock.
+//! `cargo run --example backoff --features backoff` polls a simulated gateway in memory, on a paused clock.
 
-#![allow(clippy::print_stdout)] // it is there to print
+#![allow(clippy::print_stdout)] // the output of an example
 
 use std::time::Duration;
 
@@ -27,7 +27,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut events = client.watch(id);
     while let Some(event) = events.next().await {
         match event {
-            StatusEvent::Generating(now) => println!("{:.1?}: next poll in {:.1?}", now.elapsed, now.next_poll_in),
+            StatusEvent::Generating(progress) => {
+                println!("{:.1?}: next poll in {:.1?}", progress.elapsed, progress.next_poll_in);
+            }
             StatusEvent::Done(finished) => println!("{}", finished.task.status()),
             other => println!("{other:?}"),
         }

@@ -1,9 +1,9 @@
-//! Callback and poll together: an axum service receives the gateway's callbacks, proves them and lets the watches look at once.
+//! Callbacks and polls together: an axum service receives callbacks, verifies them and lets the watches poll at once.
 //!
-//! `cargo run --features callback --example callback` asks a simulated gateway, 60 times sped up, which posts real signed callbacks:
-//! in time, late, again and again, never, and one that somebody forged.
+//! `cargo run --features callback --example callback` polls a simulated gateway at 60 times its speed. The gateway posts
+//! signed callbacks: in time, late, repeated, lost, and a forged one.
 
-#![allow(clippy::print_stdout, clippy::arithmetic_side_effects)] // it is there to print, and its numbers are small
+#![allow(clippy::print_stdout, clippy::arithmetic_side_effects)] // the output of an example, and small numbers
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ use tokio::time::Instant;
 
 type Service = (Client, CallbackVerifier);
 
-/// The gateway waits 15 s for the answer: nothing here waits for anything.
+/// Responds at once: the gateway waits 15 s at most.
 async fn receive(State((client, verifier)): State<Service>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let header = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
     let timestamp = header(CallbackVerifier::TIMESTAMP_HEADER);
     match verifier.verify(timestamp, header(CallbackVerifier::SIGNATURE_HEADER), &body) {
         Ok(callback) => {
-            println!("  {}: looked at by {}", callback.task_id(), client.notify(&callback));
+            println!("  {}: watches notified: {}", callback.task_id(), client.notify(&callback));
             StatusCode::OK
         }
         Err(error) => {
@@ -38,9 +38,10 @@ async fn receive(State((client, verifier)): State<Service>, headers: HeaderMap, 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     const SPEED: u32 = 60;
-    let simulator = Simulator::new().speed(SPEED).callback_key("signing-key");
+    let simulator = Simulator::new();
+    simulator.speed(SPEED).callback_key("signing-key");
     let gateway = simulator.serve().await?;
-    // With the real gateway: `Client::builder(key).schedule(Schedule::expecting_callback())`; here its 3 min are 3 s.
+    // With the real gateway this is `Schedule::expecting_callback()`. Here its 3 min are 3 s.
     let schedule = Schedule::every(Duration::from_secs(180) / SPEED);
     let client = Client::builder("test-key").base_url(gateway.url()).schedule(schedule).build()?;
 
@@ -60,13 +61,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("forged", callback().forged_at(60 * second)),
     ];
     let watches = (0_u32..).zip(deliveries).map(|(number, (name, delivery))| {
-        let (client, simulator, lasts) = (&client, &simulator, (250 + number) * second);
-        let id = simulator.add(SimulatedTask::new().generates_for(lasts).callback(delivery));
-        let ended = Instant::now() + lasts / SPEED;
+        let (client, simulator, generation_time) = (&client, &simulator, (250 + number) * second);
+        let id = simulator.add(SimulatedTask::new().generates_for(generation_time).callback(delivery));
+        let end = Instant::now() + generation_time / SPEED;
         async move {
             let task = client.wait_until_done(&id).await?;
             let requests = simulator.requests().iter().filter(|request| request.task_id == id).count();
-            println!("{name}: {}, known after {:?}, {requests} requests", task.status(), ended.elapsed());
+            println!("{name}: {}, found {:?} after its end, {requests} requests", task.status(), end.elapsed());
             Ok::<_, luma_watch::Error>(())
         }
     });

@@ -1,8 +1,8 @@
-//! Waits for a task and acts on each way that it can end.
+//! Waits for tasks, and handles each way that a wait can end.
 //!
-//! `cargo run --example wait` asks a simulated gateway over HTTP, 60 times sped up.
+//! `cargo run --example wait` polls a simulated gateway over HTTP, at 60 times its speed.
 
-#![allow(clippy::print_stdout)] // it is there to print
+#![allow(clippy::print_stdout)] // the output of an example
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use luma_watch::{Client, ErrorKind, Schedule, Status};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let simulator = Simulator::new().speed(60);
+    let simulator = Simulator::new();
+    simulator.speed(60);
     let server = simulator.serve().await?;
     let minute = Duration::from_secs(60);
     let tasks = [
@@ -28,9 +29,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         print!("{name}: ");
         match client.wait_until_done(&id).await {
             Ok(task) => println!("{}, fetch {}", task.status(), task.result_urls().join(" and ")),
-            // Not a failure of the task: come back later with the same id, or show it as still running.
+            // The task has not failed. Watch the same id again later, or show it as still running.
             Err(error) if error.kind() == ErrorKind::Deadline => println!("not yet. {error}"),
-            // The task is over, and creating it anew is the only way to a result.
+            // The task has failed. Only a new task leads to a result.
             Err(error) if error.kind() == ErrorKind::TaskFailed => println!("failed. {error}"),
             Err(error) => return Err(error.into()),
         }

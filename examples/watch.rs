@@ -1,9 +1,9 @@
-//! One task's life, event by event, as it comes.
+//! Prints each event of one task.
 //!
-//! `cargo run --example watch` asks a simulated gateway over HTTP, 60 times sped up. With `APIKLEY_API_KEY` in the
-//! environment, `cargo run --example watch -- TASK_ID` asks the real one.
+//! `cargo run --example watch` polls a simulated gateway over HTTP, at 60 times its speed. With `APIKLEY_API_KEY` in the
+//! environment, `cargo run --example watch -- TASK_ID` polls the real one.
 
-#![allow(clippy::print_stdout)] // it is there to print
+#![allow(clippy::print_stdout)] // the output of an example
 
 use std::time::Duration;
 
@@ -21,11 +21,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut events = client.watch(id);
     while let Some(event) = events.next().await {
         match event {
-            StatusEvent::Generating(now) => {
-                println!("{:>7.1?}  {}, next poll in {:?}", now.elapsed, now.task.status(), now.next_poll_in);
+            StatusEvent::Generating(progress) => {
+                let (status, next_poll_in) = (progress.task.status(), progress.next_poll_in);
+                println!("{:>7.1?}  {status}, next poll in {next_poll_in:?}", progress.elapsed);
             }
-            StatusEvent::PollFailed(now) => {
-                println!("{:>7.1?}  poll failed: {}; next in {:.1?}", now.elapsed, now.error, now.next_poll_in);
+            StatusEvent::PollFailed(failure) => {
+                let (error, next_poll_in) = (failure.error, failure.next_poll_in);
+                println!("{:>7.1?}  poll failed: {error}; next in {next_poll_in:.1?}", failure.elapsed);
             }
             StatusEvent::Done(finished) => {
                 let task = finished.task;
@@ -44,14 +46,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A gateway on loopback with one task of five minutes, which pass in five seconds, and one bad moment.
+/// A gateway on loopback with one task of five minutes, which take five seconds, and one failed poll.
 async fn simulated() -> Result<(Client, TaskId, Option<Server>), Box<dyn std::error::Error>> {
-    let simulator = Simulator::new().speed(60);
+    let simulator = Simulator::new();
+    simulator.speed(60);
     let server = simulator.serve().await?;
     let id = simulator.add(SimulatedTask::new());
     simulator.inject(Fault::status(502).after(3));
     let schedule = Schedule::every(Duration::from_millis(500)).max_wait(Duration::from_secs(15));
     let client = Client::builder("test-key").base_url(server.url()).schedule(schedule).build()?;
-    println!("no task id given: a simulated gateway at {}, 60 times sped up", server.url());
+    println!("no task id given: a simulated gateway at {}, at 60 times its speed", server.url());
     Ok((client, id, Some(server)))
 }

@@ -1,9 +1,9 @@
-//! A thousand tasks in one stream, within a request budget that all of them share, and how far they are.
+//! A thousand tasks in one stream, under one rate limit, with a progress bar.
 //!
-//! `cargo run --example fleet` asks a simulated gateway over HTTP, 60 times sped up, which refuses whoever asks more often
-//! than 400 times per second. Ctrl-C lets the requests in flight finish and says what is left.
+//! `cargo run --example watch_all` polls a simulated gateway over HTTP, at 60 times its speed. The gateway refuses more than
+//! 400 requests per second. Ctrl-C lets the requests in flight finish, and says how many tasks have not ended.
 
-#![allow(clippy::print_stdout, clippy::arithmetic_side_effects)] // it is there to print and to count
+#![allow(clippy::print_stdout, clippy::arithmetic_side_effects)] // the output of an example, and small numbers
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use luma_watch::{Client, RateLimit, Schedule, Status, StatusEvent};
 
 #[derive(Default)]
 struct Counts {
-    ended_well: u32,
+    succeeded: u32,
     failed: u32,
     given_up: u32,
     failed_polls: u32,
@@ -23,9 +23,10 @@ struct Counts {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let simulator = Simulator::new().speed(60).rate_limit(RateLimit::per(400, Duration::from_secs(1)));
+    let simulator = Simulator::new();
+    simulator.speed(60).rate_limit(RateLimit::per(400, Duration::from_secs(1)));
     let server = simulator.serve().await?;
-    // From half a minute to five; one in twenty fails.
+    // Half a minute to five minutes. One in twenty fails.
     let ids = (0..1_000_u32).map(|number| {
         let task = SimulatedTask::new().generates_for(Duration::from_secs(30 + u64::from(number * 7 % 270)));
         let fails = number % 20 == 0;
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = Client::builder("test-key")
         .base_url(server.url())
-        // A quarter below what the gateway allows: requests that leave evenly need not arrive so.
+        // A quarter below the gateway's limit: requests that leave evenly may arrive unevenly.
         .rate_limit(RateLimit::per(300, Duration::from_secs(1)))
         .max_in_flight(64)
         .schedule(Schedule::every(Duration::from_millis(500)).max_wait(Duration::from_secs(30)))
@@ -50,30 +51,30 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let Some((id, event)) = item else { break };
                 match event {
                     StatusEvent::Generating(_) => continue,
-                    StatusEvent::PollFailed(now) => {
+                    StatusEvent::PollFailed(failure) => {
                         counts.failed_polls += 1;
-                        bar.println(format!("{id}: {}", now.error));
+                        bar.println(format!("{id}: {}", failure.error));
                         continue;
                     }
-                    StatusEvent::Done(finished) if finished.task.status().is_success() => counts.ended_well += 1,
+                    StatusEvent::Done(finished) if finished.task.status().is_success() => counts.succeeded += 1,
                     StatusEvent::Done(_) => counts.failed += 1,
                     _ => counts.given_up += 1,
                 }
                 bar.inc(1);
                 bar.set_message(format!("{} failed", counts.failed));
             }
-            // The loop goes on until what is in flight has come in.
+            // The loop goes on until no request is in flight.
             _ = &mut interrupted, if !all.is_draining() => all.drain(),
         }
     }
     bar.finish();
 
-    let Counts { ended_well, failed, given_up, failed_polls } = counts;
-    println!("{ended_well} ended well, {failed} failed, {given_up} given up on; {failed_polls} failed polls");
+    let Counts { succeeded, failed, given_up, failed_polls } = counts;
+    println!("{succeeded} succeeded, {failed} failed, {given_up} given up; {failed_polls} failed polls");
     println!("{} requests, refused: {}", simulator.requests().len(), refused(&simulator));
     let left = all.stop();
     if let Some(first) = left.first() {
-        println!("{} not ended, to be watched again later, the first of them {first}", left.len());
+        println!("{} not ended; watch them again later, starting with {first}", left.len());
     }
     Ok(())
 }

@@ -1,46 +1,43 @@
-//! How long earlier tasks took: what is remembered of it, what is forgotten, and the polls that follow from it.
+//! How long earlier tasks took: what is remembered, what is forgotten, and the polls that follow from it.
 
 mod estimate;
+mod estimator;
 mod histogram;
 mod log_bins;
+mod observation;
 mod plan;
 mod stored;
 mod survival;
 
-use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::task::TaskId;
+use estimator::Estimator;
 use histogram::Histogram;
-use plan::Plan;
+pub(crate) use observation::{Observation, is_late};
 pub(crate) use plan::Targets;
-use survival::Survival;
+use stored::StoredHistory;
 
-/// So many settings of schedules that share a history have their plan kept.
-const PLANS: usize = 4;
-/// So many watches that ended are remembered.
-const REMEMBERED_WATCHES: usize = 64;
-
-/// How long earlier tasks took, for a schedule that [learns](crate::Schedule::learned) from it.
+/// How long earlier tasks took: what a [learned](crate::Schedule::learned) schedule learns from.
 ///
-/// Give it the generation time of each task that has ended, from its creation to its completion, failed ones included.
-/// Keep one history for each kind of task whose times differ: a model, a resolution. Clones share what they know.
+/// Record the generation time of each task that has ended, from its creation to its completion. Record failed tasks too.
+/// Keep one history for each kind of task whose times differ: one per model, or per resolution. Clones share their
+/// content.
 ///
-/// Watches of a client with such a schedule record by themselves what they see: the end of a task, once for all watches of
-/// it, unless it had ended before; and a deadline. One that is dropped tells nothing: a timeout of your own around a watch
-/// hides the long tasks, [`max_wait`](crate::Schedule::max_wait) does not.
+/// Watches of a client with a learned schedule record by themselves:
+/// - the end of their task, once for all watches of it. A task that ended before its watch began is not recorded.
+/// - a deadline, as a task that takes [longer](Self::record_longer_than). A watch that is dropped records nothing: use
+///   [`max_wait`](crate::Schedule::max_wait) instead of a timeout around the watch, or the slow tasks are missing.
 ///
-/// It remembers some 200 tasks and forgets the older ones slowly; when several in a row take longer, or less long, than
-/// they used to, it forgets at once what was before them. Times are kept to within 5 %, from 1 s to a day; shorter and
-/// longer ones count as these. Its size does not grow: about 10 kB.
+/// A history remembers about 200 tasks and slowly forgets the older ones. When several tasks in a row take longer than
+/// expected, or less long, it forgets all tasks before them at once. Times are kept to within 5 %, from 1 s to a day.
+/// Shorter and longer times count as 1 s and as a day. A history takes about 10 kB, however much is recorded.
 ///
-/// To outlive the process it can be serialized. What is read back makes the same polls.
+/// Serialize a history to keep it across restarts. A history that is read back makes the same polls.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,157 +45,142 @@ const REMEMBERED_WATCHES: usize = 64;
 ///
 /// let history: History = [280, 310, 295, 330, 305].into_iter().map(Duration::from_secs).collect();
 /// let learned = Schedule::learned(&history);
-/// assert!(learned.preview().nth(1) > Some(Duration::from_secs(60)), "nobody asks while it can hardly be ready");
+/// // The second poll comes after a minute or later: the task can hardly be ready before.
+/// assert!(learned.preview().nth(1) > Some(Duration::from_secs(60)));
+///
+/// // Stored and read back.
+/// let stored = serde_json::to_string(&history)?;
+/// let again: History = serde_json::from_str(&stored)?;
+/// assert!(Schedule::learned(&again).preview().eq(learned.preview()));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "stored::Stored", try_from = "stored::Stored")]
+#[serde(into = "StoredHistory", try_from = "StoredHistory")]
 pub struct History {
-    shared: Arc<Mutex<Shared>>,
-}
-
-struct Shared {
-    histogram: Histogram,
-    /// How many of the last watches came late to their task, as a part; not stored, for after a restart all do.
-    late: f64,
-    /// Of the last watches that ended, hashed: whose task it was, and whether it had ended.
-    recently_learned: VecDeque<u64>,
-    hasher: RandomState,
-    /// Of the memory as it is, made when they are asked for.
-    survival: Option<Arc<Survival>>,
-    plans: Vec<(Targets, Plan)>,
-}
-
-impl Shared {
-    fn new(histogram: Histogram) -> Self {
-        let (recently_learned, hasher) = (VecDeque::new(), RandomState::new());
-        Self { histogram, late: 0.3, recently_learned, hasher, survival: None, plans: Vec::new() }
-    }
-
-    fn learn(&mut self, observation: impl FnOnce(&mut Histogram)) {
-        observation(&mut self.histogram);
-        self.survival = None;
-        self.plans.clear();
-    }
-
-    fn survival(&mut self) -> &Arc<Survival> {
-        self.survival.get_or_insert_with(|| Arc::new(Survival::new(&self.histogram)))
-    }
-
-    fn plan<T>(&mut self, targets: Targets, ask: impl FnOnce(&Plan) -> T) -> T {
-        if let Some((_, plan)) = self.plans.iter().find(|(of, _)| *of == targets) {
-            return ask(plan);
-        }
-        let plan = Plan::new(targets, Arc::clone(self.survival()));
-        let answer = ask(&plan);
-        if self.plans.len() == PLANS {
-            self.plans.remove(0);
-        }
-        self.plans.push((targets, plan));
-        answer
-    }
-}
-
-/// What a watch has learned of its task.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Observation {
-    /// From its creation to its end.
-    Completed(Duration),
-    /// It had not ended at this age.
-    Censored(Duration),
-}
-
-/// Whether a watch that begins at this age of its task came to it long after its creation.
-pub(crate) fn is_late(age: Duration) -> bool {
-    age >= Duration::from_secs(30)
+    estimator: Arc<Mutex<Estimator>>,
 }
 
 impl History {
-    /// Knows nothing yet.
+    /// Makes an empty history. A learned schedule polls like [`Schedule::default`](crate::Schedule) until a task ends.
+    ///
+    /// ```
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let history = History::new();
+    /// assert!(history.is_empty());
+    /// assert!(Schedule::learned(&history).preview().eq(Schedule::default().preview()));
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A task has ended: so long after it was created.
-    pub fn record(&self, generation_time: Duration) {
-        self.lock().learn(|histogram| histogram.record(generation_time));
-    }
-
-    /// A task has not ended at this age, and nobody will ask about it any more.
+    /// Records a task that has ended. `generation_time` is the time from its creation to its end.
     ///
-    /// Left out, the long tasks would be missing, and the rest look shorter than they are. Until a first task has
-    /// [ended](Self::record), it changes no schedule.
-    pub fn record_longer_than(&self, age: Duration) {
-        self.lock().learn(|histogram| histogram.record_longer_than(age));
+    /// Running watches follow at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let history = History::new();
+    /// let learned = Schedule::learned(&history);
+    /// assert_eq!(learned.preview().nth(1), Some(Duration::from_secs(30)));
+    /// for seconds in 290..310 {
+    ///     history.record(Duration::from_secs(seconds));
+    /// }
+    /// assert!(learned.preview().nth(1) > Some(Duration::from_secs(100)));
+    /// ```
+    pub fn record(&self, generation_time: Duration) {
+        self.lock().learn(Observation::Completed(generation_time));
     }
 
-    /// How many tasks were recorded, with those that are forgotten and those that took
-    /// [longer](Self::record_longer_than).
+    /// Records a task that has not ended at this age, and that is not polled any more.
+    ///
+    /// Without these tasks the slow ones are missing, and all look faster than they are. Schedules do not change before
+    /// a first task has [ended](Self::record).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let times = [280, 300, 320].map(Duration::from_secs);
+    /// let (ended, with_slow_ones) = (History::from_iter(times), History::from_iter(times));
+    /// for _ in 0..3 {
+    ///     with_slow_ones.record_longer_than(Duration::from_secs(400));
+    /// }
+    /// // Polls from the tenth on wait for the slow tasks.
+    /// let tenth = |history| Schedule::learned(history).preview().nth(10);
+    /// assert!(tenth(&with_slow_ones) > tenth(&ended));
+    /// ```
+    pub fn record_longer_than(&self, age: Duration) {
+        self.lock().learn(Observation::Censored(age));
+    }
+
+    /// How many tasks were recorded, forgotten ones included. Tasks that take [longer](Self::record_longer_than) count.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::History;
+    ///
+    /// let history = History::from_iter(vec![Duration::from_secs(300); 1_000]);
+    /// history.record_longer_than(Duration::from_secs(900));
+    /// assert_eq!(history.recorded(), 1_001);
+    /// ```
     #[must_use]
-    pub fn len(&self) -> usize {
-        usize::try_from(self.lock().histogram.recorded()).unwrap_or(usize::MAX)
+    pub fn recorded(&self) -> u64 {
+        self.lock().histogram().recorded
     }
 
     /// Whether no task was recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.recorded() == 0
     }
 
-    /// From a poll that found a task of this age unfinished to the next.
+    /// The pause after a poll that found a task of this age unfinished.
     pub(crate) fn pause(&self, targets: Targets, age: Duration) -> Duration {
-        self.lock().plan(targets, |plan| plan.pause(age))
+        self.lock().with_plan(targets, |plan| plan.pause(age))
     }
 
-    /// The same of a watch that keeps this part of a pause, 0 to 1, apart from others.
-    pub(crate) fn pause_apart(&self, targets: Targets, age: Duration, part: f64) -> Duration {
-        self.lock().plan(targets, |plan| plan.pause_apart(age, part))
+    /// The same pause for a staggered watch. `offset` is its place between two polls of the plan, 0 to 1.
+    pub(crate) fn staggered_pause(&self, targets: Targets, age: Duration, offset: f64) -> Duration {
+        self.lock().with_plan(targets, |plan| plan.staggered_pause(age, offset))
     }
 
-    /// What a poll of a task is worth that has this age now and had that one, unfinished, when it was asked about last.
-    pub(crate) fn gain(&self, last: Duration, now: Duration) -> f64 {
-        self.lock().survival().gain(last, now)
+    /// What a poll gains of a task that was unfinished at the age `last`, and has the age `now`.
+    pub(crate) fn expected_gain(&self, last: Duration, now: Duration) -> f64 {
+        self.lock().survival().expected_gain(last, now)
     }
 
-    /// The same of a task that was not asked about yet, by a watch that has waited for so long.
-    pub(crate) fn first_gain(&self, waited: Duration) -> f64 {
-        let shared = &mut *self.lock();
-        let late = shared.late;
-        shared.survival().first_gain(waited, late)
+    /// What the first poll of a watch gains that has waited for `waited`.
+    pub(crate) fn expected_first_gain(&self, waited: Duration) -> f64 {
+        let mut estimator = self.lock();
+        let late_share = estimator.late_share();
+        estimator.survival().expected_first_gain(waited, late_share)
     }
 
-    /// A watch has ended. What was learned of a task is not learned again from another watch of it, if that is not long ago.
+    /// Records what a watch has observed, unless a watch that ended shortly before has observed the same of that task.
     pub(crate) fn learn_of(&self, id: &TaskId, observation: Observation) {
-        let shared = &mut *self.lock();
-        let recently_learned = shared.hasher.hash_one((id.as_str(), matches!(observation, Observation::Completed(_))));
-        if shared.recently_learned.contains(&recently_learned) {
-            return;
-        }
-        if shared.recently_learned.len() >= REMEMBERED_WATCHES {
-            shared.recently_learned.pop_front();
-        }
-        shared.recently_learned.push_back(recently_learned);
-        shared.learn(|histogram| match observation {
-            Observation::Completed(time) => histogram.record(time),
-            Observation::Censored(age) => histogram.record_longer_than(age),
-        });
+        self.lock().learn_of(id, observation);
     }
 
-    /// A watch began when its task was so old.
+    /// Counts a watch that began when its task had this age.
     pub(crate) fn watched_from(&self, age: Duration) {
-        let late = &mut self.lock().late;
-        *late += (f64::from(u8::from(is_late(age))) - *late) / 50.0;
+        self.lock().count_watch(is_late(age));
     }
 
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+    /// Whether both are clones of one history.
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.estimator, &other.estimator)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Estimator> {
+        self.estimator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// An empty history.
 impl Default for History {
     fn default() -> Self {
         Self::from(Histogram::default())
@@ -207,16 +189,32 @@ impl Default for History {
 
 impl From<Histogram> for History {
     fn from(histogram: Histogram) -> Self {
-        Self { shared: Arc::new(Mutex::new(Shared::new(histogram))) }
+        Self { estimator: Arc::new(Mutex::new(Estimator::new(histogram))) }
     }
 }
 
+impl From<History> for StoredHistory {
+    fn from(history: History) -> Self {
+        Self::from(history.lock().histogram())
+    }
+}
+
+impl TryFrom<StoredHistory> for History {
+    type Error = <Histogram as TryFrom<StoredHistory>>::Error;
+
+    fn try_from(stored: StoredHistory) -> Result<Self, Self::Error> {
+        Histogram::try_from(stored).map(Self::from)
+    }
+}
+
+/// Records the generation time of each task.
 impl Extend<Duration> for History {
     fn extend<I: IntoIterator<Item = Duration>>(&mut self, generation_times: I) {
         generation_times.into_iter().for_each(|time| self.record(time));
     }
 }
 
+/// Makes a history of generation times, the oldest task first.
 impl FromIterator<Duration> for History {
     fn from_iter<I: IntoIterator<Item = Duration>>(generation_times: I) -> Self {
         let mut history = Self::new();
@@ -227,7 +225,7 @@ impl FromIterator<Duration> for History {
 
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("History").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("History").field("recorded", &self.recorded()).finish_non_exhaustive()
     }
 }
 

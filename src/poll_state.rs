@@ -122,7 +122,7 @@ impl PollState {
         context: ResponseContext,
     ) -> Option<Observation> {
         config.schedule.history()?;
-        learn::observe(end, context, self.last_observation(), config.schedule.longest())
+        learn::observe(end, context, self.last_observation(), config.schedule.longest_learned_pause())
     }
 
     /// Decides what follows from a response.

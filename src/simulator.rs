@@ -1,13 +1,11 @@
 //! A gateway to test against, without a key and without a network. Needs the feature `simulator`.
 //!
-//! A [`Simulator`] holds tasks that generate for a while and then end as you say, and the faults that you ask for. It
-//! has two faces:
-//! - **in memory**, by [`ClientBuilder::simulator`](crate::ClientBuilder::simulator): on tokio's clock, so that with
-//!   the clock paused a wait of 15 minutes tests in milliseconds;
-//! - **HTTP on loopback**, by [`Simulator::serve`]: the gateway's path, JSON and key check over real sockets, on real time, best
-//!   [sped up](Simulator::speed).
-//!
-//! Pausing the clock takes tokio's feature `test-util`.
+//! A [`Simulator`] holds tasks that generate for a while and then end as you say. Faults happen where you inject them.
+//! A client reaches it in one of two ways:
+//! - **In memory**, through [`ClientBuilder::simulator`](crate::ClientBuilder::simulator), on tokio's clock. With the
+//!   clock paused, a wait of 15 minutes takes milliseconds. Pausing needs tokio's feature `test-util`.
+//! - **Over HTTP on loopback**, through [`Simulator::serve`]: the gateway's path, JSON and key check over real sockets,
+//!   on real time. [`Simulator::speed`] makes it faster.
 //!
 //! ```
 //! use std::time::Duration;
@@ -24,7 +22,7 @@
 //! let client = Client::builder("test-key").simulator(&simulator).build()?;
 //! let task = client.wait_until_done(id).await?;
 //! assert_eq!(task.status(), Status::Success);
-//! // Two failed polls, seconds apart, then one each 30 s.
+//! // Two failed polls, seconds apart, then one every 30 s.
 //! assert_eq!(simulator.requests().len(), 7);
 //! # Ok(())
 //! # }
@@ -38,140 +36,253 @@ mod engine;
 mod fault;
 mod http;
 mod in_memory;
+mod request;
+mod shared_engine;
 mod task;
+mod wire_format;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::limiter::{RateLimit, SlidingWindow};
 use crate::task::TaskId;
 
 #[cfg(feature = "callback")]
 #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
 pub use delivery::Delivery;
-pub use engine::Request;
 pub use fault::Fault;
 pub use http::Server;
-pub(crate) use in_memory::InMemory;
+pub use request::Request;
 pub use task::SimulatedTask;
 
-use engine::Engine;
+pub(crate) use in_memory::InMemory;
+use shared_engine::SharedEngine;
 
 /// A simulated gateway. Clones are the same gateway.
 ///
-/// Its time starts when it is made: make it inside the runtime whose clock it should follow.
+/// Its time starts when it is made. Make it inside the runtime whose clock it should follow. The setters change the
+/// running gateway, for all clones, servers and clients at once. They can be called at any time.
+///
+/// ```
+/// use std::time::Duration;
+/// use luma_watch::Client;
+/// use luma_watch::simulator::{SimulatedTask, Simulator};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), luma_watch::Error> {
+/// tokio::time::pause();
+/// let simulator = Simulator::new();
+/// simulator.api_key("another-key").latency(Duration::from_millis(200));
+/// let id = simulator.add(SimulatedTask::new());
+///
+/// let client = Client::builder("another-key").simulator(&simulator).build()?;
+/// assert!(client.status(&id).await.is_ok());
+/// simulator.api_key("replaced");
+/// assert!(client.status(&id).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Simulator {
-    engine: Arc<Mutex<Engine>>,
+    engine: SharedEngine,
 }
 
+/// A gateway without tasks.
 impl Default for Simulator {
     fn default() -> Self {
         Self::new()
     }
 }
 
+#[allow(clippy::must_use_candidate)] // setters act on the running gateway; what they return is for chaining
 impl Simulator {
-    /// A gateway without tasks, in real time, that accepts the key `test-key` and answers at once.
+    /// Makes a gateway without tasks. It accepts the key `test-key`, answers at once, and its time passes like the
+    /// clock's.
     #[must_use]
     pub fn new() -> Self {
-        Self { engine: Arc::new(Mutex::new(Engine::new())) }
+        Self { engine: SharedEngine::new() }
     }
 
-    /// The only key that it accepts. Default: `test-key`.
-    #[must_use]
-    pub fn api_key(self, key: impl Into<String>) -> Self {
-        self.lock().api_key = key.into();
-        self
-    }
-
-    /// How many times faster than the clock its tasks live. Default: 1. Zero: time stands still.
+    /// Sets the only key that the gateway accepts. Default: `test-key`.
     ///
-    /// A client's schedule is not sped up: divide its pauses by as much. For a schedule that learns it should be 1: tasks would be older than they can have been watched.
-    #[must_use]
-    pub fn speed(self, times: u32) -> Self {
-        self.lock().speed = times;
+    /// Changes the running gateway, for all clones.
+    pub fn api_key(&self, key: impl Into<String>) -> &Self {
+        self.engine.lock().api_key = key.into();
         self
     }
 
-    /// How long, on the clock, an answer takes. Default: no time.
-    #[must_use]
-    pub fn latency(self, latency: Duration) -> Self {
-        self.lock().latency = latency;
+    /// Sets how many times faster than the clock the gateway's time passes. Default: 1. At 0 it stands still.
+    ///
+    /// Changes the running gateway, for all clones. Set it before tasks are added: the time that has passed is sped up
+    /// too. A client's schedule is not sped up, so divide its pauses by the same number. Use 1 with a learned schedule,
+    /// which compares the tasks' ages with the clock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{Client, Schedule};
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let simulator = Simulator::new();
+    /// simulator.speed(1_000);
+    /// let server = simulator.serve().await?;
+    /// // 5 minutes take 0.3 s, and the schedule polls every 30 ms.
+    /// let id = simulator.add(SimulatedTask::new());
+    /// let schedule = Schedule::every(Duration::from_secs(30) / 1_000);
+    /// let client = Client::builder("test-key").base_url(server.url()).schedule(schedule).build()?;
+    /// let task = client.wait_until_done(id).await?;
+    /// assert_eq!(task.generation_time(), Some(Duration::from_secs(300)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn speed(&self, times: u32) -> &Self {
+        self.engine.lock().speed = times;
         self
     }
 
-    /// How many requests, on the clock, it accepts in how much time; it refuses all beyond with 429, and does not count
-    /// those. Default: any number.
-    #[must_use]
-    pub fn rate_limit(self, limit: RateLimit) -> Self {
-        self.lock().limit = Some(SlidingWindow::new(limit));
+    /// Sets how long a response takes, on the clock. Default: 0.
+    ///
+    /// Changes the running gateway, for all clones. The response shows the record as it was when the request came.
+    pub fn latency(&self, latency: Duration) -> &Self {
+        self.engine.lock().latency = latency;
         self
     }
 
-    /// The key that it signs callbacks with. Default: none, they are not signed. Needs the feature `callback`.
+    /// Sets how many requests the gateway accepts in a sliding window of time, on the clock. Default: no limit.
+    ///
+    /// Changes the running gateway, for all clones. Requests over the limit get HTTP 429, and do not count.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{Client, ErrorKind, RateLimit};
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// tokio::time::pause();
+    /// let simulator = Simulator::new();
+    /// simulator.rate_limit(RateLimit::per(1, Duration::from_secs(10)));
+    /// let id = simulator.add(SimulatedTask::new());
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// assert!(client.status(&id).await.is_ok());
+    /// assert_eq!(client.status(&id).await.unwrap_err().kind(), ErrorKind::RateLimited);
+    /// tokio::time::sleep(Duration::from_secs(60)).await;
+    /// assert!(client.status(&id).await.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rate_limit(&self, limit: RateLimit) -> &Self {
+        self.engine.lock().rate_limit = Some(SlidingWindow::new(limit));
+        self
+    }
+
+    /// Sets the key that signs callbacks. Default: none, callbacks are not signed. Needs the feature `callback`.
+    ///
+    /// Changes the running gateway, for all clones.
     #[cfg(feature = "callback")]
     #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
-    #[must_use]
-    pub fn callback_key(self, key: impl Into<String>) -> Self {
-        self.lock().callbacks.key = Some(key.into());
+    pub fn callback_key(&self, key: impl Into<String>) -> &Self {
+        self.engine.lock().callbacks.key = Some(key.into());
         self
     }
 
-    /// The seed of the ids and of faults with a probability. Default: 0. (The jitter of a client's pauses is not
-    /// seeded.)
-    #[must_use]
-    pub fn seed(self, seed: u64) -> Self {
-        self.lock().random.seed(seed);
+    /// Sets the seed of task ids and of faults with a probability. Default: 0.
+    ///
+    /// Changes the running gateway, for all clones. Jitter of a client's pauses does not come from this seed.
+    ///
+    /// ```
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// let first_id = |seed| Simulator::new().seed(seed).add(SimulatedTask::new());
+    /// assert_eq!(first_id(7), first_id(7));
+    /// assert_ne!(first_id(7), first_id(8));
+    /// ```
+    pub fn seed(&self, seed: u64) -> &Self {
+        self.engine.lock().random.seed(seed);
         self
     }
 
-    /// Creates a task, now, and returns its id.
-    #[must_use = "the id is the only way to ask about the task"]
+    /// Creates a task, now, with a random id. Returns the id.
+    #[must_use = "only the id leads to the task"]
     pub fn add(&self, task: SimulatedTask) -> TaskId {
-        let mut engine = self.lock();
+        let mut engine = self.engine.lock();
         let id = TaskId::from(format!("{:032x}", engine.random.u128(..)));
         engine.add(id.clone(), task);
         id
     }
 
-    /// Creates a task with an id of your choice, now. A task of that id that is there already is replaced.
+    /// Creates a task, now, with this id. It replaces a task of the same id.
     pub fn add_as(&self, id: impl Into<TaskId>, task: SimulatedTask) {
-        self.lock().add(id.into(), task);
+        self.engine.lock().add(id.into(), task);
     }
 
-    /// From now on this goes wrong. Of several faults that fit a request, the one injected first happens.
+    /// Lets a fault happen from now on. Where several faults fit a request, the one injected first happens.
     pub fn inject(&self, fault: Fault) {
-        self.lock().faults.push(fault);
+        self.engine.lock().faults.push(fault);
     }
 
-    /// All requests so far, refused ones included.
+    /// Returns all requests so far, in the order in which they came. Refused requests are included.
+    ///
+    /// ```
+    /// use luma_watch::Client;
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new());
+    /// let client = Client::builder("wrong-key").simulator(&simulator).build()?;
+    /// assert!(client.status(&id).await.is_err());
+    /// let request = &simulator.requests()[0];
+    /// assert_eq!((&request.task_id, request.authorized, request.status), (&id, false, Some(401)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
-        self.lock().requests.clone()
+        self.engine.lock().requests.clone()
     }
 
-    /// Answers over HTTP, on a free port of the loopback address, until the server is dropped.
+    /// Starts an HTTP server on a free port of the loopback address. It answers until it is dropped.
+    ///
+    /// Several servers of one simulator are the same gateway.
     ///
     /// # Errors
     /// If no port can be opened.
     ///
     /// # Panics
-    /// Outside a tokio runtime with its I/O enabled.
+    /// Outside a tokio runtime with its I/O driver enabled.
+    ///
+    /// ```
+    /// use luma_watch::Client;
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new());
+    /// let server = simulator.serve().await?;
+    /// let client = Client::builder("test-key").base_url(server.url()).build()?;
+    /// assert!(!client.status(id).await?.status().is_terminal());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn serve(&self) -> io::Result<Server> {
-        Server::start(self.clone()).await
+        Server::start(self.engine.clone()).await
     }
 
-    fn lock(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The transport of a client that uses this simulator in memory.
+    pub(crate) fn in_memory(&self, api_key: String) -> Result<InMemory, Error> {
+        InMemory::new(self.engine.clone(), api_key)
     }
 }
 
 impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let engine = self.lock();
+        let engine = self.engine.lock();
         f.debug_struct("Simulator")
             .field("tasks", &engine.tasks.len())
             .field("requests", &engine.requests.len())

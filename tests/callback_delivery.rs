@@ -78,7 +78,9 @@ impl Stage {
 }
 
 fn signed() -> Simulator {
-    Simulator::new().callback_key(KEY)
+    let simulator = Simulator::new();
+    simulator.callback_key(KEY);
+    simulator
 }
 
 /// Without callbacks, such a watch would wait far longer than the test.
@@ -161,7 +163,8 @@ async fn where_none_is_signed_a_forged_one_costs_a_request_and_changes_nothing()
 
 #[tokio::test]
 async fn what_nobody_accepts_is_repeated_three_times_and_turns_the_record_to_flag_4() {
-    let simulator = signed().speed(200);
+    let simulator = signed();
+    simulator.speed(200);
     let stage = stage(simulator, Some(CallbackVerifier::new("another key")), Schedule::every(ms(50))).await;
     let id = stage.add(5_000, |delivery| delivery);
     let failed = SimulatedTask::new().generates_for(ms(5_000)).ends_with(Status::GenerateFailed);

@@ -136,7 +136,7 @@ async fn a_ring_while_a_request_is_in_flight_is_answered_by_another_request() {
     both(|fleet| async move {
         let task = SimulatedTask::new().generates_for(ms(200));
         let (simulator, client, id) = gateway(task, Schedule::every(secs(120)));
-        let simulator = simulator.latency(ms(400)); // of the record as it was when the request came
+        simulator.latency(ms(400)); // of the record as it was when the request came
         let events = watch(&client, std::slice::from_ref(&id), fleet);
         sleep(ms(300)).await;
         assert_eq!(client.notify(&callback(&id)), 1);
@@ -278,7 +278,7 @@ async fn the_last_look_is_not_lost_to_a_poll_beside_the_schedule() {
             let (simulator, client, id) = gateway(task, Schedule::every(secs(30)).max_wait(secs(100)));
             let events = watch(&client, std::slice::from_ref(&id), fleet);
             sleep(ms(rung_at)).await;
-            let _slow = simulator.clone().latency(latency);
+            simulator.latency(latency);
             client.notify(&callback(&id));
             let events = events.await.unwrap();
             assert!(matches!(events.last(), Some(StatusEvent::Done(_))), "{events:?}");
@@ -357,7 +357,7 @@ async fn a_burst_that_the_gateway_refuses_is_repeated_within_half_a_minute() {
         let start = Instant::now();
         let events = watch(&client, &ids, fleet);
         sleep(secs(101)).await;
-        let _limited = simulator.clone().rate_limit(limit);
+        simulator.rate_limit(limit);
         for id in &ids {
             client.notify(&callback(id));
         }

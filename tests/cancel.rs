@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 /// A task of 65 s behind a gateway that takes 400 ms to answer.
 fn slow_gateway() -> (Simulator, Client, TaskId) {
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(65)), Schedule::default());
-    (simulator.latency(ms(400)), client, id)
+    simulator.latency(ms(400));
+    (simulator, client, id)
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,8 @@ async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow
             (Fault::code(455, "maintenance").retry_after("7"), 7),
             (Fault::status(503), 30),
         ] {
-            let simulator = Simulator::new().latency(ms(200));
+            let simulator = Simulator::new();
+            simulator.latency(ms(200));
             let ids = endless(&simulator, 200);
             let client = builder(&simulator).max_in_flight(1).build().unwrap();
             simulator.inject(fault.times(3));
@@ -41,7 +42,8 @@ async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow
 #[tokio::test(start_paused = true)]
 async fn those_who_waited_at_the_gate_follow_over_some_seconds() {
     for fleet in [false, true] {
-        let simulator = Simulator::new().latency(ms(50));
+        let simulator = Simulator::new();
+        simulator.latency(ms(50));
         let ids = endless(&simulator, 1_000);
         let client = builder(&simulator).build().unwrap();
         client.status(&ids[0]).await.unwrap();
@@ -61,7 +63,8 @@ async fn those_who_waited_at_the_gate_follow_over_some_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_dropped_makes_room_for_another() {
-    let simulator = Simulator::new().latency(secs(1));
+    let simulator = Simulator::new();
+    simulator.latency(secs(1));
     let ids = endless(&simulator, 2);
     let client = builder(&simulator).build().unwrap();
     simulator.inject(Fault::status(429).retry_after("10"));
@@ -127,7 +130,8 @@ async fn at_a_closed_gate_one_last_look_is_let_through_and_the_others_say_why_th
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_nobody_polls_keeps_the_gate_closed_for_one_request_timeout_at_most() {
-    let simulator = Simulator::new().latency(secs(1));
+    let simulator = Simulator::new();
+    simulator.latency(secs(1));
     let ids = endless(&simulator, 2);
     let client = builder(&simulator).build().unwrap();
     simulator.inject(Fault::status(429).retry_after("10"));
@@ -143,7 +147,8 @@ async fn a_probe_that_nobody_polls_keeps_the_gate_closed_for_one_request_timeout
 #[tokio::test(start_paused = true)]
 async fn a_consumer_that_comes_back_after_the_deadline_still_gets_a_whole_last_look() {
     for fleet in [false, true] {
-        let simulator = Simulator::new().latency(ms(100));
+        let simulator = Simulator::new();
+        simulator.latency(ms(100));
         let id = simulator.add(SimulatedTask::new().generates_for(secs(60)));
         let client = builder(&simulator).schedule(Schedule::default().max_wait(secs(100))).build().unwrap();
         let (mut alone, mut all) = (client.watch(&id), client.watch_all([&id]));
@@ -157,7 +162,8 @@ async fn a_consumer_that_comes_back_after_the_deadline_still_gets_a_whole_last_l
 #[tokio::test(start_paused = true)]
 async fn those_behind_the_probe_go_apart_whatever_they_wait_in_and_however_fast_the_answer() {
     for (fleet, latency) in [(false, ms(0)), (true, ms(0)), (false, ms(1)), (true, ms(1))] {
-        let simulator = Simulator::new().latency(latency);
+        let simulator = Simulator::new();
+        simulator.latency(latency);
         let ids = endless(&simulator, 200);
         let client = builder(&simulator).build().unwrap();
         simulator.inject(Fault::status(429).retry_after("10"));

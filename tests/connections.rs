@@ -182,7 +182,8 @@ async fn a_flood_of_body_is_read_little_further_than_one_mebibyte() {
 
 #[tokio::test]
 async fn a_watch_polled_through_short_timeouts_sends_one_request_per_poll() {
-    let simulator = Simulator::new().latency(Duration::from_millis(60));
+    let simulator = Simulator::new();
+    simulator.latency(Duration::from_millis(60));
     let server = simulator.serve().await.unwrap();
     let id = simulator.add(SimulatedTask::new().generates_for(Duration::ZERO));
     simulator.inject(Fault::status(502).times(3));

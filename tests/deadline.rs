@@ -113,7 +113,8 @@ async fn a_request_in_flight_outlives_the_deadline_by_its_own_timeout_at_most() 
         assert_eq!(simulator.requests().len(), passed as usize + 1);
     }
     // A slow answer, asked for in time, still counts.
-    let simulator = Simulator::new().latency(secs(15));
+    let simulator = Simulator::new();
+    simulator.latency(secs(15));
     let id = simulator.add(ends_after(90_000));
     let schedule = Schedule::every(secs(30)).max_wait(secs(100));
     let client = Client::builder("test-key").schedule(schedule).simulator(&simulator).build().unwrap();

@@ -228,7 +228,8 @@ async fn a_gateway_that_never_recovers_is_given_up_at_the_deadline_with_the_reas
 
 #[tokio::test]
 async fn a_storm_of_all_faults_at_once_loses_no_task() {
-    let simulator = Simulator::new().seed(7);
+    let simulator = Simulator::new();
+    simulator.seed(7);
     let server = simulator.serve().await.unwrap();
     let ids: Vec<_> = (0..20).map(|_| simulator.add(SimulatedTask::new().generates_for(SHORT * 5))).collect();
     let half_the_time = |fault: Fault| simulator.inject(fault.always().probability(0.5));
@@ -246,7 +247,8 @@ async fn a_storm_of_all_faults_at_once_loses_no_task() {
 
 #[tokio::test]
 async fn a_wrong_key_is_told_at_once() {
-    let simulator = Simulator::new().api_key("another-key");
+    let simulator = Simulator::new();
+    simulator.api_key("another-key");
     let server = simulator.serve().await.unwrap();
     let id = simulator.add(SimulatedTask::new());
     let client = client(server.url()).build().unwrap();
@@ -260,7 +262,8 @@ async fn a_wrong_key_is_told_at_once() {
 #[tokio::test]
 async fn a_simulator_that_is_sped_up_lives_faster_than_the_clock() {
     let started = Instant::now();
-    let simulator = Simulator::new().speed(1_000);
+    let simulator = Simulator::new();
+    simulator.speed(1_000);
     let server = simulator.serve().await.unwrap();
     let id = simulator.add(SimulatedTask::new().generates_for(Duration::from_secs(300)));
     let task = client(server.url()).build().unwrap().wait_until_done(id).await.unwrap();

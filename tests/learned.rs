@@ -130,14 +130,14 @@ async fn it_learns_from_the_tasks_that_end_while_they_are_watched() {
         ids.push(simulator.add(SimulatedTask::new().generates_for(secs(20)).ends_with(Status::GenerateFailed)));
         ids.push(simulator.add(SimulatedTask::new().ends_with(Status::CallbackFailed)));
         watch(&client, &ids, fleet).await;
-        assert_eq!(history.len(), 32);
+        assert_eq!(history.recorded(), 32);
         let before = simulator.requests().len();
         let polls: Vec<_> = Schedule::learned(&history).preview().collect();
         assert!(polls[1] > secs(60), "{polls:?}");
 
         // They ended before: whoever looks at them again tells nothing new.
         watch(&client, &ids, fleet).await;
-        assert_eq!((history.len(), simulator.requests().len()), (32, before + ids.len()));
+        assert_eq!((history.recorded(), simulator.requests().len()), (32, before + ids.len()));
         assert!(Schedule::learned(&history).preview().eq(polls));
     }
 }
@@ -147,15 +147,15 @@ async fn a_watch_that_gives_up_tells_that_it_takes_longer_and_one_that_is_droppe
     for fleet in [false, true] {
         let (simulator, history) = (Simulator::new(), five_minutes());
         let ids = endless(&simulator, 1);
-        let (client, before) = (client(&simulator, &history), history.len());
+        let (client, before) = (client(&simulator, &history), history.recorded());
         watch(&client, &ids, fleet).await;
-        assert_eq!(history.len(), before + 1);
+        assert_eq!(history.recorded(), before + 1);
         watch_until(Instant::now() + secs(100), &client, &ids, fleet).await;
-        assert_eq!(history.len(), before + 1);
+        assert_eq!(history.recorded(), before + 1);
         // A last look that fails says nothing of the task.
         simulator.inject(Fault::status(500).always());
         watch(&client, &ids, fleet).await;
-        assert_eq!(history.len(), before + 1);
+        assert_eq!(history.recorded(), before + 1);
     }
 }
 
@@ -168,13 +168,13 @@ async fn an_end_without_a_time_counts_as_of_the_middle_between_two_polls() {
     simulator.inject(Fault::body(failed).header("date", date).after(4).always());
     let client = client(&simulator, &history);
     client.wait_until_done(&id).await.unwrap_err();
-    assert_eq!(history.len(), 1);
+    assert_eq!(history.recorded(), 1);
     // The fourth poll, at 90 s, found it unfinished.
     let other: History = [secs(105)].into_iter().collect();
     assert!(Schedule::learned(&history).preview().eq(Schedule::learned(&other).preview()));
     // Found at the first look: it may have ended at any time before.
     client.wait_until_done(&id).await.unwrap_err();
-    assert_eq!(history.len(), 1);
+    assert_eq!(history.recorded(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,7 +190,7 @@ async fn an_end_that_cannot_be_is_not_believed() {
         simulator.inject(Fault::body(ended).header("date", "Thu, 01 Jan 2026 00:02:00 GMT").after(4).always());
         client(&simulator, &history).wait_until_done(&id).await.unwrap_err();
         // Without a time that makes sense it is as without one.
-        assert_eq!(history.len(), if completed < 1_767_225_600_000 { 1 } else { counts }, "{completed}");
+        assert_eq!(history.recorded(), if completed < 1_767_225_600_000 { 1 } else { counts }, "{completed}");
     }
 }
 
@@ -200,7 +200,7 @@ async fn several_watches_of_a_task_and_single_looks_at_it_do_not_count_as_tasks(
     let client = client(&simulator, &history);
     let id = simulator.add(SimulatedTask::new());
     select_all((0..10).map(|_| client.watch(&id))).count().await;
-    assert_eq!(history.len(), 1);
+    assert_eq!(history.recorded(), 1);
 
     let look = client.with_schedule(Schedule::learned(&history).max_wait(Duration::ZERO)).unwrap();
     let id = simulator.add(SimulatedTask::new().never_ends());
@@ -209,7 +209,7 @@ async fn several_watches_of_a_task_and_single_looks_at_it_do_not_count_as_tasks(
         look.wait_until_done(&id).await.unwrap_err();
         sleep(secs(10)).await;
     }
-    assert_eq!(history.len(), 1, "it was not watched from its creation");
+    assert_eq!(history.recorded(), 1, "it was not watched from its creation");
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,10 +318,10 @@ async fn a_schedule_that_does_not_learn_feeds_nothing() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     let learning = client.with_schedule(Schedule::learned(&history)).unwrap();
     client.wait_until_done(&id).await.unwrap();
-    assert_eq!(history.len(), 40);
+    assert_eq!(history.recorded(), 40);
     let id = simulator.add(SimulatedTask::new());
     learning.wait_until_done(&id).await.unwrap();
-    assert_eq!(history.len(), 41);
+    assert_eq!(history.recorded(), 41);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_holds_in_every_window_and_is_used_up() {
-    let simulator = Simulator::new().latency(ms(130));
+    let simulator = Simulator::new();
+    simulator.latency(ms(130));
     let ids = endless(&simulator, 100);
     let client = builder(&simulator).rate_limit(RateLimit::per(20, secs(10))).build().unwrap();
     // A fleet, single watches, a clone's and single checks, all within one budget.
@@ -91,7 +92,8 @@ async fn a_waiter_that_is_dropped_gives_its_turn_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn requests_in_flight_are_bounded_for_all_together() {
     for (most, unset) in [(3, false), (256, true)] {
-        let simulator = Simulator::new().latency(secs(1));
+        let simulator = Simulator::new();
+        simulator.latency(secs(1));
         let ids = endless(&simulator, 700);
         let builder = builder(&simulator);
         let client = if unset { builder } else { builder.max_in_flight(most) }.build().unwrap();
@@ -108,7 +110,8 @@ async fn requests_in_flight_are_bounded_for_all_together() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_nobody_polls_holds_up_the_others_for_one_request_timeout_at_most() {
-    let simulator = Simulator::new().latency(ms(100));
+    let simulator = Simulator::new();
+    simulator.latency(ms(100));
     let ids = endless(&simulator, 4);
     let client = builder(&simulator).max_in_flight(1).request_timeout(secs(5)).build().unwrap();
     let mut left_in_flight = client.watch(&ids[0]);
@@ -129,7 +132,8 @@ async fn a_watch_that_nobody_polls_holds_up_the_others_for_one_request_timeout_a
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_dropped_in_flight_or_in_the_queue_makes_room() {
-    let simulator = Simulator::new().latency(secs(3));
+    let simulator = Simulator::new();
+    simulator.latency(secs(3));
     let ids = endless(&simulator, 4);
     let client = builder(&simulator).max_in_flight(1).build().unwrap();
     let mut watches: Vec<_> = ids.iter().map(|id| client.watch(id)).collect();
@@ -146,7 +150,8 @@ async fn a_watch_dropped_in_flight_or_in_the_queue_makes_room() {
 #[tokio::test(start_paused = true)]
 async fn a_fleet_that_needs_no_turn_any_more_leaves_the_queue() {
     for drained in [false, true] {
-        let simulator = Simulator::new().latency(secs(3));
+        let simulator = Simulator::new();
+        simulator.latency(secs(3));
         let ids = endless(&simulator, 3);
         let client = builder(&simulator).max_in_flight(1).build().unwrap();
         let mut first = client.watch(&ids[0]);
@@ -212,7 +217,8 @@ fn limits_that_make_no_sense_are_refused_with_the_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_limited_gateway_refuses_nobody_who_keeps_the_budget() {
     let limit = RateLimit::per(20, secs(10));
-    let simulator = Simulator::new().rate_limit(limit);
+    let simulator = Simulator::new();
+    simulator.rate_limit(limit);
     let ids: Vec<_> = (0..100).map(|n| simulator.add(SimulatedTask::new().generates_for(secs(100 + n)))).collect();
     let client = builder(&simulator).rate_limit(limit).build().unwrap();
     let ends = client.watch_all(&ids).filter(|(_, event)| std::future::ready(matches!(event, StatusEvent::Done(_))));
@@ -227,7 +233,8 @@ async fn a_rate_limited_gateway_refuses_nobody_who_keeps_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_something_else_is_not_held_back_by_a_budget_that_is_free() {
-    let simulator = Simulator::new().latency(ms(10));
+    let simulator = Simulator::new();
+    simulator.latency(ms(10));
     let ids = endless(&simulator, 100);
     let budget = RateLimit::per(1_000, secs(3_600));
     let client = builder(&simulator).rate_limit(budget).max_in_flight(50).build().unwrap();
@@ -238,7 +245,8 @@ async fn who_waits_for_something_else_is_not_held_back_by_a_budget_that_is_free(
 #[tokio::test(start_paused = true)]
 async fn a_fleet_keeps_the_budget_with_a_consumer_that_is_slow() {
     for latency in [ms(0), ms(200)] {
-        let simulator = Simulator::new().latency(latency);
+        let simulator = Simulator::new();
+        simulator.latency(latency);
         let ids = endless(&simulator, 60);
         let client = builder(&simulator).rate_limit(RateLimit::per(20, secs(10))).build().unwrap();
         let mut all = client.watch_all(&ids);
@@ -270,7 +278,8 @@ async fn a_task_gets_its_share_in_a_fleet_of_any_size_and_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_stays_away_holds_up_the_next_for_a_second() {
-    let simulator = Simulator::new().latency(secs(1));
+    let simulator = Simulator::new();
+    simulator.latency(secs(1));
     let ids = endless(&simulator, 3);
     let client = builder(&simulator).max_in_flight(1).build().unwrap();
     let [mut first, mut away, mut last] = [0, 1, 2].map(|which| client.watch(&ids[which]));

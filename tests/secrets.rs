@@ -79,7 +79,8 @@ fn all_of_event(event: &StatusEvent) -> String {
 #[tokio::test]
 async fn nothing_that_can_be_printed_holds_the_key() {
     for key in KEYS {
-        let simulator = Simulator::new().api_key(key);
+        let simulator = Simulator::new();
+        simulator.api_key(key);
         let server = simulator.serve().await.unwrap();
         simulator.add_as("printed", SimulatedTask::new().generates_for(Duration::from_millis(20)));
         simulator.inject(Fault::status(502).after(1));

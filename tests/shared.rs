@@ -82,7 +82,7 @@ async fn a_slow_reader_skips_to_the_latest_and_gets_the_end() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_reader_that_stays_away_or_is_dropped() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
-    let simulator = simulator.latency(secs(1));
+    simulator.latency(secs(1));
     let start = Instant::now();
     let mut away = client.watch(id).shared();
     // It has sent the request, and set the timer; it is not polled again.
@@ -184,7 +184,7 @@ async fn the_reader_that_brings_the_news_is_not_woken_for_them() {
 async fn readers_on_several_threads_all_see_the_end() {
     let schedule = Schedule::every(ms(2)).no_max_wait();
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), schedule);
-    let simulator = simulator.speed(600).latency(ms(1));
+    simulator.speed(600).latency(ms(1));
     let shared = client.watch(id).shared();
     let readers = (0..20).map(|reader| {
         let mut shared = shared.clone();

@@ -22,7 +22,8 @@ async fn statuses(simulator: &Simulator, count: usize) -> Vec<Option<u16>> {
 #[tokio::test(start_paused = true)]
 async fn faults_with_a_probability_are_independent_and_repeatable() {
     let run = || async {
-        let simulator = Simulator::new().seed(42);
+        let simulator = Simulator::new();
+        simulator.seed(42);
         simulator.inject(Fault::status(502).probability(0.3).always());
         simulator.inject(Fault::status(504).probability(0.3).always());
         statuses(&simulator, 1_000).await

@@ -19,7 +19,8 @@ async fn requests_of(
     fleet: bool,
     until: Duration,
 ) -> Vec<Duration> {
-    let simulator = Simulator::new().latency(latency);
+    let simulator = Simulator::new();
+    simulator.latency(latency);
     let ids: Vec<TaskId> = (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect();
     let client = Client::builder("test-key").simulator(&simulator).schedule(schedule).build().unwrap();
     watch_until(Instant::now() + until, &client, &ids, fleet).await;
@@ -89,7 +90,8 @@ async fn pauses_that_grow_spread_over_their_whole_length() {
 
 #[tokio::test(start_paused = true)]
 async fn groups_that_start_one_after_the_other_spread_too() {
-    let simulator = Simulator::new().latency(ms(20));
+    let simulator = Simulator::new();
+    simulator.latency(ms(20));
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     let mut all = client.watch_all(Vec::<TaskId>::new());
     let start = Instant::now();

@@ -64,7 +64,7 @@ async fn events_tell_which_attempt_how_long_so_far_and_when_next() {
 #[tokio::test(start_paused = true)]
 async fn an_event_is_told_when_it_is_known_and_the_pause_belongs_to_the_next_poll() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
-    let simulator = simulator.latency(ms(700));
+    simulator.latency(ms(700));
     let mut watch = client.watch(id);
     let start = Instant::now();
     for known in [700, 31_400, 62_100] {

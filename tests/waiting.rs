@@ -189,7 +189,8 @@ async fn what_polling_again_cannot_mend_ends_the_watch_at_once() {
         assert!(!error.is_transient());
         assert_eq!(simulator.requests().len(), 1);
     }
-    let simulator = Simulator::new().api_key("another");
+    let simulator = Simulator::new();
+    simulator.api_key("another");
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     let id = simulator.add(SimulatedTask::new());
     assert_eq!(client.wait_until_done(id).await.unwrap_err().kind(), K::Unauthorized);

@@ -35,7 +35,8 @@ fn story(event: &StatusEvent) -> Value {
 async fn both(schedule: impl Fn() -> Schedule, task: &SimulatedTask, faults: &[Fault]) -> [(Vec<Value>, Vec<u128>); 2] {
     let world = || {
         fastrand::seed(7); // the jitter of retries
-        let simulator = Simulator::new().latency(ms(700));
+        let simulator = Simulator::new();
+        simulator.latency(ms(700));
         simulator.add_as("t", task.clone());
         for fault in faults {
             simulator.inject(fault.clone());
@@ -184,7 +185,7 @@ async fn a_stalled_or_failing_task_delays_no_other() {
 #[tokio::test(start_paused = true)]
 async fn tasks_come_and_go_while_it_runs() {
     let (simulator, client, first) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
-    let simulator = simulator.latency(secs(2));
+    simulator.latency(secs(2));
     let mut all = client.watch_all([&first]);
     assert!(timeout(secs(10), async { while all.next().await.is_some() {} }).await.is_err());
     let second = simulator.add(SimulatedTask::new().never_ends());
@@ -251,7 +252,7 @@ async fn a_removed_tasks_place_can_be_anothers_without_a_mixture() {
 /// A fleet of three under way: one in flight, one in its pause, one that has not been asked about yet.
 async fn under_way() -> (Simulator, WatchAll, [TaskId; 3]) {
     let (simulator, client, pausing) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
-    let simulator = simulator.latency(secs(2));
+    simulator.latency(secs(2));
     let in_flight = simulator.add(SimulatedTask::new().generates_for(secs(10)));
     let mut all = client.watch_all([&pausing]);
     all.next().await.unwrap();
@@ -309,7 +310,8 @@ async fn dropped_it_asks_no_more_and_a_next_that_loses_a_race_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn all_of_a_thousand_ends_are_told_once() {
-    let simulator = Simulator::new().latency(ms(80));
+    let simulator = Simulator::new();
+    simulator.latency(ms(80));
     let ids: Vec<_> = (0..1_000).map(|n| simulator.add(SimulatedTask::new().generates_for(secs(n % 200)))).collect();
     simulator.inject(Fault::status(502).probability(0.05).always());
     let mut ends: BTreeMap<TaskId, u32> = BTreeMap::new();
@@ -325,7 +327,8 @@ async fn all_of_a_thousand_ends_are_told_once() {
 
 #[tokio::test(start_paused = true)]
 async fn changed_from_elsewhere_it_wakes_whoever_waits_for_its_next_event() {
-    let simulator = Simulator::new().latency(secs(2));
+    let simulator = Simulator::new();
+    simulator.latency(secs(2));
     let ids = [0; 3].map(|_| simulator.add(SimulatedTask::new().never_ends()));
     let all = Arc::new(Mutex::new(client(&simulator, Schedule::default()).watch_all(&ids[..2])));
     let reader = tokio::spawn({

@@ -15,7 +15,7 @@ use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
-use crate::simulator::{InMemory, Simulator};
+use crate::simulator::Simulator;
 use crate::transport::{Http, HttpConfig};
 
 const BASE_URL: &str = "https://api.apikley.ru";
@@ -177,7 +177,7 @@ impl ClientBuilder {
                     "a simulator in memory has no base_url and no http_client: leave them out, or use Simulator::serve and its URL",
                 ));
             }
-            return Ok(Transport::InMemory(InMemory::new(simulator, self.api_key)?));
+            return Ok(Transport::InMemory(simulator.in_memory(self.api_key)?));
         }
         let base_url = self.base_url.unwrap_or_else(|| BASE_URL.to_owned());
         let config = HttpConfig { api_key: self.api_key, base_url, client: self.http_client };

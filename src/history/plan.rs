@@ -1,136 +1,147 @@
-//! When to poll, given how likely a task is to end when.
+//! When to poll, given how likely a task is to be unfinished at each age.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::survival::{Point, Survival};
 
-/// A task that is older than all but this part of those before it follows the fixed schedule at most: of so old ones
-/// little is known …
-const OLD: f64 = 0.01;
-/// … and one that is older than all but this part begins to.
-const AGEING: f64 = 0.05;
-/// What is learned from is always a little out of date: the plan aims for so much less delay.
-const RESERVE: f64 = 0.07;
-/// Corrections of the price of a request, and polls looked at for each, are bounded; fewer do, for the mean delay to
-/// within 1 %.
-const ROUNDS: usize = 10;
-const POLLS: usize = 500;
-/// So few tasks that take longest are not looked at.
-const UNCOUNTED: f64 = 1e-3;
+/// At an age that fewer tasks than this share reach, little is known: pauses are at most the fixed pause.
+const FIXED_PAUSE_BELOW: f64 = 0.01;
+/// Below this share, long pauses begin to approach the fixed pause.
+const SHORTEN_BELOW: f64 = 0.05;
+/// A history is always a little out of date. The plan aims below the target by this part of it.
+const DELAY_MARGIN: f64 = 0.07;
+/// Limits for the search of the cost per poll. It ends sooner when the mean delay is within 0.5 %.
+const MAX_ITERATIONS: usize = 10;
+const MAX_POLLS_PER_ITERATION: usize = 500;
+/// The expected delay leaves out the slowest tasks from this share on.
+const TAIL_CUTOFF: f64 = 1e-3;
+/// After this number of polls all pauses are the same.
+const MAX_STAGGERED_POLLS: usize = 200;
 
-/// What the polls are to bring about, and within which bounds.
+/// What the polls are to reach, and the bounds of each pause.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Targets {
-    /// From a task's end to the poll that finds it, on average.
-    pub(crate) delay: Duration,
-    pub(crate) shortest: Duration,
-    pub(crate) longest: Duration,
+    /// The mean time from a task's end to the poll that finds it.
+    pub(crate) mean_delay: Duration,
+    pub(crate) shortest_pause: Duration,
+    pub(crate) longest_pause: Duration,
 }
 
-/// A poll at `a` is followed by one at `b` when the delay that is to be expected if there is none before it has come to
-/// what a request is worth: `∫ S(a) - S(t) dt = c S(a)` from `a` to `b`, with `S(t)` the probability that the task
-/// takes longer than `t`. Where tasks end at an even rate `h` the pause is `sqrt(2c/h)`, as it is in Keller (1974).
-/// `c`, in seconds of delay, is what brings the mean delay to the goal.
+/// The polls for one set of targets.
+///
+/// A poll at `a` is followed by one at `b` when the expected delay, without a poll in between, has grown to the cost of
+/// a request: `∫ S(a) - S(t) dt = c S(a)` from `a` to `b`. `S(t)` is the probability that the task takes longer than
+/// `t`. Where tasks end at a constant rate `h`, the pause is `sqrt(2c/h)`, as in Keller (1974). The cost `c`, in seconds
+/// of delay, is the one that brings the mean delay to its target.
 pub(super) struct Plan {
     survival: Arc<Survival>,
+    /// In seconds of delay.
     cost_per_poll: f64,
-    /// In seconds, like all that follows.
-    fixed: f64,
-    shortest: f64,
-    longest: f64,
+    /// The pause where nothing is known, in seconds.
+    fixed_pause: f64,
+    /// In seconds.
+    shortest_pause: f64,
+    /// In seconds.
+    longest_pause: f64,
 }
 
 impl Plan {
     pub(super) fn new(targets: Targets, survival: Arc<Survival>) -> Self {
-        let delay = targets.delay.as_secs_f64();
-        let (shortest, longest) = (targets.shortest.as_secs_f64(), targets.longest.as_secs_f64());
-        let target = delay * (1.0 - RESERVE * survival.known * survival.known);
-        let mut plan = Self { survival, cost_per_poll: delay / 8.0, fixed: 2.0 * delay, shortest, longest };
-        for _ in 0..ROUNDS {
+        let mean_delay = targets.mean_delay.as_secs_f64();
+        let target = mean_delay * (1.0 - DELAY_MARGIN * survival.confidence * survival.confidence);
+        let mut plan = Self {
+            survival,
+            cost_per_poll: mean_delay / 8.0,
+            fixed_pause: 2.0 * mean_delay,
+            shortest_pause: targets.shortest_pause.as_secs_f64(),
+            longest_pause: targets.longest_pause.as_secs_f64(),
+        };
+        for _ in 0..MAX_ITERATIONS {
             let Some(expected) = plan.expected_delay() else { break };
-            let short_by = target / expected;
-            // The delay grows with a power of the price between 1/2 and 1.
-            plan.cost_per_poll = (plan.cost_per_poll * short_by.powf(1.5)).clamp(delay / 1e4, delay * 4.0);
-            if (short_by - 1.0).abs() < 0.005 {
+            let ratio = target / expected;
+            // The delay grows with a power of the cost between 1/2 and 1.
+            plan.cost_per_poll = (plan.cost_per_poll * ratio.powf(1.5)).clamp(mean_delay / 1e4, mean_delay * 4.0);
+            if (ratio - 1.0).abs() < 0.005 {
                 break;
             }
         }
         plan
     }
 
+    /// The pause after a poll that found a task of this age unfinished.
     pub(super) fn pause(&self, age: Duration) -> Duration {
         Duration::from_secs_f64(self.pause_at(age.as_secs_f64()))
     }
 
-    /// Of a watch that keeps apart from others: it polls each time this part of the pause, 0 to 1, ahead of who has the whole of
-    /// it. Counted from the task's creation: however far apart they are, all who poll long before tasks end would come
-    /// together when they do.
-    pub(super) fn pause_apart(&self, age: Duration, part: f64) -> Duration {
-        /// Beyond so many polls pauses are all the same.
-        const PLACES: usize = 200;
+    /// The pause of a staggered watch: each of its polls comes earlier by the part `offset` of the pause, 0 to 1.
+    ///
+    /// The polls are counted from the task's creation. If each watch counted from its own last poll, watches that poll
+    /// long before tasks end would meet when tasks end.
+    pub(super) fn staggered_pause(&self, age: Duration, offset: f64) -> Duration {
         let age = age.as_secs_f64();
-        let own = self.pause_at(age);
-        // It was asked about just now, in this very place or a little before.
-        let too_soon = |place: f64, pause: f64| place * 16.0 <= pause;
-        let (mut from, mut before) = (0.0, 0.0);
-        let place = (0..PLACES).find_map(|_| {
+        let own_pause = self.pause_at(age);
+        // The last poll was this very poll, or one shortly before it.
+        let is_too_soon = |wait: f64, pause: f64| wait * 16.0 <= pause;
+        let (mut from, mut pause_before) = (0.0, 0.0);
+        let wait = (0..MAX_STAGGERED_POLLS).find_map(|_| {
             let pause = self.pause_at(from);
             from += pause;
-            let place = from - part * pause - age;
-            let longest = pause.max(std::mem::replace(&mut before, pause));
-            (!too_soon(place, pause)).then_some(place.min(longest))
+            let wait = from - offset * pause - age;
+            let longest = pause.max(std::mem::replace(&mut pause_before, pause));
+            (!is_too_soon(wait, pause)).then_some(wait.min(longest))
         });
-        let place = place.unwrap_or_else(|| {
-            let place = own - (age + part * own) % own;
-            if too_soon(place, own) { own } else { place }
+        let wait = wait.unwrap_or_else(|| {
+            let wait = own_pause - (age + offset * own_pause) % own_pause;
+            if is_too_soon(wait, own_pause) { own_pause } else { wait }
         });
-        Duration::from_secs_f64(place.max(self.shortest))
+        Duration::from_secs_f64(wait.max(self.shortest_pause))
     }
 
     fn pause_at(&self, age: f64) -> f64 {
-        self.pause_from(self.survival.look(age))
+        self.pause_from(self.survival.at(age))
     }
 
-    /// After a poll at what [`Survival::look`] shows.
+    /// The pause after a poll at the point that [`Survival::at`] returns, in seconds.
     fn pause_from(&self, seen: Option<(&[Point], Point)>) -> f64 {
         let pause = match seen {
             Some((points, now)) => {
-                let worth = self.worth(points, now);
-                let young = ((now.survival - OLD) / (AGEING - OLD)).clamp(0.0, 1.0);
-                if worth > self.fixed { self.fixed + (worth - self.fixed) * young } else { worth }
+                let pause = self.optimal_pause(points, now);
+                let known = ((now.survival - FIXED_PAUSE_BELOW) / (SHORTEN_BELOW - FIXED_PAUSE_BELOW)).clamp(0.0, 1.0);
+                let excess = pause - self.fixed_pause;
+                if excess > 0.0 { self.fixed_pause + excess * known } else { pause }
             }
-            None => self.fixed,
+            None => self.fixed_pause,
         };
-        // `max` first: it is a number even where none came out.
-        pause.max(self.shortest).min(self.longest)
+        // `max` comes first: its result is a number even where `pause` is NaN.
+        pause.max(self.shortest_pause).min(self.longest_pause)
     }
 
-    /// How long a pause is worth it. `points`: those from `now` on.
-    fn worth(&self, points: &[Point], now: Point) -> f64 {
+    /// The pause after which the expected delay has grown to the cost of a poll. `points` are the points after `now`.
+    fn optimal_pause(&self, points: &[Point], now: Point) -> f64 {
         let accrued = |then: &Point| (then.at - now.at) * now.survival - (now.tail_area - then.tail_area);
-        let worth = self.cost_per_poll * now.survival;
-        let next = points.partition_point(|knot| accrued(knot) < worth);
-        let Some(end) = points.get(next) else { return self.fixed };
+        let cost = self.cost_per_poll * now.survival;
+        let next = points.partition_point(|point| accrued(point) < cost);
+        let Some(end) = points.get(next) else { return self.fixed_pause };
         let start = next.checked_sub(1).and_then(|before| points.get(before)).unwrap_or(&now);
-        // Within a bin tasks end at an even rate, and what accrues is a parabola.
+        // Within a bin tasks end at a constant rate, so that the delay accrues as a parabola.
         let rate = (start.survival - end.survival) / (end.at - start.at);
         let lost = now.survival - start.survival;
-        let open = (worth - accrued(start)).max(0.0);
-        start.at - now.at + 2.0 * open / (lost + (lost * lost + 2.0 * rate * open).sqrt())
+        let rest = (cost - accrued(start)).max(0.0);
+        start.at - now.at + 2.0 * rest / (lost + (lost * lost + 2.0 * rate * rest).sqrt())
     }
 
-    /// On average, of a task that is watched from its creation. `None` if nothing is known.
+    /// The mean delay of a task that is watched from its creation, in seconds. `None` where nothing is known.
     fn expected_delay(&self) -> Option<f64> {
-        let (mut points, mut now) = self.survival.look(0.0)?;
+        let (mut points, mut now) = self.survival.at(0.0)?;
         let mut delay = 0.0;
-        for _ in 0..POLLS {
+        for _ in 0..MAX_POLLS_PER_ITERATION {
             let at = now.at + self.pause_from(Some((points, now)));
-            let next = self.survival.look(at);
+            let next = self.survival.at(at);
             let tail_area = next.map_or(0.0, |(_, next)| next.tail_area);
             delay += (at - now.at) * now.survival - (now.tail_area - tail_area);
             match next {
-                Some((after, next)) if next.survival > UNCOUNTED => (points, now) = (after, next),
+                Some((after, next)) if next.survival > TAIL_CUTOFF => (points, now) = (after, next),
                 _ => break,
             }
         }

@@ -1,14 +1,14 @@
-//! A history as it is stored: only what is not zero, and never trusted when it is read back.
+//! A histogram as it is stored: only weights above zero. What is read back is checked first.
 
 use serde::{Deserialize, Serialize};
 
-use super::History;
-use super::histogram::{CUSUM_LIMIT, Histogram, MOST, RECENT};
+use super::histogram::{CUSUM_LIMIT, Histogram, MAX_WEIGHT, RECENT_TASKS};
 use super::log_bins::{BINS, Weights};
 
+/// The serialized form of a history. Its field names are a format: stored histories carry them.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Stored {
-    /// The number of a bin, and its weight.
+pub(super) struct StoredHistory {
+    /// The number of each bin and its weight.
     ended: Vec<(u8, u32)>,
     unfinished: Vec<(u8, u32)>,
     recent: Vec<u8>,
@@ -16,31 +16,30 @@ pub(super) struct Stored {
     recorded: u64,
 }
 
-impl From<History> for Stored {
-    fn from(history: History) -> Self {
-        let histogram = &history.lock().histogram;
+impl From<&Histogram> for StoredHistory {
+    fn from(histogram: &Histogram) -> Self {
         Self {
-            ended: pairs(&histogram.ended),
+            ended: pairs(&histogram.finished),
             unfinished: pairs(&histogram.unfinished),
             recent: histogram.recent.clone(),
-            drift: histogram.drift,
+            drift: histogram.cusum,
             recorded: histogram.recorded,
         }
     }
 }
 
-impl TryFrom<Stored> for History {
+impl TryFrom<StoredHistory> for Histogram {
     type Error = &'static str;
 
-    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
-        let Stored { ended, unfinished, recent, drift, recorded } = stored;
-        if recent.len() > RECENT {
+    fn try_from(stored: StoredHistory) -> Result<Self, Self::Error> {
+        let StoredHistory { ended, unfinished, recent, drift: cusum, recorded } = stored;
+        if recent.len() > RECENT_TASKS {
             return Err("a history with too many recent tasks");
         }
-        if !drift.iter().all(|sum| (0.0..=CUSUM_LIMIT).contains(sum)) {
+        if !cusum.iter().all(|sum| (0.0..=CUSUM_LIMIT).contains(sum)) {
             return Err("a history whose drift is out of range");
         }
-        Ok(Histogram { ended: weights(&ended)?, unfinished: weights(&unfinished)?, recent, drift, recorded }.into())
+        Ok(Self { finished: weights(&ended)?, unfinished: weights(&unfinished)?, recent, cusum, recorded })
     }
 }
 
@@ -51,12 +50,12 @@ fn pairs(weights: &Weights) -> Vec<(u8, u32)> {
 fn weights(pairs: &[(u8, u32)]) -> Result<Weights, &'static str> {
     let mut weights = [0; BINS];
     let sum = pairs.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(u64::from(*weight)));
-    if sum > u64::from(MOST) {
+    if sum > u64::from(MAX_WEIGHT) {
         return Err("a history whose weights are too large");
     }
     for (bin, weight) in pairs {
-        if let Some(of_bin) = weights.get_mut(usize::from(*bin)) {
-            *of_bin = *weight;
+        if let Some(stored) = weights.get_mut(usize::from(*bin)) {
+            *stored = *weight;
         }
     }
     Ok(weights)

@@ -1,4 +1,4 @@
-//! The plan's bounds hold whatever is recorded, and it follows what is.
+//! Pauses stay within their bounds whatever is recorded, and follow what is recorded.
 #![allow(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;
@@ -8,30 +8,33 @@ use proptest::prelude::*;
 
 use super::{History, Targets};
 
-const GOAL: Targets =
-    Targets { delay: Duration::from_secs(15), shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
+const TARGETS: Targets = Targets {
+    mean_delay: Duration::from_secs(15),
+    shortest_pause: Duration::from_secs(5),
+    longest_pause: Duration::from_secs(300),
+};
 
 fn seconds(times: impl IntoIterator<Item = u64>) -> History {
     times.into_iter().map(Duration::from_secs).collect()
 }
 
 fn pause(history: &History, age: u64) -> f64 {
-    history.pause(GOAL, Duration::from_secs(age)).as_secs_f64()
+    history.pause(TARGETS, Duration::from_secs(age)).as_secs_f64()
 }
 
 #[test]
-fn nothing_known_is_a_fixed_pause() {
+fn empty_history_gives_a_fixed_pause() {
     let history = History::new();
     assert!(history.is_empty());
     history.record_longer_than(Duration::from_secs(900));
-    assert_eq!(history.len(), 1);
+    assert_eq!(history.recorded(), 1);
     for age in [0, 29, 300, 100_000] {
-        assert_eq!(history.pause(GOAL, Duration::from_secs(age)), Duration::from_secs(30));
+        assert_eq!(history.pause(TARGETS, Duration::from_secs(age)), Duration::from_secs(30));
     }
 }
 
 #[test]
-fn it_asks_when_tasks_end() {
+fn polls_gather_where_tasks_end() {
     let history = seconds((0..50).map(|task| 250 + 2 * (task * 37 % 50)));
     assert!(pause(&history, 0) > 180.0, "{}", pause(&history, 0));
     assert!(pause(&history, 290) < 25.0, "{}", pause(&history, 290));
@@ -40,7 +43,7 @@ fn it_asks_when_tasks_end() {
 }
 
 #[test]
-fn unfinished_tasks_make_it_wait_for_longer_ones() {
+fn unfinished_tasks_lengthen_late_pauses() {
     let (all, cut) = (seconds((0..40).map(|task| 200 + 10 * task)), History::new());
     for task in 0..40 {
         let time = Duration::from_secs(200 + 10 * task);
@@ -53,7 +56,7 @@ fn unfinished_tasks_make_it_wait_for_longer_ones() {
 }
 
 #[test]
-fn it_follows_a_change_at_once() {
+fn six_faster_tasks_replace_all_before_them() {
     let history = seconds(vec![300; 150]);
     assert!(pause(&history, 0) > 240.0);
     for _ in 0..6 {
@@ -63,9 +66,9 @@ fn it_follows_a_change_at_once() {
 }
 
 #[test]
-fn settings_have_plans_of_their_own() {
+fn each_mean_delay_has_its_own_plan() {
     let history = seconds([280, 300, 320, 310, 290]);
-    let targets = |delay| Targets { delay: Duration::from_secs(delay), ..GOAL };
+    let targets = |delay| Targets { mean_delay: Duration::from_secs(delay), ..TARGETS };
     let age = Duration::from_secs(290);
     let pauses: Vec<_> = (1..20).map(|delay| history.pause(targets(delay), age)).collect();
     assert!(pauses.is_sorted(), "{pauses:?}");
@@ -73,7 +76,7 @@ fn settings_have_plans_of_their_own() {
 }
 
 #[test]
-fn a_stored_history_that_makes_no_sense_is_refused() {
+fn stored_history_out_of_range_is_refused() {
     let stored = |ended: &str, recent: &str, drift: &str| {
         let json = format!(r#"{{"ended":{ended},"unfinished":[],"recent":{recent},"drift":{drift},"recorded":1}}"#);
         serde_json::from_str::<History>(&json).is_ok()
@@ -87,9 +90,9 @@ fn a_stored_history_that_makes_no_sense_is_refused() {
     assert!(!stored("[]", "[]", "[0,1e30]"));
 }
 
-/// Each constant of the estimate shows in these: a change of one is to be seen, and meant.
+/// Each constant of the estimate changes these polls. A change here must be intended.
 #[test]
-fn the_polls_of_known_histories() {
+fn polls_of_known_histories_stay_the_same() {
     let spread = seconds((0..60).map(|task| 150 + (task * 53) % 300));
     let few = seconds([280, 310, 250]);
     let cut = seconds((0..30).map(|task| 200 + (task * 37) % 200));
@@ -100,7 +103,7 @@ fn the_polls_of_known_histories() {
     let polls = [&spread, &few, &cut, &old].map(|history| {
         let mut at = Duration::ZERO;
         [(); 12].map(|()| {
-            at += history.pause(GOAL, at);
+            at += history.pause(TARGETS, at);
             (at.as_secs_f64() * 10.0).round() / 10.0
         })
     });
@@ -116,9 +119,9 @@ const POLLS: [[f64; 12]; 4] = [
     [136.3, 261.2, 287.5, 306.5, 323.0, 338.2, 353.0, 368.5, 385.9, 407.8, 438.0, 472.9],
 ];
 
-/// With the exact time of each end, tasks that are much shorter than a pause are found as soon as is aimed for.
+/// Tasks that are much shorter than a pause are found within the mean delay too.
 #[test]
-fn short_tasks_are_found_as_soon_as_longer_ones() {
+fn short_tasks_are_found_within_the_mean_delay() {
     for time in [2.0, 20.0, 60.0, 300.0] {
         let history = History::new();
         let mut delays = 0.0;
@@ -126,7 +129,7 @@ fn short_tasks_are_found_as_soon_as_longer_ones() {
             let time = time * (1.0 + f64::from(task % 7) / 10.0);
             let mut at = 0.0;
             while at < time {
-                at += history.pause(GOAL, Duration::from_secs_f64(at)).as_secs_f64();
+                at += history.pause(TARGETS, Duration::from_secs_f64(at)).as_secs_f64();
             }
             history.record(Duration::from_secs_f64(time));
             delays += if task < 200 { 0.0 } else { at - time };
@@ -135,7 +138,7 @@ fn short_tasks_are_found_as_soon_as_longer_ones() {
     }
 }
 
-/// An end, or an age at which it was given up.
+/// Whether a task is unfinished, and its time or age.
 fn observation() -> impl Strategy<Value = (bool, Duration)> {
     let time = prop_oneof![
         (0_u64..5_000_000).prop_map(Duration::from_millis),
@@ -146,9 +149,9 @@ fn observation() -> impl Strategy<Value = (bool, Duration)> {
     (proptest::bool::weighted(0.2), time)
 }
 
-fn taught(lessons: &[(bool, Duration)]) -> History {
+fn history_of(observations: &[(bool, Duration)]) -> History {
     let history = History::new();
-    for (unfinished, time) in lessons {
+    for (unfinished, time) in observations {
         if *unfinished { history.record_longer_than(*time) } else { history.record(*time) }
     }
     history
@@ -159,27 +162,31 @@ proptest! {
 
     #[test]
     fn pauses_stay_within_bounds(
-        lessons in vec(observation(), 0..400),
+        observations in vec(observation(), 0..400),
         ages in vec(0_u64..200_000, 20),
         delay in 1_u64..1_000_000,
         (shortest, range) in (1_u64..100_000, 0_u64..10_000_000),
     ) {
-        let history = taught(&lessons);
+        let history = history_of(&observations);
         let ms = Duration::from_millis;
-        let targets = Targets { delay: ms(delay), shortest: ms(shortest), longest: ms(shortest + range) };
+        let targets =
+            Targets { mean_delay: ms(delay), shortest_pause: ms(shortest), longest_pause: ms(shortest + range) };
         for age in ages.into_iter().map(Duration::from_secs).chain([Duration::ZERO, Duration::MAX]) {
             let pause = history.pause(targets, age);
-            prop_assert!(targets.shortest <= pause && pause <= targets.longest, "{pause:?} at {age:?}");
+            prop_assert!(
+                targets.shortest_pause <= pause && pause <= targets.longest_pause,
+                "{pause:?} at {age:?}"
+            );
         }
     }
 
     #[test]
-    fn an_older_task_is_never_polled_before_a_younger_one(lessons in vec(observation(), 1..100)) {
-        let history = taught(&lessons);
-        let next = |age| age + history.pause(GOAL, age);
+    fn next_poll_never_comes_earlier_for_older_tasks(observations in vec(observation(), 1..100)) {
+        let history = history_of(&observations);
+        let next = |age| age + history.pause(TARGETS, age);
         let ages: Vec<_> = (0..2_000).map(Duration::from_secs).collect();
         for pair in ages.windows(2) {
-            // But where it becomes old, and is polled like any of which nothing is known.
+            // Except where a task becomes old, and is polled as if nothing were known.
             let (young, old) = (next(pair[0]), next(pair[1]));
             let fixed = pair[1] + Duration::from_secs(30);
             prop_assert!(old + Duration::from_millis(1) >= young.min(fixed), "{young:?} {old:?}");
@@ -187,11 +194,11 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_is_what_is_read(lessons in vec(observation(), 0..300), more in vec(observation(), 0..20)) {
-        let history = taught(&lessons);
+    fn history_read_back_makes_the_same_pauses(observations in vec(observation(), 0..300), more in vec(observation(), 0..20)) {
+        let history = history_of(&observations);
         let json: History = serde_json::from_str(&serde_json::to_string(&history).unwrap()).unwrap();
         let binary: History = postcard::from_bytes(&postcard::to_stdvec(&history).unwrap()).unwrap();
-        let again = taught(&lessons);
+        let again = history_of(&observations);
         for (unfinished, time) in more {
             for history in [&history, &json, &binary, &again] {
                 if unfinished { history.record_longer_than(time) } else { history.record(time) }
@@ -199,14 +206,14 @@ proptest! {
         }
         for age in 0..200 {
             let age = Duration::from_secs(10 * age);
-            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(GOAL, age));
+            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(TARGETS, age));
             prop_assert!(pauses.iter().all(|pause| *pause == pauses[0]));
-            prop_assert_eq!(history.len(), json.len());
+            prop_assert_eq!(history.recorded(), json.recorded());
         }
     }
 
     #[test]
-    fn whatever_is_read_keeps_the_bounds(
+    fn pauses_stay_within_bounds_for_any_stored_history(
         ended in vec((any::<u8>(), 0_u32..2_000_000), 0..100),
         unfinished in vec((any::<u8>(), 0_u32..2_000_000), 0..100),
         recent in vec(any::<u8>(), 0..5),
@@ -219,8 +226,8 @@ proptest! {
             if unfinished { history.record_longer_than(time) } else { history.record(time) }
         }
         for age in 0..200 {
-            let pause = history.pause(GOAL, Duration::from_secs(10 * age));
-            prop_assert!(GOAL.shortest <= pause && pause <= GOAL.longest);
+            let pause = history.pause(TARGETS, Duration::from_secs(10 * age));
+            prop_assert!(TARGETS.shortest_pause <= pause && pause <= TARGETS.longest_pause);
         }
     }
 }

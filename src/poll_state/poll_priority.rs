@@ -13,8 +13,8 @@ impl PollPriority {
     /// The expected gain of a poll now. `elapsed`: since the first poll of the stream.
     pub(crate) fn expected_gain(self, config: &WatchConfig, elapsed: Duration) -> f64 {
         let gain = match self.0 {
-            Some(last) => config.schedule.gain(last.age, last.age_at(elapsed)),
-            None => config.schedule.first_gain(elapsed),
+            Some(last) => config.schedule.expected_gain(last.age, last.age_at(elapsed)),
+            None => config.schedule.expected_first_gain(elapsed),
         };
         gain.unwrap_or_default()
     }

@@ -1,47 +1,26 @@
-//! A schedule that learns from earlier tasks when asking pays.
+//! Learned schedules: polls that follow from how long earlier tasks took.
 
 use std::time::Duration;
 
-use super::{Error, Schedule, Strategy, bounded, positive};
-use crate::history::{History, Targets};
-
-/// The mean delay of polls every 30 s.
-const DELAY: Duration = Duration::from_secs(15);
-const SHORTEST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(2 * 60);
-
-/// What a schedule's setters say of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Settings {
-    pub(super) delay: Option<Duration>,
-    pub(super) shortest: Option<Duration>,
-    pub(super) longest: Option<Duration>,
-}
-
-/// Equals those that share its history.
-#[derive(Clone, Debug)]
-pub(super) struct Learned(History);
-
-impl PartialEq for Learned {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.is_same(&other.0)
-    }
-}
+use super::definition::Schedule;
+use super::learned_settings::LearnedFrom;
+use super::strategy::Strategy;
+use crate::history::History;
 
 impl Schedule {
-    /// Polls when it pays, as the durations of earlier tasks tell: seldom while the task can hardly be ready, often
-    /// when it is likely to be.
+    /// Polls according to how long earlier tasks took: rarely while the task can hardly be ready, often when it is
+    /// likely to be.
     ///
-    /// Until the history knows of a task that has ended, it polls like [`every`](Self::every) 30 s. The more it knows,
-    /// the fewer requests it needs for as little delay between a task's end and the poll that finds it;
-    /// [`aim_for_delay`](Self::aim_for_delay) says how little. Running watches see at once what is recorded.
-    ///
-    /// It teaches itself: each watch of a client with this schedule records its task's end, or at its deadline that it
-    /// takes longer.
+    /// Until the history knows a task that has ended, it polls like [`every`](Self::every) 30 s. Then it takes fewer
+    /// requests for the same mean delay, which [`aim_for_delay`](Self::aim_for_delay) sets. The delay is the time from a
+    /// task's end to the poll that finds it. Running watches follow at once what is recorded.
     ///
     /// Pauses are 5 s to 2 min, unless [`shortest_pause`](Self::shortest_pause) and
-    /// [`longest_pause`](Self::longest_pause) say otherwise, and depend on the task's age, not on the number of polls.
-    /// A task that is older than nearly all before it is polled at least every 30 s (twice the delay aimed for).
+    /// [`longest_pause`](Self::longest_pause) say otherwise. They depend on the task's age, not on the number of polls.
+    /// A task that is older than nearly all before it is polled at least every 30 s, which is twice the mean delay.
+    ///
+    /// The schedule learns by itself: each watch of a client with it records its task's end. A watch that ends at its
+    /// deadline records that the task takes longer.
     ///
     /// ```
     /// use std::time::Duration;
@@ -55,119 +34,86 @@ impl Schedule {
     /// ```
     #[must_use]
     pub fn learned(history: &History) -> Self {
-        Self::new(Strategy::Learned(Learned(history.clone())))
+        Self::new(Strategy::Learned(LearnedFrom(history.clone())))
     }
 
-    /// How long after its end a task should be found ended, on average, by a [`learned`](Self::learned) schedule.
-    /// Default: 15 s, which is what polls every 30 s come to.
+    /// Sets the mean time from a task's end to the poll that finds it, for a [`learned`](Self::learned) schedule.
+    /// Default: 15 s, the mean delay of polls every 30 s.
     ///
-    /// A longer one takes fewer requests. Until a task has ended, the pause is twice as long, within its bounds.
+    /// A longer delay takes fewer requests. Until the history knows a task that has ended, each pause is twice the
+    /// delay, within the bounds of pauses.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let schedule = Schedule::learned(&History::new()).aim_for_delay(Duration::from_secs(40));
+    /// assert!(schedule.preview().map(|at| at.as_secs()).take(3).eq([0, 80, 160]));
+    /// ```
     #[must_use]
     pub const fn aim_for_delay(mut self, mean: Duration) -> Self {
-        self.learning.delay = Some(mean);
+        self.learned_settings.mean_delay = Some(mean);
         self
     }
 
-    /// The shortest pause of a [`learned`](Self::learned) schedule. Default: 5 s.
+    /// Sets the shortest pause of a [`learned`](Self::learned) schedule. Default: 5 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let history = History::from_iter([Duration::from_secs(300); 50]);
+    /// let schedule = Schedule::learned(&history).shortest_pause(Duration::from_secs(10));
+    /// let polls: Vec<_> = schedule.no_max_wait().preview().take(50).collect();
+    /// assert!(polls.windows(2).all(|poll| poll[1] - poll[0] >= Duration::from_secs(10)));
+    /// ```
     #[must_use]
     pub const fn shortest_pause(mut self, pause: Duration) -> Self {
-        self.learning.shortest = Some(pause);
+        self.learned_settings.shortest_pause = Some(pause);
         self
     }
 
-    /// The longest pause of a [`learned`](Self::learned) schedule. Default: 2 min.
+    /// Sets the longest pause of a [`learned`](Self::learned) schedule. Default: 2 min.
     ///
-    /// A task that ends when none has before is found so much later at most.
+    /// A task that ends much earlier than all before it is found this much late at most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{History, Schedule};
+    ///
+    /// let history = History::from_iter([Duration::from_secs(300); 50]);
+    /// let schedule = Schedule::learned(&history);
+    /// assert_eq!(schedule.preview().nth(1), Some(Duration::from_secs(120)));
+    /// let bounded = schedule.longest_pause(Duration::from_secs(60));
+    /// assert_eq!(bounded.preview().nth(1), Some(Duration::from_secs(60)));
+    /// ```
     #[must_use]
     pub const fn longest_pause(mut self, pause: Duration) -> Self {
-        self.learning.longest = Some(pause);
+        self.learned_settings.longest_pause = Some(pause);
         self
     }
-}
 
-impl Settings {
-    /// Of a schedule that does not learn.
-    pub(super) fn refuse(self) -> Result<(), Error> {
-        let Self { delay, shortest, longest } = self;
-        for (setting, value) in [("aim_for_delay", delay), ("shortest_pause", shortest), ("longest_pause", longest)] {
-            if value.is_some() {
-                return Err(Error::config(format!("{setting} does nothing here: use Schedule::learned")));
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn validate(self) -> Result<(), Error> {
-        let Targets { delay, shortest, longest } = self.targets();
-        if delay.is_zero() {
-            return Err(Error::config("aim_for_delay is zero: it is the mean delay to accept, and none cannot be had"));
-        }
-        bounded("aim_for_delay", delay)?;
-        positive("shortest_pause", shortest)?;
-        positive("longest_pause", longest)?;
-        if longest < shortest {
-            let or_default = |set: Option<Duration>| if set.is_some() { "" } else { ", the default: set that, too" };
-            return Err(Error::config(format!(
-                "longest_pause ({longest:?}{}) is below shortest_pause ({shortest:?}{})",
-                or_default(self.longest),
-                or_default(self.shortest)
-            )));
-        }
-        Ok(())
-    }
-
-    pub(super) fn targets(self) -> Targets {
-        Targets {
-            delay: self.delay.unwrap_or(DELAY),
-            shortest: self.shortest.unwrap_or(SHORTEST),
-            longest: self.longest.unwrap_or(LONGEST),
-        }
-    }
-
-    /// What it polls with as long as nothing is known.
-    pub(super) fn fixed_pause(self) -> Duration {
-        let Targets { delay, shortest, longest } = self.targets();
-        delay.saturating_mul(2).max(shortest).min(longest)
-    }
-}
-
-impl Schedule {
-    /// What it learns from, if it does.
+    /// The history of a learned schedule, `None` for any other.
     pub(crate) const fn history(&self) -> Option<&History> {
-        match &self.rhythm {
-            Strategy::Learned(Learned(history)) => Some(history),
+        match &self.strategy {
+            Strategy::Learned(LearnedFrom(history)) => Some(history),
             _ => None,
         }
     }
 
-    /// What no jitter goes below.
-    pub(super) fn shortest(&self) -> Duration {
-        if self.history().is_some() { self.learning.targets().shortest } else { Duration::ZERO }
+    /// The longest pause of a learned schedule.
+    pub(crate) fn longest_learned_pause(&self) -> Duration {
+        self.learned_settings.targets().longest_pause
     }
 
-    /// The longest of its learned pauses.
-    pub(crate) fn longest(&self) -> Duration {
-        self.learning.targets().longest
+    /// What a poll gains of a task that had the age `last` at its last poll, and has the age `now`. `None` where the
+    /// schedule does not learn.
+    pub(crate) fn expected_gain(&self, last: Duration, now: Duration) -> Option<f64> {
+        self.history().map(|history| history.expected_gain(last, now))
     }
 
-    /// What a poll is worth beside others: `last` and `now` are the task's age when it was asked about last, and now.
-    pub(crate) fn gain(&self, last: Duration, now: Duration) -> Option<f64> {
-        self.history().map(|history| history.gain(last, now))
-    }
-
-    /// The same of a first poll, after so long a wait.
-    pub(crate) fn first_gain(&self, waited: Duration) -> Option<f64> {
-        self.history().map(|history| history.first_gain(waited))
-    }
-}
-
-impl Learned {
-    pub(super) fn pause(&self, settings: Settings, age: Duration) -> Duration {
-        self.0.pause(settings.targets(), age)
-    }
-
-    /// Of a watch that keeps this part of a pause, 0 to 1, apart from others.
-    pub(super) fn pause_apart(&self, settings: Settings, age: Duration, part: f64) -> Duration {
-        self.0.pause_apart(settings.targets(), age, part)
+    /// What the first poll of a watch gains that has waited for `waited`. `None` where the schedule does not learn.
+    pub(crate) fn expected_first_gain(&self, waited: Duration) -> Option<f64> {
+        self.history().map(|history| history.expected_first_gain(waited))
     }
 }

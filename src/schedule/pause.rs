@@ -2,89 +2,115 @@
 
 use std::time::Duration;
 
-use super::{Schedule, Strategy, exponential_pause, policy};
+use super::definition::Schedule;
+use super::exponential::exponential_pause;
+use super::policy::RunningPolicy;
+use super::strategy::Strategy;
 
-/// What makes a pause shorter than the schedule says.
+/// An offset is counted in parts of a pause; this is the whole.
+const WHOLE_OFFSET: u32 = 65_536;
+
+/// What the next pause depends on, apart from the schedule and its step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PauseInput {
-    /// A random number from 0 to 1, for the jitter: 1 takes it whole.
+    /// A random number from 0 to 1. At 1 the jitter shortens the pause most.
     pub(crate) jitter_sample: f64,
-    /// In 1/65536: the watch's place among those that started together; 0 has none to keep.
+    /// The watch's place among the watches that started together, in 1/65536 of a pause. 0: the watch is not staggered.
     pub(crate) offset: u16,
-    /// Since the start.
+    /// The time since the watch began.
     pub(crate) elapsed: Duration,
-    /// Of the task, where it is known.
+    /// The task's age, where it is known.
     pub(crate) age: Option<Duration>,
 }
 
 impl PauseInput {
+    /// A pause without jitter and offset, at the start of a watch.
     pub(crate) const NONE: Self = Self::with_jitter(0.0);
 
+    /// A pause with jitter and without offset, at the start of a watch.
     pub(crate) const fn with_jitter(jitter_sample: f64) -> Self {
         Self { jitter_sample, offset: 0, elapsed: Duration::ZERO, age: None }
     }
 
-    /// The pause that brings the watch to its own place in an interval, which others that started with it leave free.
-    fn staggered(self, schedule: &Schedule, pause: Duration, before: Duration) -> Duration {
-        let part =
-            |whole: Duration| whole.saturating_mul(u32::from(self.offset)).checked_div(65_536).unwrap_or_default();
-        if pause > before && !before.is_zero() || schedule.jitter > 0.0 {
-            // So far they lie apart by a part of the pause before; now by as large a part of this one.
-            return pause.saturating_sub(part(pause.saturating_sub(before)));
+    /// The task's age, or else the time that it has been watched.
+    fn age_or_elapsed(self) -> Duration {
+        self.age.unwrap_or(self.elapsed)
+    }
+
+    /// Shortens `pause` so that the watch polls at its own place in each interval. `previous` is the pause before.
+    fn staggered(self, schedule: &Schedule, pause: Duration, previous: Duration) -> Duration {
+        let offset_of = |pause: Duration| {
+            pause.saturating_mul(u32::from(self.offset)).checked_div(WHOLE_OFFSET).unwrap_or_default()
+        };
+        if pause > previous && !previous.is_zero() || schedule.jitter > 0.0 {
+            // The watches already lie apart by parts of the pause before. Widen that to parts of this one.
+            return pause.saturating_sub(offset_of(pause.saturating_sub(previous)));
         }
-        // Not counted from this answer: those that had to wait for their turn would stay together from then on.
-        let since_place = self.elapsed.saturating_add(part(pause)).as_nanos().checked_rem(pause.as_nanos());
+        // The place counts from the start, not from this response: watches that waited for a permit together would stay
+        // together.
+        let since_place = self.elapsed.saturating_add(offset_of(pause)).as_nanos().checked_rem(pause.as_nanos());
         let since_place =
             since_place.and_then(|nanos| u64::try_from(nanos).ok()).map_or(Duration::ZERO, Duration::from_nanos);
-        let place = pause.saturating_sub(since_place);
-        let too_soon = !before.is_zero() && place.saturating_mul(4) < pause;
-        if too_soon { pause } else { place }
+        let to_place = pause.saturating_sub(since_place);
+        let is_too_soon = !previous.is_zero() && to_place.saturating_mul(4) < pause;
+        if is_too_soon { pause } else { to_place }
     }
 }
 
-/// What one watch keeps of its schedule: nothing, unless a policy with a state of its own drives it.
+/// What one watch keeps of its schedule: nothing, unless a policy with a state of its own says the pauses.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyState {
-    policy: Option<policy::Running>,
+    policy: Option<RunningPolicy>,
 }
 
 impl PolicyState {
-    pub(super) const fn new(policy: Option<policy::Running>) -> Self {
-        Self { policy }
-    }
-
     pub(crate) fn has_state(&self) -> bool {
         self.policy.is_some()
     }
 
-    /// The pause before the next poll, after `step` good answers that were each followed by one. `None`: the policy has
-    /// had enough.
-    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, shift: PauseInput) -> Option<Duration> {
-        let full = |step| match &schedule.rhythm {
+    /// Returns the pause before the next poll. `step` is the number of pauses of the schedule before this one.
+    ///
+    /// `None`: the policy ends the wait.
+    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, input: PauseInput) -> Option<Duration> {
+        let targets = schedule.learned_settings.targets();
+        let full_pause = |step| match &schedule.strategy {
             Strategy::Fixed { interval } => Some(*interval),
             Strategy::Exponential { initial, max_interval } => {
                 Some(exponential_pause(*initial, schedule.growth(), step, *max_interval))
             }
-            Strategy::Learned(learned) => Some(learned.pause(schedule.learning, shift.age.unwrap_or(shift.elapsed))),
+            Strategy::Learned(learned) => Some(learned.0.pause(targets, input.age_or_elapsed())),
             Strategy::Policy(_) => None,
         };
-        let Some(pause) = full(step) else { return self.policy.as_mut()?.next() };
-        let pause = match &schedule.rhythm {
-            _ if shift.offset == 0 => pause,
+        let Some(pause) = full_pause(step) else { return self.policy.as_mut()?.next_pause() };
+        let pause = match &schedule.strategy {
+            _ if input.offset == 0 => pause,
             Strategy::Learned(learned) => {
-                let age = shift.age.unwrap_or(shift.elapsed);
-                learned.pause_apart(schedule.learning, age, f64::from(shift.offset) / 65_536.0)
+                let offset = f64::from(input.offset) / f64::from(WHOLE_OFFSET);
+                learned.0.staggered_pause(targets, input.age_or_elapsed(), offset)
             }
-            _ => shift.staggered(schedule, pause, step.checked_sub(1).and_then(full).unwrap_or_default()),
+            _ => input.staggered(schedule, pause, step.checked_sub(1).and_then(full_pause).unwrap_or_default()),
         };
-        let pause = pause.saturating_sub(pause.mul_f64(schedule.jitter * shift.jitter_sample));
-        Some(pause.max(schedule.shortest()))
+        let pause = pause.saturating_sub(pause.mul_f64(schedule.jitter * input.jitter_sample));
+        // Jitter never goes below the shortest pause of a learned schedule.
+        let is_learned = matches!(schedule.strategy, Strategy::Learned(_));
+        Some(if is_learned { pause.max(targets.shortest_pause) } else { pause })
     }
 
-    /// The first good answer after failed polls.
+    /// Resets the policy, at the first good response after failed polls.
     pub(crate) fn recovered(&mut self) {
         if let Some(policy) = &mut self.policy {
             policy.reset();
         }
+    }
+}
+
+impl Schedule {
+    /// The state of one new watch that follows this schedule.
+    pub(crate) fn start(&self) -> PolicyState {
+        let policy = match &self.strategy {
+            Strategy::Policy(policy) => Some(policy.start()),
+            _ => None,
+        };
+        PolicyState { policy }
     }
 }

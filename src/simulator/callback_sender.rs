@@ -1,45 +1,36 @@
-//! Posts the callbacks of the simulated tasks.
+//! Posts the callbacks of simulated tasks over HTTP.
 
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Simulator;
 use super::delivery::ScheduledCallback;
 use super::engine::Engine;
+use super::shared_engine::SharedEngine;
 use super::task::SimulatedTask;
+use super::wire_format;
 use crate::callback::{CallbackVerifier, sign};
 
-#[derive(Serialize)]
-struct Body<'a> {
-    code: u16,
-    msg: &'a str,
-    data: Data<'a>,
-}
+/// How long the gateway waits for a response, on the clock.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The first attempt and three more.
+const MAX_ATTEMPTS: u32 = 4;
+/// From one attempt to the next, in the simulator's time.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Data<'a> {
-    task_id: &'a str,
-    prompt_json: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result_urls: Option<Vec<String>>,
-}
-
-/// Posts whatever is due, until it is dropped.
-pub(super) async fn run(simulator: Simulator) {
-    // One for all, and without the environment's proxies: it stays on this machine.
-    let Ok(http) = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build() else { return };
+/// Posts each callback when it is due, until the future is dropped.
+pub(super) async fn run(engine: SharedEngine) {
+    // Without the environment's proxies: requests stay on this machine.
+    let Ok(http) = reqwest::Client::builder().no_proxy().timeout(RESPONSE_TIMEOUT).build() else { return };
     let mut posting = JoinSet::new();
-    let added = Arc::clone(&simulator.lock().callbacks.added);
+    let added = Arc::clone(&engine.lock().callbacks.added);
     loop {
-        let (due, next) = simulator.lock().due_errands();
+        let (due, next) = engine.lock().take_due_callbacks();
         for callback in due {
-            posting.spawn(post(simulator.clone(), http.clone(), callback));
+            posting.spawn(post(engine.clone(), http.clone(), callback));
         }
         while posting.try_join_next().is_some() {}
         match next {
@@ -50,35 +41,36 @@ pub(super) async fn run(simulator: Simulator) {
 }
 
 impl Engine {
-    /// Takes those that are due, and tells when the next one is.
-    fn due_errands(&mut self) -> (Vec<ScheduledCallback>, Option<Instant>) {
+    /// Takes the callbacks that are due. Returns them, and when the next one is due.
+    fn take_due_callbacks(&mut self) -> (Vec<ScheduledCallback>, Option<Instant>) {
         let now = self.now();
-        let (due, add_or_now) =
+        let (due, later) =
             mem::take(&mut self.callbacks.scheduled).into_iter().partition(|callback| callback.at <= now);
-        self.callbacks.scheduled = add_or_now;
+        self.callbacks.scheduled = later;
         let next = self.callbacks.scheduled.iter().map(|callback| callback.at).min().and_then(|at| self.instant(at));
         (due, next)
     }
 
-    /// The errand's own task, unless another has taken its place.
+    /// The callback's own task. `None` where another task has replaced it.
     fn task_of(&mut self, callback: &ScheduledCallback) -> Option<&mut SimulatedTask> {
-        let (born, task) = self.tasks.get_mut(&callback.task_id)?;
-        (*born == callback.born).then_some(task)
+        let entry = self.tasks.get_mut(&callback.task_id)?;
+        (entry.created == callback.task_created).then_some(&mut entry.task)
     }
 }
 
-async fn post(simulator: Simulator, http: reqwest::Client, callback: ScheduledCallback) {
-    if simulator.lock().task_of(&callback).is_none() {
+/// Delivers a callback as often as its delivery says.
+async fn post(engine: SharedEngine, http: reqwest::Client, callback: ScheduledCallback) {
+    if engine.lock().task_of(&callback).is_none() {
         return;
     }
-    if callback.forged {
-        // Whoever sends it tries once, and does not care.
-        return drop(request(&simulator, &http, &callback).send().await);
+    if callback.is_forged {
+        // The sender of a forged callback tries once, whatever the response.
+        return drop(request(&engine, &http, &callback).send().await);
     }
-    for again in 0..callback.delivery.times {
-        let accepted = deliver(&simulator, &http, &callback).await;
-        if !accepted && again == 0 {
-            if let Some(task) = simulator.lock().task_of(&callback) {
+    for delivered in 0..callback.delivery.times {
+        let accepted = deliver(&engine, &http, &callback).await;
+        if !accepted && delivered == 0 {
+            if let Some(task) = engine.lock().task_of(&callback) {
                 task.callback_failed();
             }
             return;
@@ -86,21 +78,19 @@ async fn post(simulator: Simulator, http: reqwest::Client, callback: ScheduledCa
     }
 }
 
-/// Whether it was accepted, at once or when it was repeated.
-async fn deliver(simulator: &Simulator, http: &reqwest::Client, callback: &ScheduledCallback) -> bool {
-    const TRIES: u32 = 4;
-    const PAUSE: Duration = Duration::from_secs(10);
-    for again in 0..TRIES {
-        if again > 0 {
+/// Posts a callback until it is accepted or no attempt is left. Returns whether it was accepted.
+async fn deliver(engine: &SharedEngine, http: &reqwest::Client, callback: &ScheduledCallback) -> bool {
+    for attempt in 0..MAX_ATTEMPTS {
+        if attempt > 0 {
             let next = {
-                let engine = simulator.lock();
-                engine.instant(engine.now().saturating_add(PAUSE))
+                let engine = engine.lock();
+                engine.instant(engine.now().saturating_add(RETRY_PAUSE))
             };
             let Some(next) = next else { return false };
             sleep_until(next).await;
         }
-        if !callback.delivery.lost
-            && request(simulator, http, callback).send().await.is_ok_and(|answer| answer.status().is_success())
+        if !callback.delivery.is_lost
+            && request(engine, http, callback).send().await.is_ok_and(|response| response.status().is_success())
         {
             return true;
         }
@@ -108,23 +98,15 @@ async fn deliver(simulator: &Simulator, http: &reqwest::Client, callback: &Sched
     false
 }
 
-fn request(simulator: &Simulator, http: &reqwest::Client, callback: &ScheduledCallback) -> reqwest::RequestBuilder {
-    let id = callback.task_id.as_str();
-    let (code, msg) = if callback.success { (200, "generated successfully") } else { (500, "generation failed") };
-    let data = Data {
-        task_id: id,
-        prompt_json: r#"{"prompt":"A futuristic cityscape"}"#,
-        result_urls: callback.success.then(|| vec![format!("https://files.example.com/{id}.mp4")]),
-    };
-    let body = Body { code, msg: &format!("Modify record {msg}."), data };
+/// The request that carries a callback, signed where there is a key.
+fn request(engine: &SharedEngine, http: &reqwest::Client, callback: &ScheduledCallback) -> reqwest::RequestBuilder {
     let request = http
         .post(&callback.delivery.url)
         .header("content-type", "application/json")
-        // Texts under names: what could fail has no part in it.
-        .body(serde_json::to_vec(&body).unwrap_or_default());
-    let Some(key) = simulator.lock().callbacks.key.clone() else { return request };
+        .body(wire_format::callback(callback.task_id.as_str(), callback.is_success));
+    let Some(key) = engine.lock().callbacks.key.clone() else { return request };
     let timestamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
-    let key = if callback.forged { format!("not {key}") } else { key };
+    let key = if callback.is_forged { format!("not {key}") } else { key };
     request
         .header(CallbackVerifier::SIGNATURE_HEADER, sign(&key, &callback.task_id, &timestamp))
         .header(CallbackVerifier::TIMESTAMP_HEADER, timestamp)

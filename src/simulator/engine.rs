@@ -1,65 +1,58 @@
-//! The engine behind both faces: tasks on a clock, faults, and the record of all requests.
+//! The simulated gateway itself: tasks on a clock, faults, and a list of all requests.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use serde::Serialize;
 use tokio::time::Instant;
 
 #[cfg(feature = "callback")]
-use super::delivery::Callbacks;
-use super::fault::{Fault, FaultKind, Header};
-use super::task::{Record, SimulatedTask, millis};
+use super::delivery::CallbackQueue;
+use super::fault::{Fault, FaultHeader, FaultKind};
+use super::request::Request;
+use super::task::{SimulatedTask, millis};
+use super::wire_format::{self, RecordJson};
 use crate::limiter::SlidingWindow;
 use crate::task::TaskId;
 
+const DEFAULT_API_KEY: &str = "test-key";
 const JSON: &str = "application/json";
 
-/// One request that reached the simulator.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// When it came, in the simulator's time.
-    pub at: Duration,
-    /// The task it asked about.
-    pub task_id: TaskId,
-    /// Whether it brought the right key.
-    pub authorized: bool,
-    /// The HTTP status that it was given; none if the connection was reset or stalled.
-    pub status: Option<u16>,
-}
-
+/// The state of a simulated gateway. Its time starts at zero when it is made, and passes at its speed.
 pub(super) struct Engine {
     pub(super) api_key: String,
+    /// How many times faster than the clock the simulator's time passes.
     pub(super) speed: u32,
+    /// How long a response takes, on the clock.
     pub(super) latency: Duration,
     pub(super) random: fastrand::Rng,
-    pub(super) tasks: HashMap<TaskId, (Duration, SimulatedTask)>,
+    pub(super) tasks: HashMap<TaskId, CreatedTask>,
     pub(super) faults: Vec<Fault>,
-    pub(super) limit: Option<SlidingWindow>,
+    pub(super) rate_limit: Option<SlidingWindow>,
     pub(super) requests: Vec<Request>,
     #[cfg(feature = "callback")]
-    pub(super) callbacks: Callbacks,
-    started: Instant,
-    started_at: SystemTime,
+    pub(super) callbacks: CallbackQueue,
+    start: Instant,
+    start_date: SystemTime,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    code: i64,
-    msg: &'a str,
-    data: Option<&'a Record<'a>>,
+/// A task, and when it was created, in the simulator's time.
+pub(super) struct CreatedTask {
+    pub(super) created: Duration,
+    pub(super) task: SimulatedTask,
 }
 
-/// What comes back.
+/// How the exchange for one request goes.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(super) enum Exchange {
+    /// The whole response arrives.
     Whole(HttpResponse),
-    /// Its body breaks off in the middle.
+    /// The response breaks off in the middle of its body.
     Truncated(HttpResponse),
+    /// The connection is reset.
     Reset,
+    /// No response comes, and the connection stays open.
     Stall,
 }
 
@@ -70,14 +63,15 @@ pub(super) struct HttpResponse {
     pub(super) body: Bytes,
 }
 
-/// A `Date` tells whole seconds: how old a task looks must not depend on when in a second a test began.
-fn this_second() -> SystemTime {
+/// The wall clock's time in whole seconds. A `Date` header has no fractions: a task's age must not depend on when in a
+/// second a test began.
+fn whole_second() -> SystemTime {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix.as_secs())).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Whether there is room for one more request, which is then counted.
-fn admits(limit: &mut SlidingWindow) -> bool {
+/// Takes one request from the limit. Returns whether there was one left.
+fn admit(limit: &mut SlidingWindow) -> bool {
     let now = Instant::now();
     let admitted = limit.free(now) > 0;
     if admitted {
@@ -89,117 +83,124 @@ fn admits(limit: &mut SlidingWindow) -> bool {
 impl Engine {
     pub(super) fn new() -> Self {
         Self {
-            api_key: "test-key".to_owned(),
+            api_key: DEFAULT_API_KEY.to_owned(),
             speed: 1,
             latency: Duration::ZERO,
             random: fastrand::Rng::with_seed(0),
             tasks: HashMap::new(),
             faults: Vec::new(),
-            limit: None,
+            rate_limit: None,
             requests: Vec::new(),
             #[cfg(feature = "callback")]
-            callbacks: Callbacks::default(),
-            started: Instant::now(),
-            started_at: this_second(),
+            callbacks: CallbackQueue::default(),
+            start: Instant::now(),
+            start_date: whole_second(),
         }
     }
 
+    /// The simulator's time.
     pub(super) fn now(&self) -> Duration {
-        self.started.elapsed().saturating_mul(self.speed)
+        self.start.elapsed().saturating_mul(self.speed)
     }
 
+    /// Creates a task, now. It replaces a task of the same id.
     pub(super) fn add(&mut self, id: TaskId, task: SimulatedTask) {
-        let now = self.now();
+        let created = self.now();
         #[cfg(feature = "callback")]
-        self.callbacks.add(task.scheduled(&id, now));
-        self.tasks.insert(id, (now, task));
+        self.callbacks.add(task.scheduled_callbacks(&id, created));
+        self.tasks.insert(id, CreatedTask { created, task });
     }
 
-    /// When the clock shows this time, unless it stands still.
+    /// When the clock reaches the simulator's time `at`. `None` where time stands still.
     #[cfg(feature = "callback")]
     pub(super) fn instant(&self, at: Duration) -> Option<Instant> {
-        self.started.checked_add(at.checked_div(self.speed)?)
+        self.start.checked_add(at.checked_div(self.speed)?)
     }
 
-    /// Answers a request for `id` that came with this key, now.
-    pub(super) fn answer(&mut self, id: &TaskId, api_key: Option<&str>) -> Answer {
+    /// Handles a request for `id` that carries this key, now.
+    pub(super) fn answer(&mut self, id: &TaskId, api_key: Option<&str>) -> Exchange {
         let at = self.now();
         let authorized = api_key == Some(self.api_key.as_str());
-        let Self { faults, random, limit, .. } = self;
-        if limit.as_mut().is_some_and(|limit| !admits(limit)) {
-            let page = self.envelope(429, 429, "Rate limit exceeded", None, at);
-            self.requests.push(Request { at, task_id: id.clone(), authorized, status: Some(429) });
-            return Answer::Whole(page);
-        }
-        let fault = faults.iter_mut().find_map(|fault| fault.strikes(id, random).then(|| fault.clone()));
-        self.faults.retain(|fault| !fault.is_spent());
-        let answer = match fault {
-            Some(fault) => self.broken(fault, id, authorized, at),
-            None => Answer::Whole(self.right(id, authorized, at)),
-        };
-        let status = match &answer {
-            Answer::Whole(page) | Answer::Truncated(page) => Some(page.status),
-            Answer::Reset | Answer::Stall => None,
+        let exchange = self.exchange(id, authorized, at);
+        let status = match &exchange {
+            Exchange::Whole(response) | Exchange::Truncated(response) => Some(response.status),
+            Exchange::Reset | Exchange::Stall => None,
         };
         self.requests.push(Request { at, task_id: id.clone(), authorized, status });
-        answer
+        exchange
     }
 
-    fn broken(&self, fault: Fault, id: &TaskId, authorized: bool, at: Duration) -> Answer {
-        let mut page = match &fault.kind {
-            FaultKind::Reset => return Answer::Reset,
-            FaultKind::Stall => return Answer::Stall,
-            FaultKind::Truncated => self.right(id, authorized, at),
+    fn exchange(&mut self, id: &TaskId, authorized: bool, at: Duration) -> Exchange {
+        let Self { faults, random, rate_limit, .. } = self;
+        if rate_limit.as_mut().is_some_and(|limit| !admit(limit)) {
+            return Exchange::Whole(self.envelope(429, 429, wire_format::RATE_LIMITED, None, at));
+        }
+        let fault = faults.iter_mut().find_map(|fault| fault.happens_to(id, random).then(|| fault.clone()));
+        self.faults.retain(|fault| !fault.is_spent());
+        match fault {
+            Some(fault) => self.faulty_exchange(fault, id, authorized, at),
+            None => Exchange::Whole(self.correct_response(id, authorized, at)),
+        }
+    }
+
+    fn faulty_exchange(&self, fault: Fault, id: &TaskId, authorized: bool, at: Duration) -> Exchange {
+        let mut response = match &fault.kind {
+            FaultKind::Reset => return Exchange::Reset,
+            FaultKind::Stall => return Exchange::Stall,
+            FaultKind::Truncated => self.correct_response(id, authorized, at),
             FaultKind::Status(status) => {
                 let html = format!("<html><body><h1>{status}</h1></body></html>");
-                self.page(*status, "text/html", html.into(), at)
+                self.response(*status, "text/html", html.into(), at)
             }
             FaultKind::Envelope { code, message } => self.envelope(200, *code, message, None, at),
-            FaultKind::Body(body) => self.page(200, JSON, body.clone(), at),
+            FaultKind::Body(body) => self.response(200, JSON, body.clone(), at),
         };
         for (name, value) in fault.headers {
             let value = match value {
-                Header::Text(text) => text,
-                Header::DateAfter(wait) => self.date(at.saturating_add(wait)),
+                FaultHeader::Text(text) => text,
+                FaultHeader::DateAfter(wait) => self.date(at.saturating_add(wait)),
             };
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                page.headers.insert(name, value);
+                response.headers.insert(name, value);
             }
         }
-        // How long the body is follows from the body.
-        page.headers.remove(CONTENT_LENGTH);
-        page.headers.remove(TRANSFER_ENCODING);
-        if matches!(fault.kind, FaultKind::Truncated) { Answer::Truncated(page) } else { Answer::Whole(page) }
+        // The body decides its own length.
+        response.headers.remove(CONTENT_LENGTH);
+        response.headers.remove(TRANSFER_ENCODING);
+        if matches!(fault.kind, FaultKind::Truncated) {
+            Exchange::Truncated(response)
+        } else {
+            Exchange::Whole(response)
+        }
     }
 
-    fn right(&self, id: &TaskId, authorized: bool, at: Duration) -> HttpResponse {
+    fn correct_response(&self, id: &TaskId, authorized: bool, at: Duration) -> HttpResponse {
         if !authorized {
-            return self.envelope(401, 401, "You do not have access permissions", None, at);
+            return self.envelope(401, 401, wire_format::UNAUTHORIZED, None, at);
         }
-        let record = self.tasks.get(id).and_then(|(born, task)| {
-            let unix = self.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            task.record(id, at.saturating_sub(*born), millis(unix.saturating_add(*born)))
+        let record = self.tasks.get(id).and_then(|CreatedTask { created, task }| {
+            let start = self.start_date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            task.record(id, at.saturating_sub(*created), millis(start.saturating_add(*created)))
         });
         match record {
-            Some(record) => self.envelope(200, 200, "success", Some(&record), at),
-            None => self.envelope(200, 422, "recordInfo is null", None, at),
+            Some(record) => self.envelope(200, 200, wire_format::SUCCESS, Some(&record), at),
+            None => self.envelope(200, 422, wire_format::NO_RECORD, None, at),
         }
     }
 
+    /// A response with an envelope. `status` is HTTP's, `code` the envelope's.
     pub(super) fn envelope(
         &self,
         status: u16,
         code: i64,
         message: &str,
-        data: Option<&Record<'_>>,
+        record: Option<&RecordJson<'_>>,
         at: Duration,
     ) -> HttpResponse {
-        // Texts and numbers under names: what could fail has no part in it.
-        let body = serde_json::to_vec(&Envelope { code, msg: message, data }).unwrap_or_default();
-        self.page(status, JSON, body.into(), at)
+        self.response(status, JSON, wire_format::envelope(code, message, record).into(), at)
     }
 
-    fn page(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> HttpResponse {
+    fn response(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> HttpResponse {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Ok(date) = HeaderValue::try_from(self.date(at)) {
@@ -208,7 +209,8 @@ impl Engine {
         HttpResponse { status, headers, body }
     }
 
+    /// The HTTP date of the simulator's time `at`.
     fn date(&self, at: Duration) -> String {
-        httpdate::fmt_http_date(self.started_at.checked_add(at).unwrap_or(self.started_at))
+        httpdate::fmt_http_date(self.start_date.checked_add(at).unwrap_or(self.start_date))
     }
 }

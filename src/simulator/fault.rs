@@ -1,4 +1,4 @@
-//! What goes wrong, how often, and for whom.
+//! Faults: what goes wrong, how often, and for which task.
 
 use std::time::Duration;
 
@@ -6,15 +6,42 @@ use bytes::Bytes;
 
 use crate::task::TaskId;
 
-/// Something that goes wrong instead of an answer: once, unless told otherwise.
+/// Something that goes wrong instead of a correct response. By default it happens to one request of any task.
+///
+/// [`Simulator::inject`](super::Simulator::inject) puts it to work.
+///
+/// ```
+/// use luma_watch::Client;
+/// use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), luma_watch::Error> {
+/// tokio::time::pause();
+/// let simulator = Simulator::new();
+/// let id = simulator.add(SimulatedTask::new());
+/// // The first request passes, the next two fail.
+/// simulator.inject(Fault::status(502).after(1).times(2));
+///
+/// let client = Client::builder("test-key").simulator(&simulator).build()?;
+/// let mut statuses = Vec::new();
+/// for _ in 0..4 {
+///     statuses.push(client.status(&id).await.err().and_then(|error| error.http_status()));
+/// }
+/// assert_eq!(statuses, [None, Some(502), Some(502), None]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-#[must_use = "a fault happens once it is injected"]
+#[must_use = "a fault has no effect until it is injected"]
 pub struct Fault {
     pub(super) kind: FaultKind,
-    pub(super) headers: Vec<(String, Header)>,
+    pub(super) headers: Vec<(String, FaultHeader)>,
+    /// `None`: any task.
     task: Option<TaskId>,
-    skip: u32,
-    left: Option<u32>,
+    /// The number of requests that still pass.
+    passing: u32,
+    /// The number of requests that it still happens to. `None`: all.
+    remaining: Option<u32>,
     probability: f64,
 }
 
@@ -28,116 +55,179 @@ pub(super) enum FaultKind {
     Truncated,
 }
 
+/// The value of a header that a fault adds.
 #[derive(Clone, Debug)]
-pub(super) enum Header {
+pub(super) enum FaultHeader {
     Text(String),
-    /// A date so long after the answer.
+    /// The HTTP date this long after the response.
     DateAfter(Duration),
 }
 
 impl Fault {
     const fn new(kind: FaultKind) -> Self {
-        Self { kind, headers: Vec::new(), task: None, skip: 0, left: Some(1), probability: 1.0 }
+        Self { kind, headers: Vec::new(), task: None, passing: 0, remaining: Some(1), probability: 1.0 }
     }
 
-    /// An HTTP status, 200 to 999, with a page of HTML, as a proxy before the gateway would send it.
+    /// Answers with this HTTP status and an HTML page, as a proxy in front of the gateway does.
+    ///
+    /// The status is 200 to 999. Any other becomes 500.
     pub const fn status(status: u16) -> Self {
         let status = if status < 200 || status > 999 { 500 } else { status };
         Self::new(FaultKind::Status(status))
     }
 
-    /// HTTP 200 with an envelope that carries this code and message and no data.
+    /// Answers with HTTP 200 and an envelope that holds this `code` and message, and no data.
+    ///
+    /// ```
+    /// use luma_watch::{Client, ErrorKind};
+    /// use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new());
+    /// simulator.inject(Fault::code(455, "under maintenance"));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// assert_eq!(client.status(&id).await.unwrap_err().kind(), ErrorKind::Maintenance);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn code(code: i64, message: impl Into<String>) -> Self {
         Self::new(FaultKind::Envelope { code, message: message.into() })
     }
 
-    /// HTTP 200 with this body.
+    /// Answers with HTTP 200 and this body, as `application/json`.
     pub fn body(body: impl Into<Vec<u8>>) -> Self {
         Self::new(FaultKind::Body(Bytes::from(body.into())))
     }
 
-    /// The connection is reset instead of an answer.
+    /// Resets the connection instead of answering.
     ///
-    /// Over HTTP a client asks again at once, unseen, when a kept connection breaks: there, a reset after an answer
-    /// shows from [`times(2)`](Self::times) on.
+    /// Over HTTP, a client repeats a request at once when a kept connection breaks, and does not report it. To see a
+    /// reset after a first response, use [`times(2)`](Self::times) or more.
     pub const fn reset() -> Self {
         Self::new(FaultKind::Reset)
     }
 
-    /// No answer ever comes.
+    /// Never answers. The connection stays open.
     pub const fn stall() -> Self {
         Self::new(FaultKind::Stall)
     }
 
-    /// The right answer breaks off in the middle of its body.
+    /// Answers correctly, and breaks off in the middle of the body.
     pub const fn truncated() -> Self {
         Self::new(FaultKind::Truncated)
     }
 
-    /// With a `Retry-After` header, as it is: `"5"`, or anything else.
+    /// Adds a `Retry-After` header with this value: seconds such as `"5"`, or any other text.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::Client;
+    /// use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new());
+    /// simulator.inject(Fault::code(429, "Rate limit exceeded").retry_after("7"));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// let error = client.status(&id).await.unwrap_err();
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn retry_after(self, value: impl Into<String>) -> Self {
         self.header("retry-after", value)
     }
 
-    /// With a `Retry-After` header that names the date so long after the answer, in whole seconds.
+    /// Adds a `Retry-After` header with an HTTP date: the time of the response plus `wait`, in whole seconds.
     pub fn retry_after_date(mut self, wait: Duration) -> Self {
-        self.headers.push(("retry-after".to_owned(), Header::DateAfter(wait)));
+        self.headers.push(("retry-after".to_owned(), FaultHeader::DateAfter(wait)));
         self
     }
 
-    /// With a header. One that HTTP does not allow is left out, as is one about the body's length.
+    /// Adds a header. A header that HTTP does not allow, or that is about the body's length, is left out.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), Header::Text(value.into())));
+        self.headers.push((name.into(), FaultHeader::Text(value.into())));
         self
     }
 
-    /// It happens to so many requests. Default: 1.
+    /// Sets the number of requests that it happens to. Default: 1.
     pub const fn times(mut self, times: u32) -> Self {
-        self.left = Some(times);
+        self.remaining = Some(times);
         self
     }
 
-    /// It happens to every request from now on.
+    /// Lets it happen to every request from now on.
     pub const fn always(mut self) -> Self {
-        self.left = None;
+        self.remaining = None;
         self
     }
 
-    /// It happens only to requests for this task.
-    pub fn only(mut self, task: &TaskId) -> Self {
-        self.task = Some(task.clone());
+    /// Lets it happen to requests for this task only. Default: requests for any task.
+    ///
+    /// ```
+    /// use luma_watch::Client;
+    /// use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// let simulator = Simulator::new();
+    /// simulator.add_as("good", SimulatedTask::new());
+    /// simulator.add_as("bad", SimulatedTask::new());
+    /// simulator.inject(Fault::status(503).always().only("bad"));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// assert!(client.status("good").await.is_ok());
+    /// assert!(client.status("bad").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn only(mut self, task: impl Into<TaskId>) -> Self {
+        self.task = Some(task.into());
         self
     }
 
-    /// It lets the first so many requests pass that it could happen to.
+    /// Lets this number of requests pass first. Requests for other tasks than [`only`](Self::only) do not count.
+    /// Default: 0.
     pub const fn after(mut self, requests: u32) -> Self {
-        self.skip = requests;
+        self.passing = requests;
         self
     }
 
-    /// It happens to each request with this probability, 0 to 1, drawn from the simulator's seed.
+    /// Sets the probability that it happens to a request, 0 to 1. Default: 1.
+    ///
+    /// It still happens once unless [`times`](Self::times) or [`always`](Self::always) says otherwise. Random numbers
+    /// come from the simulator's [seed](super::Simulator::seed).
+    ///
+    /// ```
+    /// use luma_watch::simulator::Fault;
+    ///
+    /// let one_in_ten = Fault::status(504).probability(0.1).always();
+    /// # drop(one_in_ten);
+    /// ```
     pub const fn probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
     }
 
     pub(super) fn is_spent(&self) -> bool {
-        self.left == Some(0)
+        self.remaining == Some(0)
     }
 
-    /// Whether it happens to this request; counts it if so.
-    pub(super) fn strikes(&mut self, id: &TaskId, random: &mut fastrand::Rng) -> bool {
+    /// Decides whether it happens to this request, and counts it.
+    pub(super) fn happens_to(&mut self, id: &TaskId, random: &mut fastrand::Rng) -> bool {
         if self.is_spent() || self.task.as_ref().is_some_and(|task| task != id) {
             return false;
         }
-        if self.skip > 0 {
-            self.skip = self.skip.saturating_sub(1);
+        if self.passing > 0 {
+            self.passing = self.passing.saturating_sub(1);
             return false;
         }
-        let strikes = random.f64() < self.probability;
-        if strikes {
-            self.left = self.left.map(|left| left.saturating_sub(1));
+        let happens = random.f64() < self.probability;
+        if happens {
+            self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(1));
         }
-        strikes
+        happens
     }
 }

@@ -1,4 +1,4 @@
-//! The face on loopback: the same answers over real sockets.
+//! The gateway over HTTP on loopback: the same responses through real sockets.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -22,29 +22,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::Simulator;
-use super::engine::{Answer, HttpResponse};
+use super::engine::{Exchange, HttpResponse};
+use super::shared_engine::SharedEngine;
+use super::wire_format;
 use crate::task::TaskId;
 
-const PATH: &str = "/api/v1/modify/record-info";
+/// How long to wait before the next connection is accepted, after an error.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// A [`Simulator`] that answers over HTTP/1.1 on loopback. Dropping it stops it: the runtime closes its port and its
-/// connections.
-#[must_use = "a server that is dropped stops"]
+/// A [`Simulator`](super::Simulator) that answers over HTTP/1.1 on the loopback address.
+///
+/// [`Simulator::serve`](super::Simulator::serve) starts it. It stops when it is dropped: its port and its connections
+/// are closed by the runtime, shortly after.
+#[must_use = "a server stops when it is dropped"]
 pub struct Server {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    pub(super) async fn start(simulator: Simulator) -> io::Result<Self> {
+    pub(super) async fn start(engine: SharedEngine) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let accepting = tokio::spawn(accept(listener, simulator));
+        let accepting = tokio::spawn(accept(listener, engine));
         Ok(Self { address, accepting })
     }
 
-    /// What to give to [`ClientBuilder::base_url`](crate::ClientBuilder::base_url).
+    /// The URL of the server, for [`ClientBuilder::base_url`](crate::ClientBuilder::base_url).
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -63,28 +67,28 @@ impl fmt::Debug for Server {
     }
 }
 
-async fn accept(listener: TcpListener, simulator: Simulator) {
-    // Dropped with this future, and with it every connection.
+async fn accept(listener: TcpListener, engine: SharedEngine) {
+    // Dropped with this future, which ends every connection.
     let mut connections = JoinSet::new();
     #[cfg(feature = "callback")]
-    connections.spawn(super::callback_sender::run(simulator.clone()));
+    connections.spawn(super::callback_sender::run(engine.clone()));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(connection(stream, simulator.clone()))),
-                // Out of file descriptors, say: it passes.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Ok((stream, _)) => drop(connections.spawn(connection(stream, engine.clone()))),
+                // For example, no file descriptor is left. It passes.
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY_PAUSE).await,
             },
             _ = connections.join_next(), if !connections.is_empty() => {}
         }
     }
 }
 
-async fn connection(stream: TcpStream, simulator: Simulator) {
+async fn connection(stream: TcpStream, engine: SharedEngine) {
     let reset = Arc::new(Notify::new());
     let signal = Arc::clone(&reset);
-    let service = service_fn(move |request| answer(request, simulator.clone(), Arc::clone(&signal)));
-    // Small answers on a kept connection: waiting for more to send would add 40 ms to each.
+    let service = service_fn(move |request| respond(request, engine.clone(), Arc::clone(&signal)));
+    // Nagle's algorithm would delay each small response on a kept connection by 40 ms.
     drop(stream.set_nodelay(true));
     let mut serving = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     tokio::select! {
@@ -93,82 +97,87 @@ async fn connection(stream: TcpStream, simulator: Simulator) {
     }
 }
 
-async fn answer(
+/// Responds to a request. Notifies `reset` where the connection is to be reset.
+async fn respond(
     request: hyper::Request<Incoming>,
-    simulator: Simulator,
+    engine: SharedEngine,
     reset: Arc<Notify>,
-) -> Result<Response<Sent>, Infallible> {
-    let (answer, latency) = {
-        let mut engine = simulator.lock();
-        let answer = match parse(&request) {
+) -> Result<Response<ResponseBody>, Infallible> {
+    let (exchange, latency) = {
+        let mut engine = engine.lock();
+        let exchange = match parse(&request) {
             Ok((id, key)) => engine.answer(&id, key),
             Err((status, message)) => {
                 let at = engine.now();
-                Answer::Whole(engine.envelope(status, status.into(), message, None, at))
+                Exchange::Whole(engine.envelope(status, status.into(), message, None, at))
             }
         };
-        (answer, engine.latency)
+        (exchange, engine.latency)
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    match answer {
-        Answer::Whole(page) => Ok(response(page, false)),
-        Answer::Truncated(page) => Ok(response(page, true)),
-        Answer::Reset => {
+    match exchange {
+        Exchange::Whole(response) => Ok(http_response(response, false)),
+        Exchange::Truncated(response) => Ok(http_response(response, true)),
+        Exchange::Reset => {
             reset.notify_one();
             future::pending().await
         }
-        Answer::Stall => future::pending().await,
+        Exchange::Stall => future::pending().await,
     }
 }
 
-/// The task and the key in a request, or what the gateway says to one that is not its own.
+/// Returns the task's id and the key in a request, or the HTTP status and the message that refuse it.
 fn parse(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>), (u16, &'static str)> {
-    if request.uri().path() != PATH {
+    if request.uri().path() != wire_format::PATH {
         return Err((404, "Not Found"));
     }
     if request.method() != Method::GET {
         return Err((405, "Method Not Allowed"));
     }
     let url = Url::parse(&format!("http://localhost{}", request.uri())).map_err(|_| (400, "Bad Request"))?;
-    let id = url.query_pairs().find(|(name, value)| name == "taskId" && !value.is_empty());
-    let id = id.map(|(_, id)| TaskId::from(id.as_ref())).ok_or((422, "taskId cannot be empty"))?;
+    let id = url.query_pairs().find(|(name, value)| name == wire_format::ID_PARAMETER && !value.is_empty());
+    let id = id.map(|(_, id)| TaskId::from(id.as_ref())).ok_or((422, wire_format::NO_ID))?;
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     Ok((id, authorization.and_then(|value| value.strip_prefix("Bearer "))))
 }
 
-fn response(page: HttpResponse, truncated: bool) -> Response<Sent> {
-    let body = if truncated { page.body.slice(..page.body.len() / 2) } else { page.body.clone() };
-    let mut response = Response::new(Sent { left: Some(body), whole: page.body.len(), truncated, flushed: false });
-    if let Ok(status) = hyper::StatusCode::from_u16(page.status) {
+/// Makes a response of hyper's. With `truncated`, it breaks off after half of the body.
+fn http_response(response: HttpResponse, truncated: bool) -> Response<ResponseBody> {
+    let HttpResponse { status, headers, body } = response;
+    let length = body.len();
+    let sent = if truncated { body.slice(..length / 2) } else { body };
+    let mut response = Response::new(ResponseBody { unsent: Some(sent), length, truncated, flushed: false });
+    if let Ok(status) = hyper::StatusCode::from_u16(status) {
         *response.status_mut() = status;
     }
-    *response.headers_mut() = page.headers;
+    *response.headers_mut() = headers;
     response
 }
 
-/// A body of one piece, which may promise more than it holds.
-struct Sent {
-    left: Option<Bytes>,
-    whole: usize,
+/// A body in one frame. A truncated one announces more than it sends.
+struct ResponseBody {
+    unsent: Option<Bytes>,
+    /// The announced length, in bytes.
+    length: usize,
     truncated: bool,
     flushed: bool,
 }
 
-impl Body for Sent {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(piece) = self.left.take() {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        if let Some(bytes) = self.unsent.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         if !self.truncated {
             return Poll::Ready(None);
         }
         if !self.flushed {
-            // The piece must be on its way before the connection goes down.
+            // The first half must be sent before the error closes the connection.
             self.flushed = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -177,10 +186,10 @@ impl Body for Sent {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_none() && !self.truncated
+        self.unsent.is_none() && !self.truncated
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.whole as u64)
+        SizeHint::with_exact(self.length as u64)
     }
 }

@@ -1,43 +1,43 @@
-//! The face in memory: nothing but tokio's clock between question and answer.
+//! The gateway in memory: a transport that takes no time but the simulated latency.
 
 use std::future;
 
-use super::Simulator;
-use super::engine::{Answer, HttpResponse};
+use super::engine::{Exchange, HttpResponse};
+use super::shared_engine::SharedEngine;
 use crate::error::Error;
 use crate::task::TaskId;
 use crate::transport::{MAX_BODY, bearer, broken, cut_short, too_long};
 use crate::wire::Reply;
 
-/// A client's way to a simulator without a socket.
+/// A client's transport to a simulator, without a socket.
 pub(crate) struct InMemory {
-    simulator: Simulator,
+    engine: SharedEngine,
     api_key: String,
 }
 
 impl InMemory {
-    pub(crate) fn new(simulator: Simulator, api_key: String) -> Result<Self, Error> {
-        // The rules for a key do not depend on the way that it takes.
+    /// Refuses keys that no HTTP header could carry, as the HTTP transport does.
+    pub(super) fn new(engine: SharedEngine, api_key: String) -> Result<Self, Error> {
         bearer(&api_key)?;
-        Ok(Self { simulator, api_key })
+        Ok(Self { engine, api_key })
     }
 
     /// Sends one request. Dropping the future aborts it.
     pub(crate) async fn fetch(&self, id: &TaskId) -> Result<Reply, Error> {
-        let (answer, latency) = {
-            let mut engine = self.simulator.lock();
+        let (exchange, latency) = {
+            let mut engine = self.engine.lock();
             (engine.answer(id, Some(&self.api_key)), engine.latency)
         };
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         let whole = |HttpResponse { status, headers, body }: HttpResponse| Reply { status, headers, body: Ok(body) };
-        match answer {
-            Answer::Whole(page) if page.body.len() > MAX_BODY => Ok(Reply { body: Err(too_long()), ..whole(page) }),
-            Answer::Whole(page) => Ok(whole(page)),
-            Answer::Truncated(page) => Ok(Reply { body: Err(cut_short()), ..whole(page) }),
-            Answer::Reset => Err(broken()),
-            Answer::Stall => future::pending().await,
+        match exchange {
+            Exchange::Whole(page) if page.body.len() > MAX_BODY => Ok(Reply { body: Err(too_long()), ..whole(page) }),
+            Exchange::Whole(page) => Ok(whole(page)),
+            Exchange::Truncated(page) => Ok(Reply { body: Err(cut_short()), ..whole(page) }),
+            Exchange::Reset => Err(broken()),
+            Exchange::Stall => future::pending().await,
         }
     }
 

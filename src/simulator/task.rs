@@ -1,27 +1,49 @@
-//! The life of a simulated task, as a value.
+//! A simulated task as a value: how long it generates, and how it ends.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Serialize;
-
 #[cfg(feature = "callback")]
 use super::delivery::{Delivery, ScheduledCallback};
+use super::wire_format::{self, RecordJson, ResultsJson};
 use crate::task::{Status, TaskId};
 
-/// The vendor's own example took 309 s.
-const GENERATION: Duration = Duration::from_secs(300);
+/// The vendor's example took 309 s.
+const DEFAULT_GENERATION_TIME: Duration = Duration::from_secs(300);
 
-/// A task's life: how long it generates, and how it ends.
+/// A task of a [`Simulator`](super::Simulator): how long it generates, and how it ends. All times are the simulator's.
 ///
-/// Unless told otherwise it generates for 5 minutes and then succeeds with one result URL.
+/// ```
+/// use std::time::Duration;
+/// use luma_watch::{Client, ErrorKind, Status};
+/// use luma_watch::simulator::{SimulatedTask, Simulator};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), luma_watch::Error> {
+/// tokio::time::pause();
+/// let simulator = Simulator::new();
+/// let failing = SimulatedTask::new()
+///     .generates_for(Duration::from_secs(60))
+///     .ends_with(Status::GenerateFailed)
+///     .error(400, "The video is too dark.");
+/// let id = simulator.add(failing);
+///
+/// let client = Client::builder("test-key").simulator(&simulator).build()?;
+/// let error = client.wait_until_done(id).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::TaskFailed);
+/// assert!(error.to_string().contains("The video is too dark."));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-#[must_use]
+#[must_use = "a task has no effect until it is added to a simulator"]
 pub struct SimulatedTask {
     unknown_for: Duration,
-    generates_for: Option<Duration>,
-    status: Status,
-    meanwhile: Status,
+    /// `None`: it never ends.
+    generation_time: Option<Duration>,
+    end_status: Status,
+    status_before_end: Status,
+    /// `None`: one sample URL.
     result_urls: Option<Vec<String>>,
     error_code: Option<i64>,
     error_message: Option<String>,
@@ -29,6 +51,7 @@ pub struct SimulatedTask {
     delivery: Option<Delivery>,
 }
 
+/// A task that generates for 5 minutes and then succeeds with one result URL.
 impl Default for SimulatedTask {
     fn default() -> Self {
         Self::new()
@@ -36,13 +59,13 @@ impl Default for SimulatedTask {
 }
 
 impl SimulatedTask {
-    /// Generates for 5 minutes, then succeeds with one result URL.
+    /// Makes a task that generates for 5 minutes and then succeeds with one result URL.
     pub const fn new() -> Self {
         Self {
             unknown_for: Duration::ZERO,
-            generates_for: Some(GENERATION),
-            status: Status::Success,
-            meanwhile: Status::Generating,
+            generation_time: Some(DEFAULT_GENERATION_TIME),
+            end_status: Status::Success,
+            status_before_end: Status::Generating,
             result_urls: None,
             error_code: None,
             error_message: None,
@@ -51,50 +74,101 @@ impl SimulatedTask {
         }
     }
 
-    /// How long it generates. Default: 5 minutes.
+    /// Sets how long it generates, from its creation to its end. Default: 5 minutes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::Client;
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// tokio::time::pause();
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new().generates_for(Duration::from_secs(100)));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// let task = client.wait_until_done(id).await?;
+    /// assert_eq!(task.generation_time(), Some(Duration::from_secs(100)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn generates_for(mut self, time: Duration) -> Self {
-        self.generates_for = Some(time);
+        self.generation_time = Some(time);
         self
     }
 
-    /// It generates for ever.
+    /// Lets it generate without an end.
     pub const fn never_ends(mut self) -> Self {
-        self.generates_for = None;
+        self.generation_time = None;
         self
     }
 
-    /// How it ends. Default: [`Status::Success`].
+    /// Sets the status that it ends with. Default: [`Status::Success`].
     pub const fn ends_with(mut self, status: Status) -> Self {
-        self.status = status;
+        self.end_status = status;
         self
     }
 
-    /// What its flag says until then. Default: [`Status::Generating`].
+    /// Sets the status until it ends. Default: [`Status::Generating`].
     pub const fn meanwhile(mut self, status: Status) -> Self {
-        self.meanwhile = status;
+        self.status_before_end = status;
         self
     }
 
-    /// The results of a task that ends well. Default: one URL. An empty list: none.
+    /// Sets the result URLs of a task that ends well. Default: one URL. With an empty list there is none.
+    ///
+    /// ```
+    /// use luma_watch::Client;
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// tokio::time::pause();
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new().result_urls(["https://example.com/result.mp4"]));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// assert_eq!(client.wait_until_done(id).await?.result_urls(), ["https://example.com/result.mp4"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn result_urls<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
         self.result_urls = Some(urls.into_iter().map(Into::into).collect());
         self
     }
 
-    /// The reason that a task gives that ends with [`Status::CreateTaskFailed`] or [`Status::GenerateFailed`].
+    /// Sets the `errorCode` and `errorMessage` of a task that ends with [`Status::CreateTaskFailed`] or
+    /// [`Status::GenerateFailed`]. Default: none.
     pub fn error(mut self, code: i64, message: impl Into<String>) -> Self {
         self.error_code = Some(code);
         self.error_message = Some(message.into());
         self
     }
 
-    /// How long after its creation the gateway has no record of it yet. Default: no time.
+    /// Sets how long after its creation the gateway has no record of it. Default: 0.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::{Client, ErrorKind};
+    /// use luma_watch::simulator::{SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// tokio::time::pause();
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new().unknown_for(Duration::from_secs(10)));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// assert_eq!(client.status(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    /// tokio::time::sleep(Duration::from_secs(10)).await;
+    /// assert!(client.status(&id).await.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn unknown_for(mut self, time: Duration) -> Self {
         self.unknown_for = time;
         self
     }
 
-    /// Its callback. Default: none. Needs the feature `callback`.
+    /// Sets its callback. Default: none. Needs the feature `callback`.
     #[cfg(feature = "callback")]
     #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
     pub fn callback(mut self, delivery: Delivery) -> Self {
@@ -102,42 +176,42 @@ impl SimulatedTask {
         self
     }
 
-    /// What is to be posted of it.
+    /// The callbacks to post if it is created at this time.
     #[cfg(feature = "callback")]
-    pub(super) fn scheduled(&self, id: &TaskId, born: Duration) -> Vec<ScheduledCallback> {
-        let ends = self.generates_for.map(|after| (after, self.status));
-        self.delivery.as_ref().map_or_else(Vec::new, |delivery| delivery.scheduled(id, born, ends))
+    pub(super) fn scheduled_callbacks(&self, id: &TaskId, created: Duration) -> Vec<ScheduledCallback> {
+        let end = self.generation_time.map(|after| (after, self.end_status));
+        self.delivery.as_ref().map_or_else(Vec::new, |delivery| delivery.scheduled_callbacks(id, created, end))
     }
 
-    /// All tries to post its callback have failed.
+    /// Notes that no attempt to post its callback was accepted.
     #[cfg(feature = "callback")]
     pub(super) fn callback_failed(&mut self) {
-        if self.status == Status::Success {
-            self.status = Status::CallbackFailed;
+        if self.end_status == Status::Success {
+            self.end_status = Status::CallbackFailed;
         }
     }
 
-    /// The record at this age. `created_at`: in Unix milliseconds.
-    pub(super) fn record<'a>(&'a self, id: &'a TaskId, age: Duration, created_at: u64) -> Option<Record<'a>> {
+    /// Its record at this age. `None` where the gateway has none yet. `created_at` is in Unix milliseconds.
+    pub(super) fn record<'a>(&'a self, id: &'a TaskId, age: Duration, created_at: u64) -> Option<RecordJson<'a>> {
         if age < self.unknown_for {
             return None;
         }
-        let ended = self.generates_for.filter(|time| age >= *time);
-        let status = if ended.is_some() { self.status } else { self.meanwhile };
+        let ended_after = self.generation_time.filter(|time| age >= *time);
+        let status = if ended_after.is_some() { self.end_status } else { self.status_before_end };
         let failed = matches!(status, Status::CreateTaskFailed | Status::GenerateFailed);
-        let results = || {
-            let example = || Cow::Owned(vec![format!("https://files.example.com/{id}.mp4")]);
-            self.result_urls.as_deref().map_or_else(example, Cow::Borrowed)
+        let result_urls = || {
+            let sample = || Cow::Owned(vec![wire_format::sample_result_url(id.as_str())]);
+            self.result_urls.as_deref().map_or_else(sample, Cow::Borrowed)
         };
-        let response = status.is_success().then(|| Response {
+        let response = status.is_success().then(|| ResultsJson {
             task_id: id.as_str(),
-            origin_urls: ["https://example.com/video.mp4"],
-            result_urls: results(),
+            origin_urls: [wire_format::ORIGIN_URL],
+            result_urls: result_urls(),
         });
-        Some(Record {
+        Some(RecordJson {
             task_id: id.as_str(),
-            param_json: r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#,
-            complete_time: ended.map(|time| created_at.saturating_add(millis(time))),
+            param_json: wire_format::PARAM_JSON,
+            complete_time: ended_after.map(|time| created_at.saturating_add(millis(time))),
             response,
             success_flag: status.flag(),
             create_time: created_at,
@@ -147,28 +221,7 @@ impl SimulatedTask {
     }
 }
 
-/// A task's record, as the gateway writes it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Record<'a> {
-    task_id: &'a str,
-    param_json: &'static str,
-    complete_time: Option<u64>,
-    response: Option<Response<'a>>,
-    success_flag: i64,
-    create_time: u64,
-    error_code: Option<i64>,
-    error_message: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    task_id: &'a str,
-    origin_urls: [&'static str; 1],
-    result_urls: Cow<'a, [String]>,
-}
-
+/// A time in whole milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
