@@ -9,6 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::endpoint::LUMA_MODIFY;
 use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
 use crate::wire::CallbackBody;
@@ -45,7 +46,7 @@ impl Callback {
     /// # Errors
     /// [`Decode`](ErrorKind::Decode), with what cannot be read and where.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let notice = CallbackBody::read(body)?;
+        let notice = (LUMA_MODIFY.read_callback)(body).map_err(|why| Error::new(ErrorKind::Decode, why).permanent())?;
         Ok(Self { task_id: TaskId::from(&notice.task_id), notice })
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::limiter::{Limiter, Permit};
 use crate::task::{Task, TaskId};
@@ -79,8 +80,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn new<T: Transport>(transport: T, timeout: Duration, limiter: Arc<Limiter>) -> Self {
-        Self { transport: Arc::new(Adapter(Arc::new(transport))), limiter, timeout }
+    pub(crate) fn new<T: Transport>(
+        transport: T,
+        endpoint: &'static Endpoint,
+        timeout: Duration,
+        limiter: Arc<Limiter>,
+    ) -> Self {
+        Self { transport: Arc::new(Adapter { transport: Arc::new(transport), endpoint }), limiter, timeout }
     }
 
     pub(crate) fn limiter(&self) -> &Arc<Limiter> {
@@ -108,19 +114,23 @@ trait DynTransport: Send + Sync {
     fn ask(&self, request: PollRequest, permit: Permit, timeout: Duration) -> PollFuture;
 }
 
-struct Adapter<T>(Arc<T>);
+struct Adapter<T> {
+    transport: Arc<T>,
+    endpoint: &'static Endpoint,
+}
 
 impl<T: Transport> DynTransport for Adapter<T> {
     // One box for all that a poll in flight needs, so that an idle watch holds none of it.
     fn ask(&self, request: PollRequest, permit: Permit, timeout: Duration) -> PollFuture {
-        let transport = Arc::clone(&self.0);
+        let (transport, endpoint) = (Arc::clone(&self.transport), self.endpoint);
         Box::pin(async move {
             let PollRequest { id, age } = request;
             let answer = match timeout_with_grace(timeout, Arc::clone(&transport).fetch(id.clone())).await {
                 Some(Ok(reply)) => {
                     // The gateway's own clock, where it tells: whether it is the one here does not matter then.
                     let now = age.then(|| wire::date(&reply.headers).unwrap_or_else(SystemTime::now));
-                    wire::read(&id, reply, SystemTime::now, transport.secret())
+                    endpoint
+                        .read(&id, reply, SystemTime::now, transport.secret())
                         .map(|task| PollResponse { age: now.and_then(|now| task.age(now)), task })
                 }
                 Some(Err(error)) => Err(error),

@@ -4,6 +4,7 @@
 #[cfg(feature = "callback")]
 mod callback;
 mod client;
+mod endpoint;
 mod error;
 mod event;
 mod history;

@@ -155,6 +155,25 @@ fn all_but_the_id_may_be_missing_or_of_another_type() {
 }
 
 #[test]
+fn a_blank_url_is_left_out() {
+    for urls in [r#"["", " ", "https://a/b", "\t\n"]"#, r#"" [\"https://a/b\", \" \"]""#, r#""https://a/b""#] {
+        let body = format!(r#"{{"data":{{"taskId":"x","resultUrls":{urls}}}}}"#);
+        assert_eq!(Callback::parse(body.as_bytes()).unwrap().result_urls(), ["https://a/b"], "{urls}");
+    }
+}
+
+#[test]
+fn a_blank_id_counts_as_missing() {
+    for blank in [r#""""#, r#"" ""#, r#""\t\n""#, "null"] {
+        let body = format!(r#"{{"data":{{"taskId":{blank},"task_id":{blank}}}}}"#);
+        let error = Callback::parse(body.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("data.taskId is missing"), "{blank}: {error}");
+        let body = format!(r#"{{"data":{{"taskId":{blank},"task_id":"x"}}}}"#);
+        assert_eq!(Callback::parse(body.as_bytes()).unwrap().task_id(), &"x", "{blank}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     for (text, says) in [
         ("", "it is empty"),

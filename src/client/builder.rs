@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 #[cfg(doc)]
 use crate::client::Client;
+use crate::endpoint::LUMA_MODIFY;
 use crate::error::Error;
 use crate::gateway::{Gateway, Http, Settings};
 use crate::limiter::{Limiter, Limits, RateLimit};
@@ -150,10 +151,20 @@ impl ClientBuilder {
     fn gateway(self, limiter: Arc<Limiter>) -> Result<Gateway, Error> {
         #[cfg(feature = "simulator")]
         if let Some(simulator) = self.simulator {
-            return Ok(Gateway::new(InMemory::new(simulator, self.api_key)?, self.request_timeout, limiter));
+            return Ok(Gateway::new(
+                InMemory::new(simulator, self.api_key)?,
+                &LUMA_MODIFY,
+                self.request_timeout,
+                limiter,
+            ));
         }
-        let http = Http::new(Settings { api_key: self.api_key, base_url: self.base_url, client: self.http_client })?;
-        Ok(Gateway::new(http, self.request_timeout, limiter))
+        let http = Http::new(Settings {
+            api_key: self.api_key,
+            base_url: self.base_url,
+            endpoint: &LUMA_MODIFY,
+            client: self.http_client,
+        })?;
+        Ok(Gateway::new(http, &LUMA_MODIFY, self.request_timeout, limiter))
     }
 
     fn config(&self) -> Result<WatchConfig, Error> {

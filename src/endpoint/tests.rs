@@ -1,9 +1,17 @@
-//! Answers of every shape are read as what they mean, or told as an error that names the field and quotes no URL.
+//! Answers of every shape are read as what they mean, or become an error that names the field and quotes no URL.
 
 mod properties;
 mod retry_after;
+mod sibling;
 
-use super::*;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::LUMA_MODIFY;
+use crate::error::{Error, ErrorKind};
+use crate::task::{Status, Task};
+use crate::wire::Reply;
 
 /// Fri, 18 Jul 2025 07:54:13 GMT
 fn now() -> SystemTime {
@@ -16,7 +24,7 @@ fn reply(status: u16, body: &[u8], headers: &[(&'static str, &[u8])]) -> Reply {
 }
 
 fn ask(status: u16, body: impl AsRef<[u8]>) -> Result<Task, Error> {
-    read(&"x".into(), reply(status, body.as_ref(), &[]), now, "")
+    LUMA_MODIFY.read(&"x".into(), reply(status, body.as_ref(), &[]), now, "")
 }
 
 /// What matters of a record, in one line.
@@ -50,8 +58,8 @@ fn the_documented_answers_are_read_as_documented() {
             "GENERATING []",
         ),
         (
-            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again add_or_now","errorCode":null,"response":null}}"#,
-            "CREATE_TASK_FAILED [] 'Internal Error, Please try again add_or_now'",
+            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again later","errorCode":null,"response":null}}"#,
+            "CREATE_TASK_FAILED [] 'Internal Error, Please try again later'",
         ),
         (
             r#"{"code":200,"msg":"success","data":{"taskId":"x","successFlag":3,"errorCode":400,"errorMessage":"No audio."}}"#,
@@ -75,6 +83,18 @@ fn the_documented_answers_are_read_as_documented() {
     for (body, expected) in cases {
         assert_eq!(summary(&ask(200, body).unwrap()), expected, "{body}");
     }
+}
+
+#[test]
+fn a_501_that_says_success_has_no_reason() {
+    for message in ["success", "Success", "SUCCESS", ""] {
+        let task = ask(200, format!(r#"{{"code":501,"msg":"{message}"}}"#)).unwrap();
+        assert_eq!(summary(&task), "GENERATE_FAILED [] code 501", "{message}");
+    }
+    let with_record = r#"{"code":501,"msg":"success","data":{"taskId":"x","successFlag":1,"errorMessage":"why"}}"#;
+    assert_eq!(summary(&ask(200, with_record).unwrap()), "GENERATE_FAILED [] code 501 'why'");
+    let other = ask(200, r#"{"code":501,"msg":"success of none"}"#).unwrap();
+    assert_eq!(other.error_message(), Some("success of none"));
 }
 
 #[test]
@@ -119,7 +139,7 @@ fn fields_of_a_neighbouring_shape_are_read_all_the_same() {
     }
     let no_times = ask(200, data(r#""successFlag":0,"createTime":"0","completeTime":0"#)).unwrap();
     assert_eq!((no_times.created_at(), no_times.completed_at(), no_times.generation_time()), (None, None, None));
-    let numeric_id = read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), now, "");
+    let numeric_id = LUMA_MODIFY.read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), now, "");
     assert_eq!(numeric_id.unwrap().id().as_str(), "7");
 }
 
@@ -241,7 +261,7 @@ fn what_cannot_be_read_is_told_with_its_path() {
 #[test]
 fn what_only_people_read_never_hides_an_outcome() {
     let cases = [
-        (r#""successFlag":3,"errorCode":"MODEL_BUSY","errorMessage":"add_or_now""#, "MODEL_BUSY: add_or_now"),
+        (r#""successFlag":3,"errorCode":"MODEL_BUSY","errorMessage":"later""#, "MODEL_BUSY: later"),
         (r#""successFlag":3,"errorCode":"MODEL_BUSY""#, "MODEL_BUSY"),
         (r#""successFlag":2,"errorMessage":"\ud83d""#, r#""\ud83d""#),
         (r#""successFlag":2,"errorMessage":{"why":"dark"}"#, r#"{"why":"dark"}"#),
