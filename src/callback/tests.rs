@@ -1,9 +1,18 @@
-use std::error::Error as _;
+//! Callbacks are read whatever their shape, and only what the gateway signed recently is accepted.
 
+use std::error::Error as _;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use reqwest::header::HeaderMap;
 
-use super::*;
+use super::signature::sign;
+use super::{Callback, CallbackVerifier};
+use crate::error::{Error, ErrorKind};
+use crate::task::TaskId;
 
 const KEY: &str = "whsec_test_key";
 const ID: &str = "774d9a7dd608a0e49293903095e45a4c";
@@ -35,7 +44,7 @@ fn refused(outcome: Result<Callback, Error>, kind: ErrorKind, says: &str) {
 fn what_openssl_signed_is_accepted() {
     let callback = verify_at(SIGNED_AT, "1764000000", SIGNATURE, &body(ID)).unwrap();
     assert_eq!(callback.task_id(), &ID);
-    // Likewise: printf '%s.%s' x 1764000300 | openssl dgst -sha256 -hmac k -binary | base64
+    // In the same way: printf '%s.%s' x 1764000300 | openssl dgst -sha256 -hmac k -binary | base64
     let short = CallbackVerifier::new("k");
     let signature = b"0Ge5ZLS4pyez5XiwLDwP2+aWXZcrK+ZlpEvB2oQ4oBM=";
     short.verify_at(1_764_000_300, b"1764000300", signature, &body("x")).unwrap();
@@ -73,24 +82,28 @@ fn each_way_to_fail_is_told() {
     for text in ["not base64!", "c2hvcnQ=", &SIGNATURE[4..]] {
         fails("1764000000", text, "X-Webhook-Signature is not the base64 of 32 bytes");
     }
-    fails("1764000001", SIGNATURE, "does not fit the task id and the timestamp");
-    fails("01764000000", SIGNATURE, "does not fit the task id and the timestamp");
+    fails("1764000001", SIGNATURE, "does not match the task id and the timestamp");
+    fails("01764000000", SIGNATURE, "does not match the task id and the timestamp");
     let other_task = verify_at(SIGNED_AT, "1764000000", SIGNATURE, &body("another"));
-    refused(other_task, kind, "task another: the callback is refused: the signature does not fit");
+    refused(other_task, kind, "task another: the callback is refused: the signature does not match");
     let other_key = CallbackVerifier::new("whsec_test_kez");
     refused(other_key.verify_at(SIGNED_AT, b"1764000000", SIGNATURE.as_bytes(), &body(ID)), kind, "another key");
     refused(verify_at(SIGNED_AT, "1764000000", SIGNATURE, b"{}"), ErrorKind::Decode, "there is no data");
-    refused(CallbackVerifier::new("").verify("1", SIGNATURE, body(ID)), ErrorKind::Config, "signing key is empty");
+    refused(
+        CallbackVerifier::new("").verify_parts("1", SIGNATURE, body(ID)),
+        ErrorKind::Config,
+        "signing key for callbacks is empty",
+    );
 }
 
 #[test]
-fn one_bit_more_or_less_and_it_does_not_fit() {
+fn one_bit_more_or_less_and_it_does_not_match() {
     let mac = BASE64.decode(SIGNATURE).unwrap();
     for bit in 0..mac.len() * 8 {
         let mut forged = mac.clone();
         forged[bit / 8] ^= 1 << (bit % 8);
         let outcome = verify_at(SIGNED_AT, "1764000000", &BASE64.encode(forged), &body(ID));
-        refused(outcome, ErrorKind::InvalidSignature, "does not fit");
+        refused(outcome, ErrorKind::InvalidSignature, "does not match");
     }
 }
 
@@ -107,7 +120,67 @@ fn it_is_believed_for_five_minutes_or_as_long_as_told() {
     at(SIGNED_AT).unwrap();
     refused(at(SIGNED_AT + 1), ErrorKind::InvalidSignature, "1s ago");
     // Now is long after that.
-    refused(CallbackVerifier::new(KEY).verify("1764000000", SIGNATURE, body(ID)), ErrorKind::InvalidSignature, "ago");
+    refused(
+        CallbackVerifier::new(KEY).verify_parts("1764000000", SIGNATURE, body(ID)),
+        ErrorKind::InvalidSignature,
+        "ago",
+    );
+}
+
+/// The headers of a request, in this order.
+fn headers(values: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in values {
+        headers.append(*name, value.parse().unwrap());
+    }
+    headers
+}
+
+/// A timestamp of this moment, and its signature.
+fn signed_now() -> (String, String) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let signature = sign(KEY, &ID.into(), &now);
+    (now, signature)
+}
+
+#[test]
+fn a_request_with_both_headers_is_accepted() {
+    let (timestamp, signature) = &signed_now();
+    let verifier = CallbackVerifier::new(KEY);
+    let headers = headers(&[
+        ("content-type", "application/json"),
+        (CallbackVerifier::TIMESTAMP_HEADER, timestamp),
+        (CallbackVerifier::SIGNATURE_HEADER, signature),
+    ]);
+    assert_eq!(verifier.verify(&headers, body(ID)).unwrap(), Callback::parse(&body(ID)).unwrap());
+    assert_eq!(verifier.verify_parts(timestamp, signature, body(ID)).unwrap().task_id(), ID);
+    refused(verifier.verify(&headers, body("another")), ErrorKind::InvalidSignature, "does not match");
+}
+
+#[test]
+fn a_request_without_a_header_is_refused() {
+    let (timestamp, signature) = &signed_now();
+    let verify = |values: &[_]| CallbackVerifier::new(KEY).verify(&headers(values), body(ID));
+    let kind = ErrorKind::InvalidSignature;
+    refused(verify(&[]), kind, "X-Webhook-Timestamp and X-Webhook-Signature are missing");
+    refused(verify(&[("x-webhook-timestamp", timestamp)]), kind, "X-Webhook-Signature is missing");
+    refused(verify(&[("x-webhook-signature", signature)]), kind, "X-Webhook-Timestamp is missing");
+}
+
+#[test]
+fn a_header_given_twice_counts_only_if_both_agree() {
+    let (timestamp, signature) = &signed_now();
+    let (time, signed) = ("x-webhook-timestamp", "x-webhook-signature");
+    let verify = |values: &[_]| CallbackVerifier::new(KEY).verify(&headers(values), body(ID));
+    let (right, padded) = ([(time, timestamp.as_str()), (signed, signature)], format!(" {signature} "));
+    verify(&[right[0], right[1], right[0], (signed, &padded)]).unwrap();
+    for other in ["bm90IGEgc2lnbmF0dXJl", ""] {
+        for values in [[(signed, other), right[1], right[0]], [right[1], (signed, other), right[0]]] {
+            refused(verify(&values), ErrorKind::InvalidSignature, "x-webhook-signature is given more than once");
+        }
+    }
+    let two_times = [right[0], (time, "1764000000"), right[1]];
+    refused(verify(&two_times), ErrorKind::InvalidSignature, "x-webhook-timestamp is given more than once");
 }
 
 #[test]
@@ -221,9 +294,9 @@ proptest! {
         let verifier = CallbackVerifier::new(&key);
         let timestamp = at.to_string();
         let id = TaskId::from(id);
-        let mac = signed(verifier.mac.as_ref().unwrap(), &id, timestamp.as_bytes()).finalize().into_bytes();
+        let signature = sign(&key, &id, &timestamp);
         let body = serde_json::to_vec(&serde_json::json!({ "data": { "taskId": id } })).unwrap();
-        let callback = verifier.verify_at(at, timestamp.as_bytes(), BASE64.encode(mac).as_bytes(), &body);
-        prop_assert_eq!(callback.unwrap().task_id, id);
+        let callback = verifier.verify_at(at, timestamp.as_bytes(), signature.as_bytes(), &body).unwrap();
+        prop_assert_eq!(callback.task_id(), &id);
     }
 }
