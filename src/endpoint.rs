@@ -1,5 +1,5 @@
-//! The endpoints of the gateway: where each one answers, and how its records are spelled. To add an endpoint is to add a file
-//! beside `luma_modify`; no other file changes.
+//! The endpoints of the gateway: where each one answers, and how its records are spelled. Another endpoint is one more file
+//! beside `luma_modify`, declared here.
 
 mod luma_modify;
 mod reader;

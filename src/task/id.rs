@@ -149,10 +149,11 @@ mod tests {
 
     #[test]
     fn an_id_equals_its_text_on_either_side() {
-        let id = TaskId::from("x");
-        assert!(id == *"x" && id == "x" && id == String::from("x"));
-        assert!(*"x" == id && "x" == id && String::from("x") == id);
-        assert!(id != "y" && "y" != id && id != String::from("y"));
+        let (id, text, other) = (TaskId::from("x"), String::from("x"), String::from("y"));
+        assert!(id == *"x" && id == "x" && id == text);
+        assert!(*"x" == id && "x" == id && text == id);
+        assert!(id != *"y" && id != "y" && id != other);
+        assert!(*"y" != id && "y" != id && other != id);
     }
 
     #[test]

@@ -32,9 +32,9 @@ pub(crate) fn classify(
         _ => K::Decode,
     };
     let detail = match kind {
-        K::Decode => format!("an unknown code, with the message {:?}", excerpt(&message)),
+        K::Decode => format!("its code is unknown, its message is {:?}", excerpt(&message)),
         K::Server if matches!(status, 301 | 302 | 303 | 307 | 308) && code.is_none() => {
-            "a redirect that is not followed, to another host (where the API key is not sent) or one too many"
+            "a redirect that is not followed: it leads to another host, where the API key is not sent, or there were too many"
                 .to_owned()
         }
         _ => excerpt(&message).to_owned(),
