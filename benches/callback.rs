@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use futures::future::join_all;
 use luma_watch::simulator::{Delivery, SimulatedTask, Simulator};
@@ -98,10 +98,7 @@ async fn receiver(client: Client) -> String {
     let url = format!("http://{}/callbacks", listener.local_addr().unwrap());
     let verifier = CallbackVerifier::new(KEY);
     let receive = move |headers: HeaderMap, body: Bytes| async move {
-        let header = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
-        let (timestamp, signature) =
-            (header(CallbackVerifier::TIMESTAMP_HEADER), header(CallbackVerifier::SIGNATURE_HEADER));
-        client.notify(&verifier.verify(timestamp, signature, &body).unwrap());
+        client.notify(&verifier.verify(&headers, &body).unwrap());
         StatusCode::OK
     };
     tokio::spawn(async { axum::serve(listener, Router::new().route("/callbacks", post(receive))).await });

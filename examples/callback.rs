@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use futures::future::join_all;
 use luma_watch::simulator::{Delivery, SimulatedTask, Simulator};
@@ -21,9 +21,7 @@ type Service = (Client, CallbackVerifier);
 
 /// Responds at once: the gateway waits 15 s at most.
 async fn receive(State((client, verifier)): State<Service>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let header = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
-    let timestamp = header(CallbackVerifier::TIMESTAMP_HEADER);
-    match verifier.verify(timestamp, header(CallbackVerifier::SIGNATURE_HEADER), &body) {
+    match verifier.verify(&headers, &body) {
         Ok(callback) => {
             println!("  {}: watches notified: {}", callback.task_id(), client.notify(&callback));
             StatusCode::OK

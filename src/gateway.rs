@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "simulator")]
 use crate::simulator::InMemory;
@@ -19,6 +20,7 @@ use timeout::timeout_with_grace;
 #[derive(Clone)]
 pub(crate) struct Gateway {
     transport: Arc<Transport>,
+    endpoint: &'static Endpoint,
     timeout: Duration,
 }
 
@@ -47,8 +49,8 @@ pub(crate) struct PollResponse {
 
 impl Gateway {
     /// `timeout`: of one request, whole body included.
-    pub(crate) fn new(transport: Transport, timeout: Duration) -> Self {
-        Self { transport: Arc::new(transport), timeout }
+    pub(crate) fn new(transport: Transport, endpoint: &'static Endpoint, timeout: Duration) -> Self {
+        Self { transport: Arc::new(transport), endpoint, timeout }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -62,7 +64,7 @@ impl Gateway {
         request: PollRequest,
         timeout: Duration,
     ) -> impl Future<Output = Result<PollResponse, Error>> + Send + use<> {
-        let transport = Arc::clone(&self.transport);
+        let (transport, endpoint) = (Arc::clone(&self.transport), self.endpoint);
         async move {
             let PollRequest { id, wants_age } = request;
             let Some(response) = timeout_with_grace(timeout, transport.fetch(&id)).await else {
@@ -71,7 +73,7 @@ impl Gateway {
             let response = response?;
             // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
             let now = wants_age.then(|| wire::date(&response.headers).unwrap_or_else(SystemTime::now));
-            let task = wire::read(&id, response, SystemTime::now, transport.api_key())?;
+            let task = endpoint.read(&id, response, SystemTime::now, transport.api_key())?;
             Ok(PollResponse { age: now.and_then(|now| task.age(now)), task })
         }
     }

@@ -6,6 +6,7 @@ mod callback;
 mod client;
 mod client_core;
 mod clock;
+mod endpoint;
 mod error;
 mod event;
 mod final_poll;

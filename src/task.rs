@@ -1,111 +1,50 @@
-//! The gateway's record of a task, as values: id, status, times, results, reason of a failure.
+//! The gateway's record of a task: id, status, times, results, and the reason if it failed.
 
+mod id;
 mod params;
 mod status;
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+pub use id::TaskId;
 pub use params::Params;
 pub use status::Status;
 
-/// The id that the gateway gave when the task was created. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(Arc<str>);
-
-impl TaskId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for TaskId {
-    fn from(id: &str) -> Self {
-        Self(id.into())
-    }
-}
-
-impl From<String> for TaskId {
-    fn from(id: String) -> Self {
-        Self(id.into())
-    }
-}
-
-impl From<&String> for TaskId {
-    fn from(id: &String) -> Self {
-        Self(id.as_str().into())
-    }
-}
-
-impl From<&Self> for TaskId {
-    fn from(id: &Self) -> Self {
-        id.clone()
-    }
-}
-
-impl AsRef<str> for TaskId {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for TaskId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl PartialEq<str> for TaskId {
-    fn eq(&self, other: &str) -> bool {
-        *self.0 == *other
-    }
-}
-
-impl PartialEq<&str> for TaskId {
-    fn eq(&self, other: &&str) -> bool {
-        *self.0 == **other
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TaskId").field(&&*self.0).finish()
-    }
-}
-
-impl Serialize for TaskId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for TaskId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
-    }
-}
-
-/// The gateway's record of one task. Cheap to clone.
+/// The gateway's record of one task. Cheap to clone: all clones share one record.
 ///
-/// It serializes under the names of its accessors, the times as `created_at_ms` and `completed_at_ms` (Unix
-/// milliseconds), and reads back as the same task.
+/// Serialized, it is an object with the accessors' names as keys; the two times are `created_at_ms` and
+/// `completed_at_ms`, in Unix milliseconds. It reads back as the same task. Only `id` and `status` must be there, so a
+/// task for a test is made like this:
+///
+/// ```
+/// use std::time::Duration;
+/// use luma_watch::{Status, Task};
+///
+/// let task: Task = serde_json::from_str(
+///     r#"{
+///         "id": "774d9a7dd608a0e49293903095e45a4c",
+///         "status": "SUCCESS",
+///         "result_urls": ["https://files.example.com/video.mp4"],
+///         "created_at_ms": 1755078296000,
+///         "completed_at_ms": 1755078605000
+///     }"#,
+/// )?;
+/// assert_eq!(task.id(), "774d9a7dd608a0e49293903095e45a4c");
+/// assert_eq!(task.status(), Status::Success);
+/// assert_eq!(task.result_urls(), ["https://files.example.com/video.mp4"]);
+/// assert_eq!(task.generation_time(), Some(Duration::from_secs(309)));
+/// assert_eq!(task.error_message(), None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Task(Arc<Record>);
 
-/// What a [`Task`] holds.
+/// What a [`Task`] holds. The times are in Unix milliseconds.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) id: TaskId,
@@ -127,6 +66,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// A record with an id and a status only.
     pub(crate) fn new(id: TaskId, status: Status) -> Self {
         Self {
             id,
@@ -155,57 +95,61 @@ impl Task {
         &self.0.id
     }
 
-    /// Where the task stands.
+    /// The task's status: still generating, ended well, or failed.
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.status
     }
 
-    /// Where the generated videos are. The vendor keeps them for a while only: fetch them soon.
+    /// The URLs of the generated videos. Empty until the task has succeeded.
+    ///
+    /// The vendor deletes the files after some time: download them soon.
     #[must_use]
     pub fn result_urls(&self) -> &[String] {
         &self.0.result_urls
     }
 
-    /// The videos that were edited. May be empty until the task has ended.
+    /// The URLs of the videos that the task edits. May be empty until the task has ended.
     #[must_use]
     pub fn origin_urls(&self) -> &[String] {
         &self.0.origin_urls
     }
 
-    /// When the task was created, by the gateway's clock.
+    /// When the task was created, by the gateway's clock. `None` if the record does not say.
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
         self.0.created_at.and_then(unix_time)
     }
 
-    /// When the task ended, by the gateway's clock.
+    /// When the task ended, by the gateway's clock. `None` if it has not ended, or if the record does not say.
     #[must_use]
     pub fn completed_at(&self) -> Option<SystemTime> {
         self.0.completed_at.and_then(unix_time)
     }
 
-    /// From creation to end. `None` while either is unknown, or if the end comes before the creation.
+    /// The time from [`created_at`](Self::created_at) to [`completed_at`](Self::completed_at).
+    ///
+    /// `None` if either is unknown, or if the end lies before the creation.
     #[must_use]
     pub fn generation_time(&self) -> Option<Duration> {
         self.completed_at()?.duration_since(self.created_at()?).ok()
     }
 
-    /// How old it is at this time by the gateway's clock; under a day, for beyond that a clock is wrong, or the task is of no more
-    /// use.
+    /// The time from the task's creation to `now`, both by the gateway's clock. `None` if it is unknown, or a day or longer:
+    /// then a clock is wrong, or the age is of no more use.
     pub(crate) fn age(&self, now: SystemTime) -> Option<Duration> {
-        const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
+        const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
         let age = now.duration_since(self.created_at()?).unwrap_or_default();
-        Some(age).filter(|age| *age < OLDEST)
+        Some(age).filter(|age| *age < MAX_AGE)
     }
 
-    /// The vendor's `errorCode` of a failed task.
+    /// The vendor's `errorCode` of a failed task. `None` if the vendor gives none, or gives 0.
     #[must_use]
     pub fn error_code(&self) -> Option<i64> {
         self.0.error_code
     }
 
-    /// The vendor's reason for a failed task.
+    /// The vendor's `errorMessage` of a failed task: why it failed.
     #[must_use]
     pub fn error_message(&self) -> Option<&str> {
         self.0.error_message.as_deref()
@@ -217,7 +161,9 @@ impl Task {
         self.0.param_json.as_deref()
     }
 
-    /// The same, read. `None` if there are none, or if they are not a JSON object.
+    /// The parameters that the task was created with, read from [`param_json`](Self::param_json) at each call.
+    ///
+    /// `None` if there are none, or if they are not a JSON object.
     #[must_use]
     pub fn params(&self) -> Option<Params> {
         Params::read(self.param_json()?)

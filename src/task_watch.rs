@@ -20,6 +20,7 @@ use crate::limiter::{Permit, Priority};
 use crate::notify::WatchKey;
 use crate::poll_state::{Next, PollState, Response, ResponseContext};
 use crate::task::TaskId;
+use crate::wire::is_blank;
 use log::{end_span, log_event};
 
 pub(crate) struct TaskWatch {
@@ -155,7 +156,7 @@ impl TaskWatch {
             Next::Poll { after, server_mandated } => Some(NextPoll { at: add_or_now(now, after), server_mandated }),
             Next::End => {
                 match decision.event.outcome() {
-                    Some(Err(error)) => self.end(format_args!("{:?}", error.kind()), elapsed),
+                    Some(Err(error)) => self.end(error.kind(), elapsed),
                     Some(Ok(task)) => self.end(task.status(), elapsed),
                     None => {}
                 }
@@ -207,6 +208,5 @@ impl Drop for TaskWatch {
 
 /// Why no gateway needs to be asked about this id.
 pub(crate) fn validate(id: &TaskId) -> Option<Error> {
-    let is_blank = id.as_str().chars().all(char::is_whitespace);
-    is_blank.then(|| Error::new(ErrorKind::InvalidRequest, "the task id is empty"))
+    is_blank(id.as_str()).then(|| Error::new(ErrorKind::InvalidRequest, "the task id is empty"))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -40,13 +40,8 @@ async fn stage(simulator: Simulator, verifier: Option<CallbackVerifier>, schedul
     let url = format!("http://{}/callbacks", listener.local_addr().unwrap());
     let (to, notes) = (client.clone(), Arc::clone(&received));
     let receive = move |headers: HeaderMap, body: Bytes| async move {
-        let header = |name| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
         let callback = match verifier {
-            Some(verifier) => verifier.verify(
-                header(CallbackVerifier::TIMESTAMP_HEADER),
-                header(CallbackVerifier::SIGNATURE_HEADER),
-                &body,
-            ),
+            Some(verifier) => verifier.verify(&headers, &body),
             None => Callback::parse(&body),
         };
         let status = match &callback {

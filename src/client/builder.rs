@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::client_core::ClientCore;
 use crate::clock::Epoch;
+use crate::endpoint::LUMA_MODIFY;
 use crate::error::Error;
 use crate::gateway::{Gateway, Transport};
 use crate::limiter::{Limiter, LimiterConfig, RateLimit};
@@ -146,7 +147,7 @@ impl ClientBuilder {
     pub(super) fn core(self) -> Result<ClientCore, Error> {
         let (config, limiter) = (self.watch_config()?, Limiter::new(self.limiter_config()?));
         let request_timeout = self.request_timeout;
-        let gateway = Gateway::new(self.transport()?, request_timeout);
+        let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout);
         let (registry, stagger, epoch) = (Registry::new(), Arc::default(), Epoch::now());
         Ok(ClientCore { gateway, limiter, config, registry, stagger, epoch })
     }
@@ -180,7 +181,7 @@ impl ClientBuilder {
             return Ok(Transport::InMemory(simulator.in_memory(self.api_key)?));
         }
         let base_url = self.base_url.unwrap_or_else(|| BASE_URL.to_owned());
-        let config = HttpConfig { api_key: self.api_key, base_url, client: self.http_client };
+        let config = HttpConfig { api_key: self.api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
         Ok(Transport::Http(Http::new(config)?))
     }
 }

@@ -4,23 +4,36 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// The parameters that a task was created with. Empty texts count as absent.
+/// The parameters that a task was created with, from [`Task::params`](crate::Task::params). An empty text is `None`.
+///
+/// ```
+/// # let task: luma_watch::Task = serde_json::from_value(serde_json::json!({
+/// #     "id": "x", "status": "GENERATING",
+/// #     "param_json": r#"{"prompt":"A city at night","waterMark":"","seed":7}"#,
+/// # })).unwrap();
+/// // A task with the parameters {"prompt":"A city at night","waterMark":"","seed":7}
+/// let params = task.params().unwrap();
+/// assert_eq!(params.prompt.as_deref(), Some("A city at night"));
+/// assert_eq!(params.watermark, None);
+/// assert_eq!(params.rest["seed"], "7");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Params {
-    /// What was asked for.
+    /// `prompt`: the text that describes the video.
     pub prompt: Option<String>,
-    /// The video to edit.
+    /// `videoUrl`: the URL of the video to edit.
     pub video_url: Option<String>,
-    /// Where the vendor was to call when the task is done.
+    /// `callBackUrl`: the URL that the vendor calls when the task is done.
     pub callback_url: Option<String>,
-    /// The watermark's text.
+    /// `watermark`: the watermark's text.
     pub watermark: Option<String>,
-    /// All other parameters: texts as they are, anything else as JSON.
+    /// All other parameters by name. A text is kept as it is, any other value as its JSON. Null and empty texts are left out.
     pub rest: BTreeMap<String, String>,
 }
 
 impl Params {
+    /// `None` if this is not a JSON object.
     pub(super) fn read(json: &str) -> Option<Self> {
         let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(json).ok()?;
         let mut params = Self::default();
@@ -33,7 +46,7 @@ impl Params {
             if text.is_empty() {
                 continue;
             }
-            // The vendor spells these in more than one way (`watermark`, `waterMark`).
+            // The vendor spells them in more than one way: `watermark`, `waterMark`.
             match name.to_ascii_lowercase().as_str() {
                 "prompt" => params.prompt = Some(text),
                 "videourl" => params.video_url = Some(text),

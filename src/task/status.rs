@@ -1,33 +1,47 @@
-//! Where a task stands.
+//! The status of a task.
 
 use std::fmt;
 
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Where a task stands: the vendor's `successFlag`.
+/// The status of a task: the vendor's `successFlag`.
 ///
-/// `Display` prints the vendor's names (`GENERATING`, `SUCCESS`, …), and `Serialize` writes them; an unknown flag is
-/// written as its number, as all of them are in binary formats.
+/// `Display` and human-readable formats such as JSON use the vendor's names: `GENERATING`, `SUCCESS`, `CREATE_TASK_FAILED`,
+/// `GENERATE_FAILED`, `CALLBACK_FAILED`. An unknown flag is printed as `UNKNOWN(9)` and serialized as its number. Binary
+/// formats hold the number of every status.
+///
+/// ```
+/// use luma_watch::Status;
+///
+/// // Flag 4 is a success: the video is there.
+/// let status = Status::CallbackFailed;
+/// assert!(status.is_terminal() && status.is_success());
+/// assert_eq!((status.flag(), status.to_string().as_str()), (4, "CALLBACK_FAILED"));
+///
+/// // An unknown flag is not an end: the watch goes on.
+/// assert!(!Status::Unknown(9).is_terminal());
+/// assert_eq!(serde_json::to_string(&[status, Status::Unknown(9)]).unwrap(), r#"["CALLBACK_FAILED",9]"#);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// 0: the task is being worked on.
+    /// Flag 0: the task is being worked on.
     Generating,
-    /// 1: the result is there.
+    /// Flag 1: the task has succeeded.
     Success,
-    /// 2: the task could not be created.
+    /// Flag 2: the task could not be created.
     CreateTaskFailed,
-    /// 3: the task was created, and failed.
+    /// Flag 3: the task was created, and then failed.
     GenerateFailed,
-    /// 4: **a success**: the result is there, and only the vendor's call to the task's own callback URL failed.
+    /// Flag 4: the task has **succeeded**. Only the vendor's POST to the task's own callback URL failed.
     CallbackFailed,
-    /// A flag that the vendor does not document; -1 stands for no flag at all. The watch goes on.
+    /// Any flag that the vendor does not document. -1 also means that the record holds no flag. The watch goes on.
     Unknown(i64),
 }
 
 impl Status {
-    /// The vendor's number for it.
+    /// The vendor's number: 0 to 4, or the unknown flag.
     #[must_use]
     pub const fn flag(self) -> i64 {
         match self {
@@ -40,18 +54,19 @@ impl Status {
         }
     }
 
-    /// Whether the task has ended, well or not: flags 1, 2, 3 and 4.
+    /// Whether the task has ended, with success or without: flags 1, 2, 3 and 4.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Success | Self::CreateTaskFailed | Self::GenerateFailed | Self::CallbackFailed)
     }
 
-    /// Whether the task has ended well: flags 1 and 4.
+    /// Whether the task has succeeded: flags 1 and 4.
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Success | Self::CallbackFailed)
     }
 
+    /// The status that the vendor's number stands for.
     pub(crate) const fn from_flag(flag: i64) -> Self {
         match flag {
             0 => Self::Generating,
@@ -96,17 +111,17 @@ impl Serialize for Status {
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            deserializer.deserialize_any(Written)
+            deserializer.deserialize_any(StatusVisitor)
         } else {
-            deserializer.deserialize_i64(Written)
+            deserializer.deserialize_i64(StatusVisitor)
         }
     }
 }
 
-/// A name, or a flag.
-struct Written;
+/// Reads a name or a flag.
+struct StatusVisitor;
 
-impl Visitor<'_> for Written {
+impl Visitor<'_> for StatusVisitor {
     type Value = Status;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

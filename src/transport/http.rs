@@ -12,17 +12,18 @@ use reqwest::{Method, Request, Response, Url, redirect};
 
 use super::api_key::bearer;
 use super::failure::{MAX_BODY, broken, cut_short, too_long};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::task::TaskId;
 use crate::wire::Reply;
 
 const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
-const PATH: &str = "api/v1/modify/record-info";
 
 /// What it takes to reach the gateway over HTTP.
 pub(crate) struct HttpConfig {
     pub(crate) api_key: String,
     pub(crate) base_url: String,
+    pub(crate) endpoint: &'static Endpoint,
     pub(crate) client: Option<reqwest::Client>,
 }
 
@@ -31,6 +32,7 @@ pub(crate) struct Http {
     client: reqwest::Client,
     /// Made once, cloned for each poll: only the query differs.
     request: Request,
+    id_parameter: &'static str,
     api_key: String,
     /// Whether there may be a kept connection, which the gateway may just have closed.
     has_answered: AtomicBool,
@@ -38,16 +40,16 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(config: HttpConfig) -> Result<Self, Error> {
-        let HttpConfig { api_key, base_url, client } = config;
+        let HttpConfig { api_key, base_url, endpoint, client } = config;
         let authorization = bearer(&api_key)?;
-        let mut url = endpoint(&base_url)?;
+        let mut url = endpoint_url(&base_url, endpoint.path)?;
         let own = client.is_none();
         let client = match client {
             Some(client) => client,
             None => own_client(&url)?,
         };
         // Each clone then has room for an id already.
-        url.query_pairs_mut().append_pair("taskId", &"0".repeat(32));
+        url.query_pairs_mut().append_pair(endpoint.id_parameter, &"0".repeat(32));
         let mut request = Request::new(Method::GET, url);
         if own {
             // Here and not in the client, which would add it to each request anew.
@@ -55,14 +57,14 @@ impl Http {
         }
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Ok(Self { client, request, api_key, has_answered: AtomicBool::new(false) })
+        Ok(Self { client, request, id_parameter: endpoint.id_parameter, api_key, has_answered: AtomicBool::new(false) })
     }
 
     fn request(&self, id: &TaskId) -> Result<Request, Error> {
         // Only a streaming body cannot be cloned, and a GET has none.
         let mut request = self.request.try_clone().ok_or_else(|| Error::config("the request cannot be cloned"))?;
         let url = request.url_mut();
-        url.query_pairs_mut().clear().append_pair("taskId", id.as_ref());
+        url.query_pairs_mut().clear().append_pair(self.id_parameter, id.as_ref());
         if id.as_ref().contains(' ') {
             // A form's `+` for a space; not every reader of a URL knows it.
             let query = url.query().unwrap_or_default().replace('+', "%20");
@@ -98,7 +100,8 @@ impl Http {
     }
 }
 
-fn endpoint(base_url: &str) -> Result<Url, Error> {
+/// The endpoint's URL below the base URL, which is checked.
+fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
     // What is wrong is said without the URL: it may hold a password.
     let mut url = Url::parse(base_url.trim()).map_err(|error| {
         Error::config("the base URL is not a URL: it should look like https://api.apikley.ru").caused_by(error)
@@ -123,7 +126,7 @@ fn endpoint(base_url: &str) -> Result<Url, Error> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(Error::config("the base URL has a query or a fragment: leave it out"));
     }
-    let path = format!("{}/{PATH}", url.path().trim_end_matches('/'));
+    let path = format!("{}/{path}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
 }

@@ -1,20 +1,21 @@
-//! JSON objects cut into raw fields, which cannot fail on anything that is JSON; then each field read as what it should be, from
-//! any neighbouring type.
+//! Lenient reading in two steps: a JSON object is cut into raw fields, whatever their types; then each field is read as the type
+//! that it should have, from any neighbouring type.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-/// One field's JSON text, and where it stood.
+use super::text::excerpt;
+
+/// One field: its JSON text, and its path for error messages.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'a> {
-    pub(super) path: &'static str,
-    pub(super) json: &'a str,
+pub(crate) struct Field<'a> {
+    pub(crate) path: &'static str,
+    pub(crate) json: &'a str,
 }
 
-/// Cuts a JSON object into the named fields: the last of twins counts, unknown ones are passed over.
+/// Cuts a JSON object into the named fields. The last of several with one name counts, unknown ones are skipped.
 macro_rules! fields {
     ($json:expr, $($name:ident = $key:literal at $path:literal),+ $(,)?) => {{
         use std::fmt;
@@ -44,14 +45,14 @@ macro_rules! fields {
     }};
 }
 
-pub(super) use fields;
+pub(crate) use fields;
 
-/// A key, borrowed where it holds no escapes.
+/// A text, borrowed if it holds no escapes.
 #[derive(Deserialize)]
-pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
-/// Reads a field that may be missing.
-pub(super) fn read<'a, T>(
+/// Reads a field that may be absent.
+pub(crate) fn optional<'a, T>(
     field: Option<Field<'a>>,
     how: impl Fn(Field<'a>) -> Result<Option<T>, String>,
 ) -> Result<Option<T>, String> {
@@ -60,37 +61,40 @@ pub(super) fn read<'a, T>(
 
 impl<'a> Field<'a> {
     /// `None` for null.
-    pub(super) fn new(path: &'static str, raw: &'a RawValue) -> Option<Self> {
+    pub(crate) fn new(path: &'static str, raw: &'a RawValue) -> Option<Self> {
         Some(Self { path, json: raw.get() }).filter(|field| field.json != "null")
     }
 
-    pub(super) fn is_text(&self) -> bool {
+    /// Whether it is a JSON string.
+    pub(crate) fn is_text(&self) -> bool {
         self.json.starts_with('"')
     }
 
-    pub(super) fn type_error(&self, wanted: &str) -> String {
+    /// The text of a Decode error: what the field is, and what it should be.
+    pub(crate) fn type_error(&self, wanted: &str) -> String {
         format!("{} is {}, not {wanted}", self.path, describe(self.json))
     }
 
-    /// A text's content, unescaped; anything else as the JSON that it is.
-    pub(super) fn unwrapped(&self) -> Result<Cow<'a, str>, String> {
+    /// A text without quotes and escapes; anything else as its JSON.
+    pub(crate) fn unwrapped(&self) -> Result<Cow<'a, str>, String> {
         if !self.is_text() {
             return Ok(Cow::Borrowed(self.json));
         }
         serde_json::from_str::<Key<'a>>(self.json).map(|text| text.0).map_err(|_| self.type_error("a valid text"))
     }
 
-    /// What cannot be unescaped (half a surrogate pair) stays as it was written.
-    pub(super) fn text(self) -> Cow<'a, str> {
+    /// As `unwrapped`; a text whose escapes cannot be read (half a surrogate pair) stays as it is written.
+    pub(crate) fn text(self) -> Cow<'a, str> {
         self.unwrapped().unwrap_or(Cow::Borrowed(self.json))
     }
 
-    pub(super) fn is_word(&self) -> bool {
+    /// Whether it is a text that is not a number.
+    pub(crate) fn is_word(&self) -> bool {
         self.is_text() && self.integer().is_err()
     }
 
-    /// `1`, `1.0`, `"1"`; an empty text is no number at all.
-    pub(super) fn integer(self) -> Result<Option<i64>, String> {
+    /// An integer: `1`, `1.0` or `"1"`. An empty text is `None`.
+    pub(crate) fn integer(self) -> Result<Option<i64>, String> {
         let text = self.unwrapped()?;
         let text = text.trim();
         if text.is_empty() {
@@ -103,7 +107,7 @@ impl<'a> Field<'a> {
     }
 
     /// A list of texts, a text that holds such a list, or one text that is the only item.
-    pub(super) fn texts(self) -> Result<Vec<String>, String> {
+    pub(crate) fn texts(self) -> Result<Vec<String>, String> {
         let json = self.unwrapped()?;
         if self.is_text() && !json.trim_start().starts_with('[') {
             let only = Some(json.into_owned()).filter(|only| only.trim() != "null");
@@ -119,38 +123,47 @@ impl<'a> Field<'a> {
     }
 }
 
-/// A body as bytes to cut fields from. The error is the text of a Decode error.
-pub(super) fn envelope(body: &[u8]) -> Result<&[u8], String> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body); // a byte order mark
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err("it is empty".to_owned());
-    }
-    Ok(body)
-}
-
-/// Why the envelope cannot be cut, without a word of its content.
-pub(super) fn unreadable(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        Category::Eof => "it is JSON that ends too soon",
-        Category::Data => "it is JSON, but not an object",
-        Category::Syntax | Category::Io => "it is not JSON",
-    };
-    format!("{what} (line {}, column {})", error.line(), error.column())
-}
-
-/// What a value is, in words: a text may be a result's URL, or hold the API key, which have no place in an error.
+/// What a value is, in words. A text is not quoted: it may be a result's URL, or hold the API key.
 fn describe(json: &str) -> &str {
     match json.as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
         Some(b'"') => "a text",
-        _ => super::excerpt(json),
+        _ => excerpt(json),
     }
 }
 
 /// A number without a fraction that an `i64` holds exactly.
 fn whole(number: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
     #[allow(clippy::cast_possible_truncation)] // bounded by the condition
-    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+    (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn integer(json: &str) -> Result<Option<i64>, String> {
+        Field { path: "data.number", json }.integer()
+    }
+
+    #[test]
+    fn floats_are_integers_up_to_two_to_the_53rd() {
+        const LIMIT: i64 = 1 << 53;
+        for json in ["9007199254740992", "9007199254740992.0", "\"9007199254740992.0\"", "9.007199254740992e15"] {
+            assert_eq!(integer(json), Ok(Some(LIMIT)), "{json}");
+        }
+        assert_eq!(integer("-9007199254740992.0"), Ok(Some(-LIMIT)));
+        for json in ["9007199254740994.0", "-9007199254740994.0", "9007199254740994e0", "1e300"] {
+            assert!(integer(json).unwrap_err().contains("not an integer"), "{json}");
+        }
+    }
+
+    #[test]
+    fn integers_are_exact_beyond_two_to_the_53rd() {
+        assert_eq!(integer("9007199254740993"), Ok(Some((1 << 53) + 1)));
+        assert_eq!(integer("\"9223372036854775807\""), Ok(Some(i64::MAX)));
+        assert_eq!(integer("-9223372036854775808"), Ok(Some(i64::MIN)));
+    }
 }

@@ -1,9 +1,18 @@
-//! Answers of every shape are read as what they mean, or told as an error that names the field and quotes no URL.
+//! Answers of every shape are read as what they mean, or become an error that names the field and quotes no URL.
 
+mod classification;
 mod properties;
 mod retry_after;
+mod sibling;
 
-use super::*;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::LUMA_MODIFY;
+use crate::error::{Error, ErrorKind};
+use crate::task::{Status, Task};
+use crate::wire::Reply;
 
 /// Fri, 18 Jul 2025 07:54:13 GMT
 fn now() -> SystemTime {
@@ -16,7 +25,7 @@ fn reply(status: u16, body: &[u8], headers: &[(&'static str, &[u8])]) -> Reply {
 }
 
 fn ask(status: u16, body: impl AsRef<[u8]>) -> Result<Task, Error> {
-    read(&"x".into(), reply(status, body.as_ref(), &[]), now, "")
+    LUMA_MODIFY.read(&"x".into(), reply(status, body.as_ref(), &[]), now, "")
 }
 
 /// What matters of a record, in one line.
@@ -50,8 +59,8 @@ fn the_documented_answers_are_read_as_documented() {
             "GENERATING []",
         ),
         (
-            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again add_or_now","errorCode":null,"response":null}}"#,
-            "CREATE_TASK_FAILED [] 'Internal Error, Please try again add_or_now'",
+            r#"{"code":200,"data":{"taskId":"x","successFlag":2,"errorMessage":"Internal Error, Please try again later","errorCode":null,"response":null}}"#,
+            "CREATE_TASK_FAILED [] 'Internal Error, Please try again later'",
         ),
         (
             r#"{"code":200,"msg":"success","data":{"taskId":"x","successFlag":3,"errorCode":400,"errorMessage":"No audio."}}"#,
@@ -75,6 +84,18 @@ fn the_documented_answers_are_read_as_documented() {
     for (body, expected) in cases {
         assert_eq!(summary(&ask(200, body).unwrap()), expected, "{body}");
     }
+}
+
+#[test]
+fn a_501_that_says_success_has_no_reason() {
+    for message in ["success", "Success", "SUCCESS", ""] {
+        let task = ask(200, format!(r#"{{"code":501,"msg":"{message}"}}"#)).unwrap();
+        assert_eq!(summary(&task), "GENERATE_FAILED [] code 501", "{message}");
+    }
+    let with_record = r#"{"code":501,"msg":"success","data":{"taskId":"x","successFlag":1,"errorMessage":"why"}}"#;
+    assert_eq!(summary(&ask(200, with_record).unwrap()), "GENERATE_FAILED [] code 501 'why'");
+    let other = ask(200, r#"{"code":501,"msg":"success of none"}"#).unwrap();
+    assert_eq!(other.error_message(), Some("success of none"));
 }
 
 #[test]
@@ -119,76 +140,8 @@ fn fields_of_a_neighbouring_shape_are_read_all_the_same() {
     }
     let no_times = ask(200, data(r#""successFlag":0,"createTime":"0","completeTime":0"#)).unwrap();
     assert_eq!((no_times.created_at(), no_times.completed_at(), no_times.generation_time()), (None, None, None));
-    let numeric_id = read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), now, "");
+    let numeric_id = LUMA_MODIFY.read(&"7".into(), reply(200, br#"{"data":{"taskId":7}}"#, &[]), now, "");
     assert_eq!(numeric_id.unwrap().id().as_str(), "7");
-}
-
-#[test]
-fn http_status_and_body_code_are_read_together() {
-    use ErrorKind as K;
-    const NULL_RECORD: &str = "recordInfo is null";
-    // HTTP status, the body's code (0: no envelope but HTML), its message, what it is.
-    let cases = [
-        (200, 401, "", K::Unauthorized),
-        (403, 0, "", K::Unauthorized),
-        (500, 401, "", K::Unauthorized),
-        (200, 403, "", K::Unauthorized),
-        (401, 429, "", K::RateLimited),
-        (200, 404, "", K::NotFound),
-        (404, 0, "", K::NotFound),
-        (200, 422, NULL_RECORD, K::NotFound),
-        (422, 422, NULL_RECORD, K::NotFound),
-        (200, 422, "taskId cannot be empty", K::InvalidRequest),
-        (422, 0, "", K::InvalidRequest),
-        (200, 400, NULL_RECORD, K::InvalidRequest),
-        (200, 402, "no credits", K::InvalidRequest),
-        (405, 0, "", K::InvalidRequest),
-        (418, 0, "", K::InvalidRequest),
-        (408, 0, "", K::Transport),
-        (200, 425, "", K::Transport),
-        (429, 0, "", K::RateLimited),
-        (200, 430, "", K::RateLimited),
-        (200, 455, "", K::Maintenance),
-        (503, 0, "", K::Maintenance),
-        (500, 0, "", K::Server),
-        (501, 0, "", K::Server),
-        (502, 0, "", K::Server),
-        (504, 0, "", K::Server),
-        (200, 500, "", K::Server),
-        (200, 505, "", K::Server),
-        (599, 0, "", K::Server),
-        (301, 0, "", K::Server),
-        (307, 0, "", K::Server),
-        (101, 0, "", K::Server),
-        (200, 0, "", K::Decode),
-        (204, 0, "", K::Decode),
-        (200, 302, "", K::Decode),
-        (200, -7, "", K::Decode),
-        (404, 200, "", K::NotFound), // a success without a record says nothing
-    ];
-    for (status, code, message, kind) in cases {
-        let body = match code {
-            0 => "<html><body>no</body></html>".to_owned(),
-            _ => format!(r#"{{"code":{code},"msg":"{message}","data":null}}"#),
-        };
-        let error = ask(status, body).unwrap_err();
-        assert_eq!(error.kind(), kind, "HTTP {status}, code {code}: {error}");
-        assert_eq!(error.http_status(), Some(status));
-        assert_eq!(error.code(), Some(code).filter(|code| *code != 0));
-        assert!(error.to_string().contains(message), "{error}");
-    }
-    // Without a code in the body the HTTP status decides, whatever else is JSON in it.
-    for (status, body, kind) in [
-        (404, r#"{"error":"no"}"#, K::NotFound),
-        (422, r#"{"msg":"recordInfo is null"}"#, K::NotFound),
-        (429, r#"{"code":null,"data":{"taskId":"x","successFlag":0}}"#, K::RateLimited),
-        (502, "[]", K::Server),
-        (501, "{}", K::Server),
-        (400, "", K::InvalidRequest),
-    ] {
-        assert_eq!(ask(status, body).unwrap_err().kind(), kind, "HTTP {status} {body}");
-    }
-    assert_eq!(summary(&ask(500, data(r#""successFlag":0"#)).unwrap()), "GENERATING []");
 }
 
 #[test]
@@ -241,7 +194,7 @@ fn what_cannot_be_read_is_told_with_its_path() {
 #[test]
 fn what_only_people_read_never_hides_an_outcome() {
     let cases = [
-        (r#""successFlag":3,"errorCode":"MODEL_BUSY","errorMessage":"add_or_now""#, "MODEL_BUSY: add_or_now"),
+        (r#""successFlag":3,"errorCode":"MODEL_BUSY","errorMessage":"later""#, "MODEL_BUSY: later"),
         (r#""successFlag":3,"errorCode":"MODEL_BUSY""#, "MODEL_BUSY"),
         (r#""successFlag":2,"errorMessage":"\ud83d""#, r#""\ud83d""#),
         (r#""successFlag":2,"errorMessage":{"why":"dark"}"#, r#"{"why":"dark"}"#),

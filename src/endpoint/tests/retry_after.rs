@@ -35,7 +35,7 @@ fn retry_after_is_read_in_both_forms_and_survives_nonsense() {
     for (value, date, seconds) in cases {
         let mut headers = vec![("retry-after", *value)];
         headers.extend(date.map(|date| ("date", date.as_bytes())));
-        let error = read(&"x".into(), reply(429, b"", &headers), now, "").unwrap_err();
+        let error = LUMA_MODIFY.read(&"x".into(), reply(429, b"", &headers), now, "").unwrap_err();
         let shown = String::from_utf8_lossy(value);
         assert_eq!(error.retry_after(), seconds.map(Duration::from_secs), "{shown} {date:?}");
         assert_eq!(error.kind(), ErrorKind::RateLimited);

@@ -8,6 +8,7 @@ use reqwest::header::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::wire::{Data, Envelope};
 
 /// Every key that decoding knows, and some that it does not.
 const KEYS: [&str; 16] = [
@@ -61,17 +62,20 @@ fn any_json() -> impl Strategy<Value = Value> {
 /// What the two readers make of it, where both can read it.
 fn both(body: &[u8]) -> Option<[String; 2]> {
     let show = |envelope: Envelope<'_>| {
-        let payload = envelope.data.map(|data| RawRecord::parse(data).unwrap());
-        format!("{:?} {:?} {payload:?}", envelope.code, envelope.message)
+        let record = envelope.data.map(|data| match data {
+            Data::Record(record) => record,
+            Data::Raw(field) => (LUMA_MODIFY.read_record)(field).unwrap(),
+        });
+        format!("{:?} {:?} {record:?}", envelope.code, envelope.message)
     };
-    Some([show(strict::read(body)?), show(Envelope::parse(body).unwrap())])
+    Some([show((LUMA_MODIFY.read_strict)(body)?), show(Envelope::parse(body).unwrap())])
 }
 
 /// Reads it and looks at all of the outcome.
 fn look(status: u16, body: &[u8], retry_after: &[u8]) -> Result<Task, Error> {
     let fits = HeaderValue::from_bytes(retry_after).is_ok();
     let headers: &[_] = if fits { &[("retry-after", retry_after), ("date", retry_after)] } else { &[] };
-    let outcome = read(&"x".into(), reply(status, body, headers), now, "");
+    let outcome = LUMA_MODIFY.read(&"x".into(), reply(status, body, headers), now, "");
     if let Some([one, other]) = both(body) {
         assert_eq!(one, other);
     }

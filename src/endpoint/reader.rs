@@ -1,0 +1,114 @@
+//! From a reply to a task or an error, for any endpoint of the gateway.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use crate::error::{Error, ErrorKind};
+use crate::task::{Record, Status, Task, TaskId};
+#[cfg(feature = "callback")]
+use crate::wire::CallbackBody;
+use crate::wire::field::Field;
+use crate::wire::{Data, Envelope, RawRecord, Reply, TASK_FAILED, classify, redact, retry_after};
+
+/// All that is peculiar to one endpoint.
+pub(crate) struct Endpoint {
+    /// Its path below the base URL, without a leading slash.
+    pub(crate) path: &'static str,
+    /// The query parameter that carries the task id.
+    pub(crate) id_parameter: &'static str,
+    /// Where the record repeats the task id, for error messages.
+    pub(crate) id_path: &'static str,
+    /// Reads a usual answer in one pass. `None` if it is unusual: then `read_record` is used. An endpoint without a fast way
+    /// always returns `None`.
+    pub(crate) read_strict: for<'a> fn(&'a [u8]) -> Option<Envelope<'a>>,
+    /// Reads the envelope's `data`, however it is written. The error is the text of a Decode error.
+    pub(crate) read_record: for<'a> fn(Field<'a>) -> Result<RawRecord<'a>, String>,
+    /// Reads the body of a callback. The error is the text of a Decode error.
+    #[cfg(feature = "callback")]
+    pub(crate) read_callback: fn(&[u8]) -> Result<CallbackBody, String>,
+}
+
+impl Endpoint {
+    /// Reads the reply to a poll of the task `id`. `now` is the wall clock, for dates in headers. `secret` is removed from
+    /// texts of the gateway, in case it repeats it.
+    pub(crate) fn read(
+        &self,
+        id: &TaskId,
+        reply: Reply,
+        now: impl Fn() -> SystemTime,
+        secret: &str,
+    ) -> Result<Task, Error> {
+        let Reply { status, headers, body } = reply;
+        let retry_after = || retry_after(&headers, &now);
+        let clean = |text| redact(secret, text);
+        let ok_status = (200..300).contains(&status);
+        let body = match body {
+            Ok(body) => body,
+            Err(cut) if ok_status => return Err(cut.with_response(Some(status), None, retry_after())),
+            Err(_) => return Err(classify(status, None, None, retry_after())),
+        };
+        let envelope = match (self.read_strict)(&body).map_or_else(|| Envelope::parse(&body), Ok) {
+            Ok(envelope) => envelope,
+            Err(unreadable) if ok_status => {
+                return Err(decode(unreadable).with_response(Some(status), None, retry_after()));
+            }
+            Err(_) => return Err(classify(status, None, None, retry_after())),
+        };
+        match envelope.code {
+            Some(TASK_FAILED) => {}
+            Some(code) if !(200..300).contains(&code) => {
+                return Err(classify(status, Some(code), envelope.message.map(clean), retry_after()));
+            }
+            // A code of 200 without a record, and an HTTP status that says otherwise: the status decides.
+            code if !ok_status && (code.is_none() || envelope.data.is_none()) => {
+                let error = classify(status, None, envelope.message.map(clean), None);
+                return Err(error.with_response(Some(status), code, retry_after()));
+            }
+            _ => {}
+        }
+        let code = envelope.code;
+        self.task(id, envelope, secret)
+            .map_err(|unreadable| decode(unreadable).with_response(Some(status), code, retry_after()))
+    }
+
+    /// The task that the envelope's record describes. The error is the text of a Decode error.
+    fn task(&self, id: &TaskId, envelope: Envelope<'_>, secret: &str) -> Result<Task, String> {
+        let failed = envelope.code == Some(TASK_FAILED);
+        let record = match envelope.data {
+            // A failure is a failure, even if its details cannot be read.
+            Some(data) if failed => self.record(data).unwrap_or_default(),
+            Some(data) => self.record(data)?,
+            None if failed => RawRecord::default(),
+            None => return Err("there is no data".to_owned()),
+        };
+        if record.task_id.is_some_and(|other| other != id.as_ref()) {
+            return Err(format!("{} is another task's", self.id_path));
+        }
+        // Under the code 501 the message is the reason. Under any other it says nothing: it is "success" for failed tasks too.
+        let says_nothing = |text: &str| text.is_empty() || text.eq_ignore_ascii_case("success");
+        let message = envelope.message.filter(|text| failed && !says_nothing(text));
+        let reason = record.error_message.map(Cow::Owned).or(message);
+        Ok(Task::from(Record {
+            id: id.clone(),
+            status: if failed { Status::GenerateFailed } else { record.status.unwrap_or(Status::Unknown(-1)) },
+            result_urls: record.result_urls,
+            origin_urls: record.origin_urls,
+            created_at: record.created_at,
+            completed_at: record.completed_at,
+            error_code: record.error_code.or(if failed { envelope.code } else { None }),
+            error_message: reason.map(|text| redact(secret, text).into_owned()),
+            param_json: record.param_json,
+        }))
+    }
+
+    fn record<'a>(&self, data: Data<'a>) -> Result<RawRecord<'a>, String> {
+        match data {
+            Data::Record(record) => Ok(record),
+            Data::Raw(field) => (self.read_record)(field),
+        }
+    }
+}
+
+fn decode(unreadable: String) -> Error {
+    Error::new(ErrorKind::Decode, unreadable)
+}

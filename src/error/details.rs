@@ -1,0 +1,133 @@
+//! What an error holds, and its three written forms: a sentence, `Debug`, and an object for serde.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::kind::ErrorKind;
+use crate::task::{Task, TaskId};
+
+#[derive(Clone)]
+pub(super) struct Details {
+    pub(super) kind: ErrorKind,
+    /// What the sentence says beyond the kind. May be empty.
+    pub(super) detail: Cow<'static, str>,
+    pub(super) transient: bool,
+    pub(super) http_status: Option<u16>,
+    pub(super) code: Option<i64>,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) task_id: Option<TaskId>,
+    pub(super) task: Option<Task>,
+    pub(super) polls: u32,
+    pub(super) elapsed: Duration,
+    pub(super) source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Details {
+    pub(super) const fn new(kind: ErrorKind, detail: Cow<'static, str>) -> Self {
+        Self {
+            kind,
+            detail,
+            transient: kind.is_transient(),
+            http_status: None,
+            code: None,
+            retry_after: None,
+            task_id: None,
+            task: None,
+            polls: 0,
+            elapsed: Duration::ZERO,
+            source: None,
+        }
+    }
+
+    pub(super) fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+
+    fn causes(&self) -> Vec<String> {
+        std::iter::successors(self.source(), |&cause| cause.source()).map(ToString::to_string).collect()
+    }
+}
+
+impl fmt::Display for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = self.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
+            write!(f, "task {}: ", OneLine(id.as_str()))?;
+        }
+        f.write_str(self.kind.description())?;
+        if !self.detail.is_empty() {
+            write!(f, ": {}", OneLine(&self.detail))?;
+        }
+        match (self.http_status, self.code) {
+            _ if self.kind == ErrorKind::TaskFailed => match self.code {
+                Some(code) => write!(f, " (errorCode {code})"),
+                None => Ok(()),
+            },
+            (Some(status), Some(code)) if i64::from(status) != code => write!(f, " (HTTP {status}, code {code})"),
+            (Some(status), _) => write!(f, " (HTTP {status})"),
+            (None, Some(code)) => write!(f, " (code {code})"),
+            (None, None) => Ok(()),
+        }?;
+        match self.retry_after {
+            Some(wait) => write!(f, "; retry after {wait:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A text from elsewhere: its control characters are escaped, so that it stays on one line, and it is cut if it is very long.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX_CHARS: usize = 1000;
+        self.0.chars().take(MAX_CHARS).try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
+impl fmt::Debug for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &self.kind).field("message", &self.to_string());
+        if self.polls > 0 {
+            out.field("polls", &self.polls).field("elapsed", &self.elapsed);
+        }
+        if let Some(task) = &self.task {
+            out.field("task", task);
+        }
+        let causes = self.causes();
+        if !causes.is_empty() {
+            out.field("causes", &causes);
+        }
+        out.finish_non_exhaustive()
+    }
+}
+
+impl Serialize for Details {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Error", 11)?;
+        out.serialize_field("kind", &self.kind)?;
+        out.serialize_field("message", &self.to_string())?;
+        out.serialize_field("causes", &self.causes())?;
+        out.serialize_field("transient", &self.transient)?;
+        out.serialize_field("task_id", &self.task_id)?;
+        out.serialize_field("task", &self.task)?;
+        out.serialize_field("http_status", &self.http_status)?;
+        out.serialize_field("code", &self.code)?;
+        out.serialize_field("retry_after_ms", &self.retry_after.map(millis))?;
+        out.serialize_field("polls", &self.polls)?;
+        out.serialize_field("elapsed_ms", &millis(self.elapsed))?;
+        out.end()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,197 @@
+//! The kinds of errors, and how each is spelled.
+
+use std::fmt;
+
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The kind of an [`Error`](crate::Error).
+///
+/// A table on the [crate's front page](crate#what-each-error-means) says what the watch does after each kind.
+///
+/// [`as_str`](Self::as_str), `Display`, serde and the `outcome` field of the tracing span all spell a kind the same way:
+///
+/// ```
+/// use luma_watch::ErrorKind;
+///
+/// let kind = ErrorKind::TaskFailed;
+/// assert_eq!(kind.as_str(), "task_failed");
+/// assert_eq!(format!("luma_errors{{kind=\"{kind}\"}}"), "luma_errors{kind=\"task_failed\"}");
+/// assert_eq!(serde_json::to_string(&kind).unwrap(), "\"task_failed\"");
+/// assert_eq!(serde_json::from_str::<ErrorKind>("\"task_failed\"").unwrap(), kind);
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A setting of the client or of its schedule is invalid. Nothing was sent.
+    Config,
+    /// The gateway does not accept the API key (401, 403).
+    Unauthorized,
+    /// The gateway has no record of the task (404, or 422 with a message that the record is null): the id is wrong, or the task
+    /// was created a moment ago.
+    NotFound,
+    /// The gateway does not accept the request (400, 402, 422 and other 4xx), or the task id is empty.
+    InvalidRequest,
+    /// Too many requests (429, 430).
+    RateLimited,
+    /// The gateway is under maintenance (455, 503).
+    Maintenance,
+    /// The gateway, or a server in front of it, failed (500, 502, 504, other 5xx, a redirect that was not followed).
+    Server,
+    /// There is no connection to the gateway, or it broke before an answer came (also 408, 425).
+    Transport,
+    /// No whole answer came within the request timeout.
+    Timeout,
+    /// An answer or a callback came, but it cannot be read.
+    Decode,
+    /// The task failed (flags 2 and 3, or code 501). Polling again changes nothing.
+    TaskFailed,
+    /// The task has succeeded (flag 1 or 4), but its record holds no result URL.
+    MissingResult,
+    /// The watch stopped waiting. The task may still finish: watch the same id again.
+    Deadline,
+    /// A callback's signature or timestamp does not prove that the gateway sent it, and sent it recently.
+    InvalidSignature,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of the enum.
+    const ALL: [Self; 14] = [
+        Self::Config,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::InvalidRequest,
+        Self::RateLimited,
+        Self::Maintenance,
+        Self::Server,
+        Self::Transport,
+        Self::Timeout,
+        Self::Decode,
+        Self::TaskFailed,
+        Self::MissingResult,
+        Self::Deadline,
+        Self::InvalidSignature,
+    ];
+
+    /// The kind in `snake_case`, for logs and metrics: `rate_limited`, `task_failed`, …
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::InvalidRequest => "invalid_request",
+            Self::RateLimited => "rate_limited",
+            Self::Maintenance => "maintenance",
+            Self::Server => "server",
+            Self::Transport => "transport",
+            Self::Timeout => "timeout",
+            Self::Decode => "decode",
+            Self::TaskFailed => "task_failed",
+            Self::MissingResult => "missing_result",
+            Self::Deadline => "deadline",
+            Self::InvalidSignature => "invalid_signature",
+        }
+    }
+
+    /// Whether the gateway asks for fewer requests, from all watches of the client.
+    pub(crate) const fn is_throttling(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Maintenance)
+    }
+
+    /// Whether polling again makes sense after an error of this kind, unless the error itself says otherwise.
+    pub(super) const fn is_transient(self) -> bool {
+        !matches!(
+            self,
+            Self::Config
+                | Self::Unauthorized
+                | Self::InvalidRequest
+                | Self::TaskFailed
+                | Self::MissingResult
+                | Self::InvalidSignature
+        )
+    }
+
+    /// What happened, as the beginning of the error's sentence.
+    pub(super) const fn description(self) -> &'static str {
+        match self {
+            Self::Config => "bad setting",
+            Self::Unauthorized => "the gateway refused the API key",
+            Self::NotFound => "the gateway has no record of the task",
+            Self::InvalidRequest => "the request was refused",
+            Self::RateLimited => "the gateway asks for fewer requests",
+            Self::Maintenance => "the gateway is under maintenance",
+            Self::Server => "the gateway failed",
+            Self::Transport => "the connection to the gateway failed",
+            Self::Timeout => "the gateway did not answer in time",
+            Self::Decode => "the body cannot be read",
+            Self::TaskFailed => "the task failed",
+            Self::MissingResult => "the task has ended without a result",
+            Self::Deadline => "gave up waiting",
+            Self::InvalidSignature => "the callback is refused",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(KindVisitor)
+    }
+}
+
+struct KindVisitor;
+
+impl Visitor<'_> for KindVisitor {
+    type Value = ErrorKind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an error kind")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<ErrorKind, E> {
+        let kind = ErrorKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+        kind.ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_spelling_that_reads_back() {
+        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index, "ALL is in the order of the enum");
+            let name = kind.as_str();
+            assert_eq!((kind.to_string().as_str(), to_value(kind).unwrap()), (name, json!(name)));
+            assert_eq!(from_value::<ErrorKind>(json!(name)).unwrap(), kind);
+            // `RateLimited` is `rate_limited`, and so are all.
+            let camel: String = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+            assert_eq!(camel, format!("{kind:?}"));
+        }
+        assert!(from_value::<ErrorKind>(json!("RateLimited")).is_err());
+        assert_eq!(format!("[{:>9}]", ErrorKind::Server), "[   server]");
+    }
+
+    #[test]
+    fn a_kind_reads_back_from_a_binary_format() {
+        for kind in ErrorKind::ALL {
+            let stored = postcard::to_stdvec(&kind).unwrap();
+            assert_eq!(postcard::from_bytes::<ErrorKind>(&stored).unwrap(), kind);
+        }
+    }
+}
