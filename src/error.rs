@@ -12,7 +12,7 @@ use crate::task::{Task, TaskId};
 
 /// What kind of thing went wrong.
 ///
-/// The table in the [crate's front page](crate#what-each-error-means) says which answer makes which kind.
+/// The table in the [guide](crate::guide::errors#what-each-error-means) says which answer makes which kind.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,3 +1,15 @@
+// The first definition of a link counts: here the README's links to files lead to pages of this documentation.
+//! [guide]: guide
+//! [limits]: guide::limits
+//! [errors]: guide::errors
+//! [callbacks]: guide::callbacks
+//! [learned schedule]: guide::learned_schedule
+//! [defaults]: guide::defaults
+//! [features]: guide::features
+//! [logs]: guide::logs
+//! [architecture]: guide#in-the-repository
+//! [contributing]: guide#in-the-repository
+//!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -16,6 +28,8 @@ mod task_watch;
 mod watch_all;
 
 mod gateway;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod lazy_sleep;
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
