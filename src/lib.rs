@@ -1,15 +1,5 @@
-// The first definition of a link counts: here the README's links to files lead to pages of this documentation.
-//! [guide]: guide
-//! [limits]: guide::limits
-//! [errors]: guide::errors
-//! [callbacks]: guide::callbacks
-//! [learned schedule]: guide::learned_schedule
-//! [defaults]: guide::defaults
-//! [features]: guide::features
-//! [logs]: guide::logs
-//! [architecture]: guide#in-the-repository
-//! [contributing]: guide#in-the-repository
-//!
+// The README links to files. The first definition of a link wins, so here these links lead to pages of the documentation.
+#![cfg_attr(not(doctest), doc = include_str!("guide/links.md"))]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
