@@ -1,3 +1,5 @@
+// The README links to files. The first definition of a link wins, so here these links lead to pages of the documentation.
+#![cfg_attr(not(doctest), doc = include_str!("guide/links.md"))]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -11,6 +13,8 @@ mod error;
 mod event;
 mod final_poll;
 mod gateway;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod history;
 mod lazy_sleep;
 mod limiter;

@@ -1,8 +1,35 @@
-//! What the README shows but cannot compile by itself is part of an example that is compiled and run.
+//! The pages for readers: their code is compiled, the README is short, and its links work in the documentation too.
+
+use std::fs;
+
+const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+const LINKS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/links.md"));
+
+/// The info string of each code block: `rust,no_run`.
+fn code_blocks(page: &str) -> Vec<String> {
+    page.lines().filter_map(|line| line.strip_prefix("```").map(str::to_owned)).step_by(2).collect()
+}
+
+/// The names of the links that a page defines.
+fn link_names(page: &str) -> Vec<&str> {
+    page.lines().filter_map(|line| Some(line.strip_prefix('[')?.split_once("]: ")?.0)).collect()
+}
 
 #[test]
-fn the_service_in_the_readme_is_the_examples() {
-    let readme = include_str!("../README.md");
-    let shown = readme.split("```rust,ignore\n").nth(1).unwrap().split("```").next().unwrap();
-    assert!(shown.lines().count() > 5 && include_str!("../examples/callback.rs").contains(shown));
+fn rust_code_of_the_pages_is_compiled() {
+    let guide = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide")).unwrap();
+    let pages = guide.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    for kind in pages.chain([README.to_owned()]).flat_map(|page| code_blocks(&page)) {
+        assert!(["rust", "rust,no_run", "toml", "console"].contains(&kind.as_str()), "a code block of kind {kind:?}");
+    }
+}
+
+#[test]
+fn readme_has_at_most_1000_words() {
+    assert!(README.split_whitespace().count() <= 1_000);
+}
+
+#[test]
+fn readme_links_lead_to_pages_of_the_docs() {
+    assert_eq!(link_names(README), link_names(LINKS));
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The kind of an [`Error`](crate::Error).
 ///
-/// A table on the [crate's front page](crate#what-each-error-means) says what the watch does after each kind.
+/// A table in the [guide](crate::guide::errors#what-each-error-means) says what the watch does after each kind.
 ///
 /// [`as_str`](Self::as_str), `Display`, serde and the `outcome` field of the tracing span all spell a kind the same way:
 ///
