@@ -5,6 +5,8 @@ mod luma_modify;
 mod reader;
 
 pub(crate) use luma_modify::LUMA_MODIFY;
+#[cfg(feature = "simulator")]
+pub(crate) use luma_modify::written;
 pub(crate) use reader::Endpoint;
 
 #[cfg(test)]

@@ -39,7 +39,6 @@ mod in_memory;
 mod request;
 mod shared_engine;
 mod task;
-mod wire_format;
 
 use std::fmt;
 use std::io;

@@ -4,6 +4,8 @@
 mod callback;
 mod record;
 mod strict;
+#[cfg(feature = "simulator")]
+pub(crate) mod written;
 
 use super::reader::Endpoint;
 

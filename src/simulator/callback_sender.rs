@@ -11,8 +11,8 @@ use super::delivery::ScheduledCallback;
 use super::engine::Engine;
 use super::shared_engine::SharedEngine;
 use super::task::SimulatedTask;
-use super::wire_format;
 use crate::callback::{CallbackVerifier, sign};
+use crate::endpoint::written;
 
 /// How long the gateway waits for a response, on the clock.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -103,7 +103,7 @@ fn request(engine: &SharedEngine, http: &reqwest::Client, callback: &ScheduledCa
     let request = http
         .post(&callback.delivery.url)
         .header("content-type", "application/json")
-        .body(wire_format::callback(callback.task_id.as_str(), callback.is_success));
+        .body(written::callback(callback.task_id.as_str(), callback.is_success));
     let Some(key) = engine.lock().callbacks.key.clone() else { return request };
     let timestamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
     let key = if callback.is_forged { format!("not {key}") } else { key };

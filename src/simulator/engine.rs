@@ -12,7 +12,7 @@ use super::delivery::CallbackQueue;
 use super::fault::{Fault, FaultHeader, FaultKind};
 use super::request::Request;
 use super::task::{SimulatedTask, millis};
-use super::wire_format::{self, RecordJson};
+use crate::endpoint::written::{self, RecordJson};
 use crate::limiter::SlidingWindow;
 use crate::task::TaskId;
 
@@ -133,7 +133,7 @@ impl Engine {
     fn exchange(&mut self, id: &TaskId, authorized: bool, at: Duration) -> Exchange {
         let Self { faults, random, rate_limit, .. } = self;
         if rate_limit.as_mut().is_some_and(|limit| !admit(limit)) {
-            return Exchange::Whole(self.envelope(429, 429, wire_format::RATE_LIMITED, None, at));
+            return Exchange::Whole(self.envelope(429, 429, written::RATE_LIMITED, None, at));
         }
         let fault = faults.iter_mut().find_map(|fault| fault.happens_to(id, random).then(|| fault.clone()));
         self.faults.retain(|fault| !fault.is_spent());
@@ -176,15 +176,15 @@ impl Engine {
 
     fn correct_response(&self, id: &TaskId, authorized: bool, at: Duration) -> HttpResponse {
         if !authorized {
-            return self.envelope(401, 401, wire_format::UNAUTHORIZED, None, at);
+            return self.envelope(401, 401, written::UNAUTHORIZED, None, at);
         }
         let record = self.tasks.get(id).and_then(|CreatedTask { created, task }| {
             let start = self.start_date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             task.record(id, at.saturating_sub(*created), millis(start.saturating_add(*created)))
         });
         match record {
-            Some(record) => self.envelope(200, 200, wire_format::SUCCESS, Some(&record), at),
-            None => self.envelope(200, 422, wire_format::NO_RECORD, None, at),
+            Some(record) => self.envelope(200, 200, written::SUCCESS, Some(&record), at),
+            None => self.envelope(200, 422, written::NO_RECORD, None, at),
         }
     }
 
@@ -197,7 +197,7 @@ impl Engine {
         record: Option<&RecordJson<'_>>,
         at: Duration,
     ) -> HttpResponse {
-        self.response(status, JSON, wire_format::envelope(code, message, record).into(), at)
+        self.response(status, JSON, written::envelope(code, message, record).into(), at)
     }
 
     fn response(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> HttpResponse {

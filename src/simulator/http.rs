@@ -24,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::engine::{Exchange, HttpResponse};
 use super::shared_engine::SharedEngine;
-use super::wire_format;
+use crate::endpoint::{LUMA_MODIFY, written};
 use crate::task::TaskId;
 
 /// How long to wait before the next connection is accepted, after an error.
@@ -130,15 +130,15 @@ async fn respond(
 
 /// Returns the task's id and the key in a request, or the HTTP status and the message that refuse it.
 fn parse(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>), (u16, &'static str)> {
-    if request.uri().path() != wire_format::PATH {
+    if request.uri().path().strip_prefix('/') != Some(LUMA_MODIFY.path) {
         return Err((404, "Not Found"));
     }
     if request.method() != Method::GET {
         return Err((405, "Method Not Allowed"));
     }
     let url = Url::parse(&format!("http://localhost{}", request.uri())).map_err(|_| (400, "Bad Request"))?;
-    let id = url.query_pairs().find(|(name, value)| name == wire_format::ID_PARAMETER && !value.is_empty());
-    let id = id.map(|(_, id)| TaskId::from(id.as_ref())).ok_or((422, wire_format::NO_ID))?;
+    let id = url.query_pairs().find(|(name, value)| name == LUMA_MODIFY.id_parameter && !value.is_empty());
+    let id = id.map(|(_, id)| TaskId::from(id.as_ref())).ok_or((422, written::NO_ID))?;
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     Ok((id, authorization.and_then(|value| value.strip_prefix("Bearer "))))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "callback")]
 use super::delivery::{Delivery, ScheduledCallback};
-use super::wire_format::{self, RecordJson, ResultsJson};
+use crate::endpoint::written::{self, RecordJson, ResultsJson};
 use crate::task::{Status, TaskId};
 
 /// The vendor's example took 309 s.
@@ -200,17 +200,17 @@ impl SimulatedTask {
         let status = if ended_after.is_some() { self.end_status } else { self.status_before_end };
         let failed = matches!(status, Status::CreateTaskFailed | Status::GenerateFailed);
         let result_urls = || {
-            let sample = || Cow::Owned(vec![wire_format::sample_result_url(id.as_str())]);
+            let sample = || Cow::Owned(vec![written::sample_result_url(id.as_str())]);
             self.result_urls.as_deref().map_or_else(sample, Cow::Borrowed)
         };
         let response = status.is_success().then(|| ResultsJson {
             task_id: id.as_str(),
-            origin_urls: [wire_format::ORIGIN_URL],
+            origin_urls: [written::ORIGIN_URL],
             result_urls: result_urls(),
         });
         Some(RecordJson {
             task_id: id.as_str(),
-            param_json: wire_format::PARAM_JSON,
+            param_json: written::PARAM_JSON,
             complete_time: ended_after.map(|time| created_at.saturating_add(millis(time))),
             response,
             success_flag: status.flag(),

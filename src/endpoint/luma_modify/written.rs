@@ -1,33 +1,28 @@
-//! What the gateway writes for a Luma modify task: the endpoint's path, its records and its callbacks.
+//! What the gateway writes for a Luma task, for the simulator: envelopes, records and callbacks.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-/// The path of the endpoint.
-pub(super) const PATH: &str = "/api/v1/modify/record-info";
-/// The query parameter that holds the task's id.
-pub(super) const ID_PARAMETER: &str = "taskId";
-
 /// The envelope's message where it carries a record.
-pub(super) const SUCCESS: &str = "success";
+pub(crate) const SUCCESS: &str = "success";
 /// The envelope's message for a wrong key.
-pub(super) const UNAUTHORIZED: &str = "You do not have access permissions";
+pub(crate) const UNAUTHORIZED: &str = "You do not have access permissions";
 /// The envelope's message where no id is given.
-pub(super) const NO_ID: &str = "taskId cannot be empty";
+pub(crate) const NO_ID: &str = "taskId cannot be empty";
 /// The envelope's message where the gateway has no record of the task.
-pub(super) const NO_RECORD: &str = "recordInfo is null";
+pub(crate) const NO_RECORD: &str = "recordInfo is null";
 /// The envelope's message over the rate limit.
-pub(super) const RATE_LIMITED: &str = "Rate limit exceeded";
+pub(crate) const RATE_LIMITED: &str = "Rate limit exceeded";
 
 /// The parameters that each simulated task was created with, as a record spells them.
-pub(super) const PARAM_JSON: &str =
+pub(crate) const PARAM_JSON: &str =
     r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#;
 /// The source video of each simulated task.
-pub(super) const ORIGIN_URL: &str = "https://example.com/video.mp4";
+pub(crate) const ORIGIN_URL: &str = "https://example.com/video.mp4";
 
 /// The result of a task that has no other.
-pub(super) fn sample_result_url(task_id: &str) -> String {
+pub(crate) fn sample_result_url(task_id: &str) -> String {
     format!("https://files.example.com/{task_id}.mp4")
 }
 
@@ -40,7 +35,7 @@ struct EnvelopeJson<'a> {
 }
 
 /// Returns the body of a response.
-pub(super) fn envelope(code: i64, message: &str, record: Option<&RecordJson<'_>>) -> Vec<u8> {
+pub(crate) fn envelope(code: i64, message: &str, record: Option<&RecordJson<'_>>) -> Vec<u8> {
     // Strings and numbers under fixed names: serializing them cannot fail.
     serde_json::to_vec(&EnvelopeJson { code, msg: message, data: record }).unwrap_or_default()
 }
@@ -48,24 +43,24 @@ pub(super) fn envelope(code: i64, message: &str, record: Option<&RecordJson<'_>>
 /// A task's record. Times are in Unix milliseconds.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RecordJson<'a> {
-    pub(super) task_id: &'a str,
-    pub(super) param_json: &'static str,
-    pub(super) complete_time: Option<u64>,
-    pub(super) response: Option<ResultsJson<'a>>,
-    pub(super) success_flag: i64,
-    pub(super) create_time: u64,
-    pub(super) error_code: Option<i64>,
-    pub(super) error_message: Option<&'a str>,
+pub(crate) struct RecordJson<'a> {
+    pub(crate) task_id: &'a str,
+    pub(crate) param_json: &'static str,
+    pub(crate) complete_time: Option<u64>,
+    pub(crate) response: Option<ResultsJson<'a>>,
+    pub(crate) success_flag: i64,
+    pub(crate) create_time: u64,
+    pub(crate) error_code: Option<i64>,
+    pub(crate) error_message: Option<&'a str>,
 }
 
 /// The results in a record.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ResultsJson<'a> {
-    pub(super) task_id: &'a str,
-    pub(super) origin_urls: [&'static str; 1],
-    pub(super) result_urls: Cow<'a, [String]>,
+pub(crate) struct ResultsJson<'a> {
+    pub(crate) task_id: &'a str,
+    pub(crate) origin_urls: [&'static str; 1],
+    pub(crate) result_urls: Cow<'a, [String]>,
 }
 
 /// The body of a callback.
@@ -89,7 +84,7 @@ struct CallbackDataJson<'a> {
 
 /// Returns the body of the callback of a task that has succeeded or failed.
 #[cfg(feature = "callback")]
-pub(super) fn callback(task_id: &str, is_success: bool) -> Vec<u8> {
+pub(crate) fn callback(task_id: &str, is_success: bool) -> Vec<u8> {
     let (code, msg) = if is_success {
         (200, "Modify record generated successfully.")
     } else {
