@@ -155,6 +155,23 @@ impl Error {
     }
 
     /// How long the gateway asks to wait (`Retry-After`, RFC 9110 §10.2.3), at most 24 hours. `None` if it does not ask.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::simulator::{Fault, Simulator};
+    /// use luma_watch::{Client, ErrorKind};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let simulator = Simulator::new();
+    /// simulator.inject(Fault::status(429).retry_after("7"));
+    /// let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
+    ///
+    /// let error = client.status("774d9a7d").await.unwrap_err();
+    /// assert_eq!((error.kind(), error.http_status()), (ErrorKind::RateLimited, Some(429)));
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    /// # }
+    /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

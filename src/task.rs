@@ -150,6 +150,15 @@ impl Task {
     }
 
     /// The vendor's `errorMessage` of a failed task: why it failed.
+    ///
+    /// ```
+    /// use luma_watch::{Status, Task};
+    ///
+    /// let failed = r#"{"id":"774d9a7d","status":"GENERATE_FAILED","error_code":400,"error_message":"Too dark."}"#;
+    /// let task: Task = serde_json::from_str(failed).unwrap();
+    /// assert!(task.status().is_terminal() && !task.status().is_success());
+    /// assert_eq!((task.error_code(), task.error_message()), (Some(400), Some("Too dark.")));
+    /// ```
     #[must_use]
     pub fn error_message(&self) -> Option<&str> {
         self.0.error_message.as_deref()
@@ -163,7 +172,7 @@ impl Task {
 
     /// The parameters that the task was created with, read from [`param_json`](Self::param_json) at each call.
     ///
-    /// `None` if there are none, or if they are not a JSON object.
+    /// `None` if there are none, or if they are not a JSON object. See [`Params`] for an example.
     #[must_use]
     pub fn params(&self) -> Option<Params> {
         Params::read(self.param_json()?)

@@ -57,7 +57,7 @@ fn what_openssl_signed_is_accepted() {
 }
 
 #[test]
-fn the_signature_does_not_cover_the_body_and_is_not_asked_to() {
+fn the_body_is_not_covered_by_the_signature() {
     let other = format!(r#"{{"code":500,"data":{{"task_id":"{ID}"}}}}"#);
     assert!(!verify_at(SIGNED_AT, "1764000000", SIGNATURE, other.as_bytes()).unwrap().is_success());
 }
@@ -69,7 +69,7 @@ fn padding_and_blanks_around_a_header_do_not_matter() {
 }
 
 #[test]
-fn each_way_to_fail_is_told() {
+fn each_way_to_fail_has_its_message() {
     let kind = ErrorKind::InvalidSignature;
     let fails = |timestamp: &str, signature: &str, says| {
         refused(verify_at(SIGNED_AT, timestamp, signature, &body(ID)), kind, says);
@@ -98,7 +98,7 @@ fn each_way_to_fail_is_told() {
 }
 
 #[test]
-fn one_bit_more_or_less_and_it_does_not_match() {
+fn a_signature_with_one_bit_flipped_is_refused() {
     let mac = BASE64.decode(SIGNATURE).unwrap();
     for bit in 0..mac.len() * 8 {
         let mut forged = mac.clone();
@@ -109,7 +109,7 @@ fn one_bit_more_or_less_and_it_does_not_match() {
 }
 
 #[test]
-fn it_is_believed_for_five_minutes_or_as_long_as_told() {
+fn a_timestamp_is_accepted_within_the_tolerance() {
     let at = |now| verify_at(now, "1764000000", SIGNATURE, &body(ID));
     for near in [SIGNED_AT - 300, SIGNED_AT + 300] {
         at(near).unwrap();
@@ -151,7 +151,7 @@ fn both_outcomes_and_both_spellings_are_read() {
 }
 
 #[test]
-fn all_but_the_id_may_be_missing_or_of_another_type() {
+fn only_the_task_id_must_be_readable() {
     for text in [
         r#"{"data":{"taskId":"x"}}"#,
         r#"{"code":null,"msg":null,"data":{"taskId":"x","promptJson":null,"resultUrls":null,"new":[1,{}]}}"#,
@@ -188,7 +188,7 @@ fn a_blank_id_counts_as_missing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_place() {
+fn an_unreadable_callback_says_what_and_where() {
     for (text, says) in [
         ("", "it is empty"),
         ("taskId=x", "it is not JSON"),

@@ -99,7 +99,7 @@ fn a_501_that_says_success_has_no_reason() {
 }
 
 #[test]
-fn fields_of_a_neighbouring_shape_are_read_all_the_same() {
+fn fields_of_a_neighbouring_type_are_read() {
     let url = r#""response":{"resultUrls":["https://a/v"]}"#;
     let cases = [
         (format!(r#""successFlag":"1",{url}"#), "SUCCESS ['https://a/v']"),
@@ -145,7 +145,7 @@ fn fields_of_a_neighbouring_shape_are_read_all_the_same() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_path() {
+fn an_unreadable_field_is_named_by_its_path() {
     let deep = "[".repeat(200_000);
     let cases: &[(Vec<u8>, &str)] = &[
         (b"".to_vec(), "empty"),

@@ -9,6 +9,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// A table in the [guide](crate::guide::errors#what-each-error-means) says what the watch does after each kind.
 ///
+/// ```
+/// use luma_watch::{Client, Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Config => "mend the setting that the error names",
+///         ErrorKind::Unauthorized => "check the API key",
+///         ErrorKind::TaskFailed | ErrorKind::MissingResult => "create another task",
+///         ErrorKind::Deadline => "watch the same task again: a new task would be billed again",
+///         _ if error.is_transient() => "try again later",
+///         _ => "read the error",
+///     }
+/// }
+///
+/// let error = Client::new("").unwrap_err();
+/// assert_eq!(advice(&error), "mend the setting that the error names");
+/// assert_eq!(error.to_string(), "bad setting: the API key is empty");
+/// ```
+///
 /// [`as_str`](Self::as_str), `Display`, serde and the `outcome` field of the tracing span all spell a kind the same way:
 ///
 /// ```
@@ -73,7 +92,11 @@ impl ErrorKind {
         Self::InvalidSignature,
     ];
 
-    /// The kind in `snake_case`, for logs and metrics: `rate_limited`, `task_failed`, …
+    /// The kind in `snake_case`, for logs and metrics.
+    ///
+    /// ```
+    /// assert_eq!(luma_watch::ErrorKind::RateLimited.as_str(), "rate_limited");
+    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -35,6 +35,10 @@ pub struct TaskId(Arc<str>);
 
 impl TaskId {
     /// The id as text.
+    ///
+    /// ```
+    /// assert_eq!(luma_watch::TaskId::from("774d9a7d").as_str(), "774d9a7d");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -61,6 +65,14 @@ impl From<&String> for TaskId {
 
 impl From<Arc<str>> for TaskId {
     /// Shares the text, without a copy.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use luma_watch::TaskId;
+    ///
+    /// let text: Arc<str> = "774d9a7d".into();
+    /// assert_eq!(TaskId::from(Arc::clone(&text)), *text);
+    /// ```
     fn from(id: Arc<str>) -> Self {
         Self(id)
     }

@@ -42,6 +42,13 @@ pub enum Status {
 
 impl Status {
     /// The vendor's number: 0 to 4, or the unknown flag.
+    ///
+    /// ```
+    /// use luma_watch::Status;
+    ///
+    /// assert_eq!(Status::Generating.flag(), 0);
+    /// assert_eq!(Status::Unknown(9).flag(), 9);
+    /// ```
     #[must_use]
     pub const fn flag(self) -> i64 {
         match self {
@@ -54,13 +61,20 @@ impl Status {
         }
     }
 
-    /// Whether the task has ended, with success or without: flags 1, 2, 3 and 4.
+    /// Whether the task has ended, with success or without: flags 1, 2, 3 and 4. A watch ends at such a status.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Success | Self::CreateTaskFailed | Self::GenerateFailed | Self::CallbackFailed)
     }
 
     /// Whether the task has succeeded: flags 1 and 4.
+    ///
+    /// ```
+    /// use luma_watch::Status;
+    ///
+    /// assert!(Status::Success.is_success() && Status::CallbackFailed.is_success());
+    /// assert!(!Status::GenerateFailed.is_success() && !Status::Generating.is_success());
+    /// ```
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Success | Self::CallbackFailed)

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn retry_after_is_read_in_both_forms_and_survives_nonsense() {
+fn retry_after_is_read_in_both_forms() {
     let day = Some(24 * 60 * 60);
     // The header, the answer's own Date if it has one, seconds to wait.
     let cases: &[(&[u8], Option<&str>, Option<u64>)] = &[
