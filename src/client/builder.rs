@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(doc)]
-use crate::client::Client;
 use crate::client_core::ClientCore;
 use crate::clock::Epoch;
 use crate::endpoint::LUMA_MODIFY;
@@ -28,7 +26,7 @@ const MAX_LEASE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// may open 1,024 files.
 const MAX_IN_FLIGHT: usize = 256;
 
-/// The settings of a [`Client`], checked all at once by [`build`](Self::build).
+/// The settings of a [`Client`](crate::Client), checked all at once by [`build`](Self::build).
 ///
 /// ```
 /// use std::time::Duration;

@@ -19,7 +19,7 @@ use crate::wire::Reply;
 
 const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
 
-/// What it takes to reach the gateway over HTTP.
+/// How to reach the gateway over HTTP.
 pub(crate) struct HttpConfig {
     pub(crate) api_key: String,
     pub(crate) base_url: String,
@@ -34,7 +34,7 @@ pub(crate) struct Http {
     request: Request,
     id_parameter: &'static str,
     api_key: String,
-    /// Whether there may be a kept connection, which the gateway may just have closed.
+    /// Whether the gateway has answered since the last repeat: there may be a kept connection that it has just closed.
     has_answered: AtomicBool,
 }
 
@@ -48,11 +48,11 @@ impl Http {
             Some(client) => client,
             None => own_client(&url)?,
         };
-        // Each clone then has room for an id already.
+        // So each clone has room for an id.
         url.query_pairs_mut().append_pair(endpoint.id_parameter, &"0".repeat(32));
         let mut request = Request::new(Method::GET, url);
         if own {
-            // Here and not in the client, which would add it to each request anew.
+            // Set here once; the client would add it to each request.
             request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
         }
         request.headers_mut().insert(AUTHORIZATION, authorization);
@@ -66,7 +66,7 @@ impl Http {
         let url = request.url_mut();
         url.query_pairs_mut().clear().append_pair(self.id_parameter, id.as_ref());
         if id.as_ref().contains(' ') {
-            // A form's `+` for a space; not every reader of a URL knows it.
+            // A form writes `+` for a space, which not every reader of a URL knows.
             let query = url.query().unwrap_or_default().replace('+', "%20");
             url.set_query(Some(&query));
         }
@@ -75,14 +75,14 @@ impl Http {
 
     async fn send(&self, id: &TaskId) -> Result<Response, Error> {
         match self.client.execute(self.request(id)?).await {
-            // The gateway closed a kept connection in the moment of its use. A GET can be asked again, once.
-            // Not twice without an answer in between, or a gateway in trouble would get double traffic.
-            Err(error) if broke_off(&error) && self.has_answered.swap(false, Ordering::Relaxed) => {
+            // The gateway closed a kept connection in the moment of its use: a GET can be sent again. Only once per answer,
+            // or a gateway in trouble would get double traffic.
+            Err(error) if is_unprocessed(&error) && self.has_answered.swap(false, Ordering::Relaxed) => {
                 self.client.execute(self.request(id)?).await
             }
             result => result,
         }
-        .map_err(unreachable)
+        .map_err(failure)
     }
 
     /// Sends one request. Dropping the future aborts it.
@@ -145,25 +145,33 @@ fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()
         .referer(false)
         .redirect(redirect::Policy::custom(within_origin))
-        // reqwest keeps a copy of each request in case HTTP/2 refuses it: `send` repeats those too, and copies only
-        // then.
+        // reqwest copies each request in case HTTP/2 gives it back. `send` repeats those itself, and copies only then.
         .retry(reqwest::retry::never().max_retries_per_request(0))
-        // A silent HTTP/2 connection would else take every later poll with it.
+        // Without pings, a dead HTTP/2 connection would fail every later poll.
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(5));
+    // With both TLS features on, the default of this crate is used.
+    #[cfg(feature = "rustls")]
+    {
+        builder = builder.tls_backend_rustls();
+    }
     if url.host_str().is_some_and(is_loopback) {
-        // A proxy from the environment is for the world outside.
+        // The environment's proxies are for other hosts.
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
 }
 
-/// The key goes to the base URL's host only, so nothing is followed that leads elsewhere.
+/// The key goes to the base URL's host only, so a redirect to another origin is not followed.
 fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    const MOST: usize = 3;
+    const MAX_REDIRECTS: usize = 3;
     let previous = attempt.previous();
     let home = previous.first().map(Url::origin);
-    if previous.len() <= MOST && home == Some(attempt.url().origin()) { attempt.follow() } else { attempt.stop() }
+    if previous.len() <= MAX_REDIRECTS && home == Some(attempt.url().origin()) {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
 }
 
 async fn body(response: &mut Response) -> Result<Bytes, Error> {
@@ -171,7 +179,7 @@ async fn body(response: &mut Response) -> Result<Bytes, Error> {
     if length.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_long());
     }
-    // A record mostly comes in one piece, which is then used as it is.
+    // Mostly a record comes in one piece, which is used without a copy.
     let Some(first) = chunk(response).await? else { return Ok(Bytes::new()) };
     if length == Some(first.len() as u64) {
         return Ok(first);
@@ -192,16 +200,16 @@ async fn body(response: &mut Response) -> Result<Bytes, Error> {
 async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
     response.chunk().await.map_err(|error| {
         if error.is_timeout() {
-            return unreachable(error);
+            return failure(error);
         }
         cut_short().caused_by(error.without_url())
     })
 }
 
-/// What reqwest says of a request that brought no response.
-fn unreachable(error: reqwest::Error) -> Error {
+/// The error of a request without a response.
+fn failure(error: reqwest::Error) -> Error {
     let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
-    let failure = if error.is_timeout() {
+    let described = if error.is_timeout() {
         Error::new(ErrorKind::Timeout, "the HTTP client's own timeout")
     } else if error.is_builder() {
         Error::new(ErrorKind::InvalidRequest, "the HTTP client refuses it")
@@ -212,24 +220,24 @@ fn unreachable(error: reqwest::Error) -> Error {
     } else {
         broken()
     };
-    let failure = failure.caused_by(error.without_url());
-    if untrusted { failure.permanent() } else { failure }
+    let described = described.caused_by(error.without_url());
+    if untrusted { described.permanent() } else { described }
 }
 
-/// The connection ended, or HTTP/2 let go of the request, after it was sent and before an answer came.
-fn broke_off(error: &reqwest::Error) -> bool {
+/// The connection ended, or HTTP/2 gave the request back, after it was sent and before an answer came.
+fn is_unprocessed(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    // Of hyper, and of h2 for a refused stream and a GOAWAY without an error.
-    const SIGNS: [&str; 3] =
+    // The texts of hyper, and of h2 for a refused stream and for a GOAWAY without an error.
+    const TEXTS: [&str; 3] =
         ["connection closed before message completed", "refused stream", "not a result of an error"];
-    let sign = |cause: &(dyn StdError + 'static)| {
+    let says_so = |cause: &(dyn StdError + 'static)| {
         if let Some(error) = cause.downcast_ref::<io::Error>() {
             return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
         }
         let text = cause.to_string();
-        SIGNS.iter().any(|sign| text.contains(sign))
+        TEXTS.iter().any(|part| text.contains(part))
     };
-    !error.is_connect() && !error.is_timeout() && causes(error).any(sign)
+    !error.is_connect() && !error.is_timeout() && causes(error).any(says_so)
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
