@@ -1,8 +1,4 @@
 //! Many tasks in one stream: each as it would be alone, none in another's way.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
@@ -12,9 +8,10 @@ use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ErrorKind, Schedule, Status, StatusEvent, TaskId, WatchAll};
-use memory::{asked_at, gateway, gave_up, ms, secs};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::in_memory::{asked_at, gateway, gave_up, ms, secs};
 
 fn client(simulator: &Simulator, schedule: Schedule) -> Client {
     Client::builder("test-key").schedule(schedule).simulator(simulator).build().unwrap()

@@ -1,8 +1,5 @@
 //! Every setting that makes no sense is a clear error that names it, never a panic and never a request.
 
-#![cfg(all(feature = "simulator", any(feature = "rustls", feature = "native-tls")))]
-#![allow(clippy::panic, clippy::unwrap_used)]
-
 use std::env;
 use std::process::Command;
 use std::time::Duration;
@@ -168,7 +165,7 @@ async fn an_empty_task_id_is_an_error_at_once_and_no_request() {
 fn from_env_in_a_process_with(variables: &[(&str, &str)]) -> String {
     let file = env::temp_dir().join(format!("luma-watch-{}-{}", std::process::id(), variables.len()));
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "settings_come_from_the_environment"])
+        .args(["--exact", "bad_input::settings_come_from_the_environment"])
         .env_remove("APIKLEY_API_KEY")
         .env_remove("APIKLEY_BASE_URL")
         .envs(variables.iter().copied())

@@ -1,8 +1,5 @@
 //! Whatever goes wrong on a real socket is survived, or told at once as what it is.
 
-#![cfg(feature = "simulator")]
-#![allow(clippy::panic, clippy::unwrap_used)]
-
 use std::time::Duration;
 
 use futures::StreamExt;

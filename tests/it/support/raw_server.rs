@@ -1,7 +1,5 @@
 //! A server of plain bytes: it answers each request as the test says, and keeps what it was asked.
 
-#![allow(dead_code, clippy::unwrap_used)] // each test uses its part of it
-
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

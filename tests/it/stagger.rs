@@ -1,16 +1,13 @@
 //! Watches that start together do not poll together.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::simulator::{SimulatedTask, Simulator};
 use luma_watch::{Client, Schedule, TaskId};
-use memory::{asked_at, ms, secs, watch_until};
 use tokio::time::{Instant, timeout_at};
+
+use crate::support::in_memory::{asked_at, ms, secs, watch_until};
 
 async fn requests_of(
     count: usize,

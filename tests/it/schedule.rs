@@ -1,17 +1,14 @@
 //! A schedule that makes no sense is refused with a clear error, and one that does is kept to, jitter included.
-#![cfg(feature = "simulator")]
-#![allow(clippy::arithmetic_side_effects, clippy::expect_used)]
-
-mod memory;
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::simulator::SimulatedTask;
 use luma_watch::{Client, ErrorKind, History, Schedule};
-use memory::{asked_at, gateway, ms, progress, secs};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+
+use crate::support::in_memory::{asked_at, gateway, ms, progress, secs};
 
 const TEN_YEARS: Duration = secs(10 * 366 * 24 * 60 * 60);
 

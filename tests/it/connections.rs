@@ -1,10 +1,5 @@
 //! Connections are kept, broken off and given up as a watch needs them, and each poll is one request, well formed.
 
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used)]
-
-mod raw_server;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,10 +7,11 @@ use std::time::Duration;
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ErrorKind, Schedule, StatusEvent, TaskId};
-use raw_server::{Answer, RawServer, done, generating, head};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
+
+use crate::support::raw_server::{Answer, RawServer, done, generating, head};
 
 const SHORT: Duration = Duration::from_millis(10);
 

@@ -1,6 +1,4 @@
 //! The simulator does what it is told, and the same again with the same seed.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 

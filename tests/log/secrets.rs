@@ -1,56 +1,31 @@
 //! The key is in no text that leaves the crate, even if the gateway repeats it, and no URL that opens a result is in a
 //! log or error.
 
-#![cfg(all(feature = "simulator", any(feature = "rustls", feature = "native-tls")))]
-#![allow(clippy::unwrap_used)]
-
-mod raw_server;
-
-use std::io;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ClientBuilder, Error, ErrorKind, Schedule, StatusEvent};
-use raw_server::{Answer, RawServer, done, generating, record};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::raw_server::{Answer, RawServer, done, generating, record};
+use crate::subscriber::{install, log};
 
 /// Part of every key here.
 const MARK: &str = "s3cr3t";
 const KEYS: [&str; 2] = ["sk-s3cr3t-0123456789", r#"s3cr3t"with\all%20<signs>"#];
 
-/// Everything that any crate logged in this process, at any level.
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct ToLog;
-
-impl io::Write for ToLog {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn client(key: &str, url: String) -> ClientBuilder {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_span_events(FmtSpan::FULL);
-        tracing::subscriber::set_global_default(log.with_ansi(false).with_writer(|| ToLog).finish()).unwrap();
-    });
+    install();
     let schedule = Schedule::every(Duration::from_millis(10)).max_wait(Duration::from_millis(50));
     Client::builder(key).base_url(url).schedule(schedule)
 }
 
 /// Asserts that what was logged so far of this task, or of none, holds no key, and above debug no result's URL.
 fn assert_log_is_clean(of_task: &str) {
-    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    let log = log();
     assert!(log.contains("luma.watch") && log.contains(&format!("task_id={of_task}")), "nothing was logged: {log}");
     let open = |line: &&str| [" INFO ", " WARN ", "ERROR "].iter().any(|level| line.contains(level));
     let of_this = |line: &&str| line.contains(&format!("task_id={of_task}")) || !line.contains("task_id=");

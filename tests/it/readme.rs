@@ -2,7 +2,7 @@
 
 #[test]
 fn the_service_in_the_readme_is_the_examples() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let shown = readme.split("```rust,ignore\n").nth(1).unwrap().split("```").next().unwrap();
-    assert!(shown.lines().count() > 5 && include_str!("../examples/callback.rs").contains(shown));
+    assert!(shown.lines().count() > 5 && include_str!("../../examples/callback.rs").contains(shown));
 }

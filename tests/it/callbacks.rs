@@ -1,17 +1,13 @@
 //! A callback, or whoever knows something, lets the running watches of a task poll at once; and that is all it can do.
-#![cfg(all(feature = "simulator", feature = "callback"))]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-#![allow(clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use futures::stream::{BoxStream, FuturesUnordered, select_all};
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Callback, Client, RateLimit, Schedule, StatusEvent, TaskId};
-use memory::{asked_at, builder, endless, gateway, most_within, ms, progress, secs};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::support::in_memory::{asked_at, builder, endless, gateway, most_within, ms, progress, secs};
 
 fn callback(id: &TaskId) -> Callback {
     Callback::parse(format!(r#"{{"code":200,"data":{{"taskId":"{id}"}}}}"#).as_bytes()).unwrap()

@@ -1,8 +1,4 @@
 //! Who may ask when: the request budget, and the bound on requests in flight.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,8 +8,9 @@ use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
-use memory::{asked_at, builder, endless, gave_up, most_within, ms, progress, secs};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::in_memory::{asked_at, builder, endless, gave_up, most_within, ms, progress, secs};
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_holds_in_every_window_and_is_used_up() {

@@ -1,7 +1,4 @@
 //! A policy of the `backoff` crate drives the poller: on tokio's clock, and within this crate's bounds.
-#![cfg(all(feature = "simulator", feature = "backoff"))]
-
-mod memory;
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +9,8 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask};
 use luma_watch::{ErrorKind, Schedule, Status};
-use memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
+
+use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 
 /// Doubles from 10 s to 60 s, without chance.
 fn doubling(limit: Option<Duration>) -> ExponentialBackoff {

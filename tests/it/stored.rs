@@ -1,5 +1,4 @@
 //! A task can be stored in any format and read back as the same task.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
 

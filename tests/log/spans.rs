@@ -1,103 +1,25 @@
 //! A watch is one span, and an event per poll at its level, in whatever subscriber the program has.
 
-#![cfg(feature = "simulator")]
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
-
-use std::collections::BTreeMap;
-use std::fmt::Debug;
-use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Schedule, Status};
 use tokio::time::timeout;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
 
-#[derive(Clone, Debug, Default)]
-struct Fields(BTreeMap<&'static str, String>);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
-    }
-}
-
-/// A watch as the subscriber saw it.
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    span: Fields,
-    closed: bool,
-    events: Vec<(Level, Fields)>,
-}
-
-/// All watches of this process: which subscriber wants what is remembered process-wide, so there is one for all tests.
-static SEEN: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
-
-struct Keep;
-
-/// A span's place in [`SEEN`].
-#[derive(Clone, Copy)]
-struct Place(usize);
-
-fn change<S: Subscriber + for<'a> LookupSpan<'a>>(id: &Id, context: &Context<'_, S>, change: impl FnOnce(&mut Seen)) {
-    let place = context.span(id).unwrap().extensions().get::<Place>().copied();
-    if let Some(Place(place)) = place {
-        change(&mut SEEN.lock().unwrap()[place]);
-    }
-}
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keep {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if attributes.metadata().name() == "luma.watch" {
-            let mut seen = SEEN.lock().unwrap();
-            context.span(id).unwrap().extensions_mut().insert(Place(seen.len()));
-            seen.push(Seen::default());
-            attributes.record(&mut seen.last_mut().unwrap().span);
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        change(id, &context, |seen| values.record(&mut seen.span));
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        change(&id, &context, |seen| seen.closed = true);
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        if let Some(span) = context.event_span(event) {
-            change(&span.id(), &context, |seen| seen.events.push((*event.metadata().level(), fields)));
-        }
-    }
-}
+use crate::subscriber::{WatchSpan, install, watches_of};
 
 fn simulator() -> (Simulator, Client) {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Keep)).unwrap();
-    });
+    install();
     let simulator = Simulator::new();
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     (simulator, client)
 }
 
-/// What was seen of the watches of this task.
-fn seen_of(id: &str) -> Vec<Seen> {
-    SEEN.lock().unwrap().iter().filter(|seen| seen.span.0["task_id"] == id).cloned().collect()
-}
-
 /// The one watch of this task: outcome, polls and time of its span, and its events as "LEVEL message".
 fn story_of(id: &str) -> (Vec<String>, Vec<String>) {
-    let seen = seen_of(id);
-    let [Seen { span, closed: true, events }] = &seen[..] else { panic!("{seen:?}") };
+    let seen = watches_of(id);
+    let [WatchSpan { span, closed: true, events }] = &seen[..] else { panic!("{seen:?}") };
     let fields = ["outcome", "polls", "elapsed"].map(|name| span.0[name].clone());
     (fields.to_vec(), events.iter().map(|(level, fields)| format!("{level} {}", fields.0["message"])).collect())
 }
@@ -146,7 +68,7 @@ async fn a_watch_that_is_dropped_under_way_says_so() {
     let mut watch = client.watch("between");
     watch.next().await.unwrap();
     assert!(timeout(Duration::from_secs(40), async { while watch.next().await.is_some() {} }).await.is_err());
-    assert!(seen_of("between").iter().all(|seen| !seen.closed && !seen.span.0.contains_key("outcome")));
+    assert!(watches_of("between").iter().all(|seen| !seen.closed && !seen.span.0.contains_key("outcome")));
     drop(watch);
     let (span, events) = story_of("between");
     assert_eq!(span, ["dropped", "2", "40s"]);
@@ -164,7 +86,7 @@ async fn a_watch_that_is_dropped_under_way_says_so() {
 async fn a_watch_that_is_never_polled_is_not_seen() {
     let (_, client) = simulator();
     drop(client.watch("unpolled"));
-    assert_eq!(seen_of("unpolled").len(), 0);
+    assert_eq!(watches_of("unpolled").len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +108,7 @@ async fn a_failed_poll_tells_why_and_what_comes_next() {
     simulator.add_as("why", SimulatedTask::new());
     simulator.inject(Fault::code(429, "slow down").retry_after("7"));
     assert!(client.watch("why").next().await.is_some());
-    let (_, fields) = &seen_of("why")[0].events[0];
+    let (_, fields) = &watches_of("why")[0].events[0];
     assert!(fields.0["error"].contains("slow down"), "{fields:?}");
     assert_eq!([&fields.0["polls"], &fields.0["consecutive"], &fields.0["next_poll_in"]], ["1", "1", "7s"]);
 }

@@ -1,5 +1,4 @@
 //! An error is one sentence on one line, and its cause is not lost.
-#![cfg(feature = "simulator")]
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -1,14 +1,12 @@
 //! Waiting gives a task only if there is a result to fetch, and each wrong answer passes or ends the wait as
 //! documented.
-#![cfg(feature = "simulator")]
-
-mod memory;
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Error, ErrorKind, Schedule, Status, StatusEvent, Task};
-use memory::{asked_at, failure, gateway, gave_up, ms, secs};
 use serde_json::{Value, json};
+
+use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, secs};
 
 const BOOM: &str =
     r#"{"code":501,"msg":"success","data":{"successFlag":0,"errorCode":"400","errorMessage":"no audio"}}"#;

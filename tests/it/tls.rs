@@ -1,21 +1,17 @@
 //! A certificate that is not trusted ends a watch at once, and one that is trusted carries it.
 
-#![cfg(feature = "rustls")]
-#![allow(clippy::panic, clippy::unwrap_used)]
-
-mod raw_server;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::{Client, ClientBuilder, Error, ErrorKind, Schedule, Status, StatusEvent};
-use raw_server::{done, head};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
+
+use crate::support::raw_server::{Answer, RawServer, done, head};
 
 /// A gateway behind TLS, whose tasks have all ended. It leaves so many handshakes without an answer. Returns its URL
 /// and certificate.
@@ -125,7 +121,7 @@ async fn a_handshake_that_stalls_is_a_timeout_and_the_watch_goes_on() {
 
 #[tokio::test]
 async fn a_port_that_speaks_no_tls_is_survived() {
-    let server = raw_server::RawServer::start(|_, _| raw_server::Answer::Close).await;
+    let server = RawServer::start(|_, _| Answer::Close).await;
     let url = server.url().replace("http", "https");
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = plain.local_addr().unwrap().port();

@@ -1,5 +1,4 @@
 //! A gateway in memory on tokio's paused clock, and a client of it.
-#![allow(dead_code, clippy::unwrap_used, clippy::arithmetic_side_effects)] // no test file uses all of it
 
 use std::time::Duration;
 

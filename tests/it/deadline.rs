@@ -1,13 +1,11 @@
 //! Waiting ends when the schedule says, with a last look, and the error tells what to do then.
-#![cfg(feature = "simulator")]
-
-mod memory;
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Error, ErrorKind, Schedule, Status, StatusEvent, Task, TaskId};
-use memory::{asked_at, gateway, gave_up, ms, secs};
 use tokio::time::{Instant, sleep};
+
+use crate::support::in_memory::{asked_at, gateway, gave_up, ms, secs};
 
 fn endless() -> SimulatedTask {
     SimulatedTask::new().never_ends()

@@ -1,8 +1,4 @@
 //! A watch is a lazy stream: what each poll found out, the moment it is known, up to exactly one end.
-#![cfg(feature = "simulator")]
-#![allow(clippy::arithmetic_side_effects)]
-
-mod memory;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,11 +7,12 @@ use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask};
 use luma_watch::{ErrorKind, Schedule, Status, StatusEvent, Task};
-use memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+
+use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_before_the_stream_is_polled_first_and_then_at_once() {

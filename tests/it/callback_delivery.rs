@@ -1,6 +1,4 @@
 //! The whole way over real sockets: simulated gateway, callback, axum, watch.
-#![cfg(all(feature = "simulator", feature = "callback"))]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,7 +1,4 @@
 //! Dropping a watch stops it; dropping a future that only polled it loses nothing.
-#![cfg(feature = "simulator")]
-
-mod memory;
 
 use std::pin::pin;
 
@@ -10,8 +7,9 @@ use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Schedule, Status, StatusEvent, TaskId};
-use memory::{asked_at, gateway, ms, progress, secs};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::in_memory::{asked_at, gateway, ms, progress, secs};
 
 /// A task of 65 s behind a gateway that takes 400 ms to answer.
 fn slow_gateway() -> (Simulator, Client, TaskId) {

@@ -1,9 +1,4 @@
 //! A schedule that learns goes by the age of the task, and learns by itself from the watches that follow it.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-#![allow(clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use std::time::Duration;
 
@@ -11,8 +6,9 @@ use futures::StreamExt;
 use futures::stream::select_all;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, History, RateLimit, Schedule, Status, TaskId};
-use memory::{asked_at, builder, endless, gateway, ms, secs, watch_until};
 use tokio::time::{Instant, sleep};
+
+use crate::support::in_memory::{asked_at, builder, endless, gateway, most_within, ms, secs, watch_until};
 
 /// Of tasks that took about five minutes.
 fn five_minutes() -> History {
@@ -233,11 +229,7 @@ async fn many_old_ones_watched_again_at_once_go_apart() {
     watch_until(Instant::now() + secs(200), &client, &ids, true).await;
     let asked = asked_at(&simulator);
     let later: Vec<_> = asked.into_iter().filter(|at| *at > secs(3 * 3600 + 60)).collect();
-    assert!(
-        later.len() > 2_000 && memory::most_within(&later, secs(1)) < 60,
-        "{}",
-        memory::most_within(&later, secs(1))
-    );
+    assert!(later.len() > 2_000 && most_within(&later, secs(1)) < 60, "{}", most_within(&later, secs(1)));
 }
 
 /// Two requests per second for 250 tasks at a time: as a fixed schedule would take them in turn, against what is learned.

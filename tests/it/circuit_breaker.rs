@@ -1,15 +1,14 @@
 //! One refusal closes the gate for all watches of a client.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{ErrorKind, RateLimit, Schedule, StatusEvent};
-use memory::{asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs, watch_until};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::in_memory::{
+    asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs, watch_until,
+};
 
 #[tokio::test(start_paused = true)]
 async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow_apart() {

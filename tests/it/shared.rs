@@ -1,8 +1,4 @@
 //! One watch, many readers.
-#![cfg(feature = "simulator")]
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
-
-mod memory;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,8 +9,9 @@ use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask};
 use luma_watch::{ErrorKind, Schedule, StatusEvent};
-use memory::{gateway, gave_up, ms, progress, secs};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::in_memory::{gateway, gave_up, ms, progress, secs};
 
 fn minute() -> SimulatedTask {
     SimulatedTask::new().generates_for(secs(60))

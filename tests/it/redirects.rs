@@ -1,12 +1,11 @@
 //! The key follows no redirect to another origin, and a redirect ends no watch.
 
-mod raw_server;
-
 use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::{Client, ClientBuilder, ErrorKind, Schedule, Status, StatusEvent};
-use raw_server::{Answer, RawServer, done};
+
+use crate::support::raw_server::{Answer, RawServer, done};
 
 const KEY: &str = "sk-5up3rs3cr3t";
 
