@@ -5,28 +5,31 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::{Client, ClientBuilder, Error, ErrorKind, Schedule, Status, StatusEvent};
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::support::raw_server::{Answer, RawServer, done, head};
 
-/// A gateway behind TLS, whose tasks have all ended. It leaves so many handshakes without an answer. Returns its URL
-/// and certificate.
-async fn gateway(names: &[&str], change: impl FnOnce(&mut CertificateParams), stalled: usize) -> (String, Vec<u8>) {
-    let key = KeyPair::generate().unwrap();
-    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    change(&mut params);
-    let certificate = params.self_signed(&key).unwrap();
-    let chain = vec![certificate.der().clone()];
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+const LOCALHOST: &[u8] = include_bytes!("fixtures/localhost.pem");
+const OTHER_NAME: &[u8] = include_bytes!("fixtures/other-name.pem");
+const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
+/// The key of all three certificates.
+const KEY: &[u8] = include_bytes!("fixtures/key.pem");
+
+/// A gateway behind TLS with this certificate, whose tasks have all ended. It answers none of the first `stalled`
+/// handshakes. Returns its URL.
+async fn gateway(certificate: &[u8], stalled: usize) -> String {
+    let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(KEY).unwrap())
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -45,7 +48,7 @@ async fn gateway(names: &[&str], change: impl FnOnce(&mut CertificateParams), st
             }
         }
     });
-    (format!("https://localhost:{port}"), certificate.der().to_vec())
+    format!("https://localhost:{port}")
 }
 
 fn client(url: String) -> ClientBuilder {
@@ -53,7 +56,7 @@ fn client(url: String) -> ClientBuilder {
 }
 
 fn trusting(certificate: &[u8]) -> reqwest::ClientBuilder {
-    let certificate = reqwest::Certificate::from_der(certificate).unwrap();
+    let certificate = reqwest::Certificate::from_pem(certificate).unwrap();
     reqwest::Client::builder().no_proxy().tls_certs_merge([certificate])
 }
 
@@ -73,33 +76,34 @@ async fn assert_untrusted(client: Client) -> String {
 
 #[tokio::test]
 async fn a_self_signed_certificate_ends_the_watch_at_once() {
-    let (url, certificate) = gateway(&["localhost"], |_| {}, 0).await;
+    let url = gateway(LOCALHOST, 0).await;
     assert_untrusted(client(url.clone()).build().unwrap()).await;
     // The same by rustls, whichever TLS the default client uses.
     let own = reqwest::Client::builder().no_proxy().tls_backend_rustls().build().unwrap();
     let text = assert_untrusted(client(url.clone()).http_client(own).build().unwrap()).await;
     assert!(text.contains("UnknownIssuer"), "{text}");
     // It is the trust that was missing, and nothing else.
-    let own = trusting(&certificate).build().unwrap();
+    let own = trusting(LOCALHOST).build().unwrap();
     client(url).http_client(own).build().unwrap().wait_until_done("x").await.unwrap();
 }
 
 #[tokio::test]
 async fn a_trusted_certificate_of_another_name_or_another_time_ends_the_watch_at_once() {
-    let (url, certificate) = gateway(&["example.com"], |_| {}, 0).await;
-    let own = trusting(&certificate).tls_backend_rustls().build().unwrap();
-    assert_untrusted(client(url).http_client(own).build().unwrap()).await;
+    let url = gateway(OTHER_NAME, 0).await;
+    let own = trusting(OTHER_NAME).tls_backend_rustls().build().unwrap();
+    let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
+    assert!(text.contains("not valid for name"), "{text}");
 
-    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2001, 1, 1);
-    let (url, certificate) = gateway(&["localhost"], expired, 0).await;
-    let own = trusting(&certificate).tls_backend_rustls().build().unwrap();
-    assert_untrusted(client(url).http_client(own).build().unwrap()).await;
+    let url = gateway(EXPIRED, 0).await;
+    let own = trusting(EXPIRED).tls_backend_rustls().build().unwrap();
+    let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
+    assert!(text.contains("expired"), "{text}");
 }
 
 #[tokio::test]
 async fn a_certificate_that_the_users_own_client_trusts_carries_the_watch() {
-    let (url, certificate) = gateway(&["localhost"], |_| {}, 0).await;
-    for own in [trusting(&certificate), trusting(&certificate).tls_backend_rustls()] {
+    let url = gateway(LOCALHOST, 0).await;
+    for own in [trusting(LOCALHOST), trusting(LOCALHOST).tls_backend_rustls()] {
         let client = client(url.clone()).http_client(own.build().unwrap()).build().unwrap();
         let task = client.wait_until_done("x").await.unwrap();
         assert_eq!(task.status(), Status::Success);
@@ -108,8 +112,8 @@ async fn a_certificate_that_the_users_own_client_trusts_carries_the_watch() {
 
 #[tokio::test]
 async fn a_handshake_that_stalls_is_a_timeout_and_the_watch_goes_on() {
-    let (url, certificate) = gateway(&["localhost"], |_| {}, 1).await;
-    let own = trusting(&certificate).tls_backend_rustls().build().unwrap();
+    let url = gateway(LOCALHOST, 1).await;
+    let own = trusting(LOCALHOST).tls_backend_rustls().build().unwrap();
     let patience = Duration::from_millis(500);
     let mut watch = client(url).http_client(own).request_timeout(patience).build().unwrap().watch("x");
     let first = watch.next().await.unwrap();
