@@ -80,7 +80,8 @@ assert_eq_size!(Task, usize);
 
 #[test]
 fn a_wait_can_be_spawned_and_borrows_nothing_but_its_client() {
-    let client: &'static Client = Box::leak(Box::new(Client::new("test-key").unwrap()));
+    let client: &'static Client =
+        Box::leak(Box::new(Client::builder("test-key").base_url("http://localhost").build().unwrap()));
     sendable(&client.status("x"));
     sendable(&client.wait_until_done("x"));
     let watch = client.watch("x");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
 
+mod answers;
 mod auto_traits;
 #[cfg(feature = "backoff")]
 mod backoff;
@@ -19,6 +20,7 @@ mod deadline;
 mod errors;
 mod faults;
 mod learned;
+mod proxy;
 mod rate_limit;
 mod readme;
 mod redirects;

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{Client, ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
+use luma_watch::{ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::in_memory::{asked_at, builder, endless, gave_up, most_within, ms, progress, secs};
@@ -191,12 +191,13 @@ async fn a_turn_that_comes_late_leaves_the_request_only_the_rest_of_its_time() {
 
 #[test]
 fn limits_that_make_no_sense_are_refused_with_the_reason() {
-    let build = |budget| Client::builder("key").rate_limit(budget).build().map(drop);
+    let client = || builder(&Simulator::new());
+    let build = |limit| client().rate_limit(limit).build().map(drop);
     for (result, said) in [
         (build(RateLimit::per(0, secs(10))), "0 requests"),
         (build(RateLimit::per(20, Duration::ZERO)), "period is zero"),
         (build(RateLimit::per(20, Duration::MAX)), "over a month"),
-        (Client::builder("key").max_in_flight(0).build().map(drop), "max_in_flight is 0"),
+        (client().max_in_flight(0).build().map(drop), "max_in_flight is 0"),
     ] {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

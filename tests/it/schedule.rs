@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use luma_watch::simulator::SimulatedTask;
-use luma_watch::{Client, ErrorKind, History, Schedule};
+use luma_watch::simulator::{SimulatedTask, Simulator};
+use luma_watch::{ErrorKind, History, Schedule};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::support::in_memory::{asked_at, gateway, ms, progress, secs};
+use crate::support::in_memory::{asked_at, builder, gateway, ms, progress, secs};
 
 const TEN_YEARS: Duration = secs(10 * 366 * 24 * 60 * 60);
 
@@ -54,12 +54,13 @@ fn each_bad_setting_is_refused_by_name() {
         (growing().shortest_pause(secs(5)), "shortest_pause does nothing"),
         (growing().longest_pause(secs(5)), "longest_pause does nothing"),
     ];
-    let client = Client::new("test-key").unwrap();
+    let simulator = Simulator::new();
+    let client = builder(&simulator).build().unwrap();
     for (schedule, said) in cases {
         let errors = [
             schedule.validate().unwrap_err(),
             client.with_schedule(schedule.clone()).unwrap_err(),
-            Client::builder("test-key").schedule(schedule.clone()).build().unwrap_err(),
+            builder(&simulator).schedule(schedule.clone()).build().unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), ErrorKind::Config, "{schedule:?}");

@@ -1,4 +1,5 @@
-//! What several tests need: a gateway in memory, and a server of plain bytes.
+//! What several tests need: a gateway in memory, a server of plain bytes, a child process.
 
+pub(crate) mod child;
 pub(crate) mod in_memory;
 pub(crate) mod raw_server;
