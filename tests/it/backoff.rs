@@ -181,3 +181,19 @@ fn what_belongs_to_the_policy_is_refused_on_the_schedule() {
     }
     schedule().jitter(0.0).validate().unwrap();
 }
+
+#[cfg(feature = "callback")]
+#[tokio::test(start_paused = true)]
+async fn policy_is_reset_after_failed_extra_polls() {
+    let diary = Diary::default();
+    let schedule = Schedule::from_backoff(diary.clone());
+    let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(50)), schedule);
+    simulator.inject(Fault::status(502).after(1).times(2));
+    let waiting = tokio::spawn(client.watch(&id).wait_until_done());
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(client.poll_now(&id), 1);
+    waiting.await.unwrap().unwrap();
+    // Good, then two extra polls that fail and one that does not: the schedule's next pause is not theirs.
+    let written = diary.0.lock().unwrap().clone();
+    assert_eq!(written[..4], ["reset", "next", "reset", "next"], "{written:?}");
+}

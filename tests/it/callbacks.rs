@@ -3,7 +3,7 @@
 use futures::stream::{BoxStream, FuturesUnordered, select_all};
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{Callback, Client, RateLimit, Schedule, StatusEvent, TaskId};
+use luma_watch::{Callback, Client, ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -467,4 +467,64 @@ async fn a_ring_waits_for_a_consumer_that_is_away() {
     assert_eq!(progress(watch.next().now_or_never().flatten()).polls, 2);
     assert!(all.next().now_or_never().is_some());
     assert_eq!(simulator.requests().len(), 4);
+}
+
+/// The gateway refuses an extra poll, and names a pause of zero: the extra poll is repeated as if it named none.
+#[tokio::test(start_paused = true)]
+async fn extra_poll_with_retry_after_zero_is_repeated_normally() {
+    both(|fleet| async move {
+        for fault in [Fault::status(429), Fault::code(455, ""), Fault::status(500)] {
+            let requests = |fault: Fault| async move {
+                fastrand::seed(7); // the jitter of retries
+                let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+                simulator.inject(fault.after(1).times(2));
+                let events = watch(&client, std::slice::from_ref(&id), fleet);
+                sleep(secs(100)).await;
+                client.poll_now(&id);
+                sleep(secs(200)).await;
+                events.abort();
+                asked_at(&simulator)
+            };
+            let zero = requests(fault.clone().retry_after("0")).await;
+            assert_eq!((zero.len(), zero[1]), (4, secs(100)), "{zero:?}");
+            assert!(zero[2] >= secs(100) + ms(500), "{zero:?}");
+            assert_eq!(zero, requests(fault).await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn not_found_grace_counts_through_extra_polls() {
+    both(|fleet| async move {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
+        simulator.inject(Fault::status(404).after(1).always());
+        let events = watch(&client, std::slice::from_ref(&id), fleet);
+        // The first extra poll starts the grace of 60 s. The second, 35 s later, does not start it anew.
+        for at in [100, 35] {
+            sleep(secs(at)).await;
+            assert_eq!(client.poll_now(&id), 1);
+        }
+        let events = events.await.unwrap();
+        let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.elapsed() >= secs(160) && error.elapsed() <= secs(161), "{:?}", error.elapsed());
+    })
+    .await;
+}
+
+#[test]
+fn blank_id_or_url_in_callback_counts_as_absent() {
+    let parse = |data: &str| Callback::parse(format!(r#"{{"code":200,"data":{{{data}}}}}"#).as_bytes());
+    for id in [r#""""#, r#"" ""#, r#""\t\n""#, r#""\u3000""#, "null"] {
+        let error = parse(&format!(r#""taskId":{id}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{id}");
+        assert!(error.to_string().contains("data.taskId is missing"), "{error}");
+        // The other spelling counts then.
+        assert_eq!(parse(&format!(r#""taskId":{id},"task_id":"x""#)).unwrap().task_id(), "x");
+    }
+    let urls = |urls: &str| parse(&format!(r#""taskId":"x",{urls}"#)).unwrap().result_urls().to_vec();
+    assert_eq!(urls(r#""resultUrls":[""," ","https://a/v","\n\t",null]"#), ["https://a/v"]);
+    assert_eq!(urls(r#""resultUrls":" ""#), [""; 0]);
+    assert_eq!(urls(r#""resultUrls":[" "],"result_urls":["https://a/v"]"#), [""; 0]);
 }

@@ -166,3 +166,23 @@ async fn those_behind_the_probe_go_apart_whatever_they_wait_in_and_however_fast_
         assert!(times.len() > 200 && most_within(&times[..200], secs(1)) <= 42, "{fleet} {latency:?} {}", times.len());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_zero_pauses_everybody_like_none() {
+    for fleet in [false, true] {
+        for refusal in [Fault::status(429), Fault::status(503), Fault::code(430, ""), Fault::code(455, "")] {
+            let requests = |refusal: Fault| async move {
+                fastrand::seed(7); // the jitter of retries
+                let simulator = Simulator::new().latency(ms(10));
+                let ids = endless(&simulator, 3);
+                let client = builder(&simulator).max_in_flight(1).build().unwrap();
+                simulator.inject(refusal.times(2));
+                watch_until(Instant::now() + secs(100), &client, &ids, fleet).await;
+                asked_at(&simulator)
+            };
+            let zero = requests(refusal.clone().retry_after("0")).await;
+            assert_eq!(zero[..2], [ms(0), ms(30_010)], "{fleet} {refusal:?}");
+            assert_eq!(zero, requests(refusal.clone()).await, "{fleet} {refusal:?}");
+        }
+    }
+}

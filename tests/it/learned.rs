@@ -368,3 +368,19 @@ async fn short_turns_go_to_tasks_that_are_likely_to_have_ended_and_to_each_of_th
         assert!(even.windows(11).all(|window| window[10] - window[0] >= secs(10) - ms(1)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn task_that_ended_long_before_teaches_nothing() {
+    for fleet in [false, true] {
+        let (simulator, history) = (Simulator::new(), History::new());
+        let client = client(&simulator, &history);
+        let ids: Vec<_> =
+            (0..3).map(|task| simulator.add(SimulatedTask::new().generates_for(secs(100 + task)))).collect();
+        sleep(secs(1_000)).await;
+        watch(&client, &ids, fleet).await;
+        assert_eq!((history.len(), simulator.requests().len()), (0, 3), "{fleet}");
+        // One that ends while it is watched does.
+        watch(&client, &[simulator.add(SimulatedTask::new().generates_for(secs(100)))], fleet).await;
+        assert_eq!(history.len(), 1, "{fleet}");
+    }
+}

@@ -206,3 +206,24 @@ async fn readers_on_several_threads_all_see_the_end() {
     assert!(ends.into_iter().all(Result::unwrap));
     assert!(simulator.requests().len() > 5);
 }
+
+/// It comes when the pause is over, before the timer wakes anybody.
+#[cfg(feature = "callback")]
+#[tokio::test(start_paused = true)]
+async fn reader_that_comes_by_itself_wakes_the_others() {
+    let (_, client, id) = gateway(minute(), Schedule::default());
+    let mut waiting = client.watch(id).shared();
+    let mut coming = waiting.clone();
+    let woken = Arc::new(Counted(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    assert!(waiting.poll_next_unpin(&mut cx).is_ready());
+    assert!(coming.next().now_or_never().is_some());
+    assert!(waiting.poll_next_unpin(&mut cx).is_pending());
+    // The clock moves on at the first poll of this future; the runtime's timers fire after it.
+    assert!(tokio::time::advance(secs(31)).now_or_never().is_none());
+    assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+    assert_eq!(progress(coming.next().now_or_never().flatten()).polls, 2);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert!(waiting.poll_next_unpin(&mut cx).is_ready());
+}

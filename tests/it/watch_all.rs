@@ -351,3 +351,48 @@ async fn it_does_not_run_far_ahead_of_its_consumer() {
         assert!(simulator.requests().len() <= told + 256);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn push_wakes_a_poller_in_another_task() {
+    let (simulator, client, first) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
+    let second = simulator.add(SimulatedTask::new().never_ends());
+    let all = Arc::new(Mutex::new(client.watch_all([&first])));
+    let poller = tokio::spawn({
+        let all = Arc::clone(&all);
+        async move { while poll_fn(|cx| all.lock().unwrap().poll_next_unpin(cx)).await.is_some() {} }
+    });
+    // The first task is in its pause of 30 s.
+    sleep(secs(1)).await;
+    assert!(all.lock().unwrap().push(&second));
+    sleep(secs(1)).await;
+    poller.abort();
+    let asked: Vec<_> = simulator.requests().into_iter().map(|request| (request.task_id, request.at)).collect();
+    assert_eq!(asked, [(first, secs(0)), (second, secs(1))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_ends_after_removal_of_the_task_in_flight() {
+    let (simulator, mut all, [in_flight, pausing, fresh]) = under_way().await;
+    all.drain();
+    assert!(all.next().now_or_never().is_none(), "it waits for the answer");
+    assert!(all.remove(&in_flight));
+    assert!(all.is_terminated());
+    assert!(all.next().now_or_never().unwrap().is_none());
+    assert_eq!(sorted(all.stop()), sorted(vec![pausing, fresh]));
+    sleep(secs(600)).await;
+    assert_eq!(simulator.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_draining_from_drain_until_stop() {
+    let (_, mut all, _) = under_way().await;
+    assert!(!all.is_draining());
+    all.drain();
+    assert!(all.is_draining());
+    while all.next().await.is_some() {}
+    assert!(all.is_draining());
+    // What is pushed meanwhile is not asked about, and does not end it.
+    assert!(all.push("late") && all.is_draining() && all.next().await.is_none());
+    all.stop();
+    assert!(!all.is_draining());
+}
