@@ -228,3 +228,46 @@ impl Future for SharedWait {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use futures::stream::poll_fn;
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+    use crate::event::Finished;
+    use crate::task::{Record, Status};
+
+    struct Counted(AtomicUsize);
+
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The watch itself wakes no reader here.
+    #[test]
+    fn a_reader_that_comes_by_itself_wakes_the_others() {
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let is_known = Arc::clone(&is_ready);
+        let events = poll_fn(move |_| {
+            if !is_known.load(Ordering::SeqCst) {
+                return Poll::Pending;
+            }
+            let task = Task::from(Record::new(TaskId::from("t"), Status::Success));
+            Poll::Ready(Some(StatusEvent::Done(Finished::new(task, 1, std::time::Duration::ZERO))))
+        });
+        let mut waiting = Watch::of_events(events).shared();
+        let mut coming = waiting.clone();
+        let woken = Arc::new(Counted(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(waiting.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+        is_ready.store(true, Ordering::SeqCst);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+        assert!(coming.next().now_or_never().is_some());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    }
+}

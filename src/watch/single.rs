@@ -68,6 +68,12 @@ impl Watch {
         Self { task_id, state }
     }
 
+    /// A watch of these events.
+    #[cfg(test)]
+    pub(super) fn of_events(events: impl Stream<Item = StatusEvent> + Send + 'static) -> Self {
+        Self { task_id: TaskId::from("t"), state: State::Running(Box::pin(events)) }
+    }
+
     /// The task that is watched.
     #[must_use]
     pub fn task_id(&self) -> &TaskId {

@@ -1,0 +1,199 @@
+//! A policy of the `backoff` crate drives the poller: on tokio's clock, and within this crate's bounds.
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+use futures::StreamExt;
+use luma_watch::simulator::{Fault, SimulatedTask};
+use luma_watch::{ErrorKind, Schedule, Status};
+
+use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
+
+/// Doubles from 10 s to 60 s, without chance.
+fn doubling(limit: Option<Duration>) -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(secs(10))
+        .with_max_interval(secs(60))
+        .with_multiplier(2.0)
+        .with_randomization_factor(0.0)
+        .with_max_elapsed_time(limit)
+        .build()
+}
+
+/// Says the same again and again, up to so many times. A `Cell` keeps it from being `Sync`.
+#[derive(Clone)]
+struct Steady(Duration, Cell<u32>);
+
+impl Backoff for Steady {
+    fn next_backoff(&mut self) -> Option<Duration> {
+        self.1.set(self.1.get().checked_sub(1)?);
+        Some(self.0)
+    }
+}
+
+/// Writes down what it is asked for.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<&'static str>>>);
+
+impl Diary {
+    fn write(&self, word: &'static str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(word);
+    }
+}
+
+impl Backoff for Diary {
+    fn reset(&mut self) {
+        self.write("reset");
+    }
+
+    fn next_backoff(&mut self) -> Option<Duration> {
+        self.write("next");
+        Some(secs(20))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policys_intervals_are_the_pauses_and_its_time_limit_is_the_wait() {
+    let schedule = Schedule::from_backoff(doubling(Some(secs(200))));
+    let expected = [0, 10, 30, 70, 130, 190, 200].map(secs);
+    assert_eq!(schedule.preview().collect::<Vec<_>>(), expected);
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
+    // Each watch starts with a policy as new.
+    for start in [secs(0), secs(200)] {
+        let error = client.wait_until_done(&id).await.unwrap_err();
+        assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, secs(200), 7));
+        let asked = asked_at(&simulator).split_off(simulator.requests().len() - 7);
+        assert_eq!(asked, expected.map(|at| at.saturating_add(start)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_without_a_time_limit_waits_for_days() {
+    let schedule = Schedule::from_backoff(doubling(None));
+    assert_eq!(schedule.preview().take(100_000).count(), 100_000);
+    let (_, client, id) = gateway(SimulatedTask::new().generates_for(secs(200_000)), schedule.clone());
+    assert_eq!(client.wait_until_done(&id).await.unwrap().status(), Status::Success);
+
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule.max_wait(secs(25)));
+    assert_eq!(client.wait_until_done(id).await.unwrap_err().elapsed(), secs(25));
+    assert_eq!(asked_at(&simulator), [0, 10, 25].map(secs));
+    // A policy that is not exponential has the default limit.
+    let steady = Schedule::from_backoff(Steady(secs(300), Cell::new(u32::MAX)));
+    assert_eq!(steady.preview().collect::<Vec<_>>(), [0, 300, 600, 900].map(secs));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policys_own_jitter_never_exceeds_its_max_interval() {
+    let wild = ExponentialBackoff { randomization_factor: 1.0, ..doubling(None) };
+    let (_, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::from_backoff(wild));
+    let (mut capped, mut watch) = (0, client.watch(id));
+    for _ in 0..2_000 {
+        let pause = progress(watch.next().await).next_poll_in;
+        assert!(pause >= ms(1) && pause <= secs(60), "{pause:?}");
+        capped += u32::from(pause == secs(60));
+    }
+    assert!(capped > 500, "half of the draws are above the cap, {capped} were cut");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_has_had_enough_ends_the_wait_as_deadline() {
+    for fault in [None, Some(Fault::status(502).always()), Some(Fault::status(429).always())] {
+        let failing = fault.is_some();
+        let policy = Schedule::from_backoff(Steady(secs(7), Cell::new(3)));
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), policy);
+        if let Some(fault) = fault {
+            simulator.inject(fault);
+        }
+        let error = client.wait_until_done(id).await.unwrap_err();
+        assert_eq!((error.kind(), error.polls(), simulator.requests().len()), (ErrorKind::Deadline, 4, 4));
+        assert!(failing || error.elapsed() == secs(21), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_polls_are_repeated_sooner_than_the_policy_says_but_throttled_ones_are_not() {
+    let schedule = || Schedule::from_backoff(Steady(secs(7), Cell::new(u32::MAX)));
+    let pause_after = async |fault: Fault, schedule| {
+        let (simulator, client, id) = gateway(SimulatedTask::new(), schedule);
+        simulator.inject(fault);
+        failure(client.watch(id).next().await).next_poll_in
+    };
+    assert!(pause_after(Fault::status(502), schedule()).await <= secs(1));
+    assert_eq!(pause_after(Fault::status(429), schedule()).await, secs(7));
+    assert_eq!(pause_after(Fault::status(429).retry_after("11"), schedule()).await, secs(11));
+    let hasty = Schedule::from_backoff(Steady(ms(200), Cell::new(u32::MAX)));
+    assert!(pause_after(Fault::status(502), hasty).await <= ms(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_is_reset_at_the_start_and_at_the_first_good_answer_after_failures_only() {
+    let diary = Diary::default();
+    let schedule = Schedule::from_backoff(diary.clone());
+    let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(90)), schedule);
+    simulator.inject(Fault::status(502).after(1).times(2));
+    client.wait_until_done(id).await.unwrap();
+    let written = diary.0.lock().unwrap().clone();
+    let (before, after) = written.split_at(6);
+    // Good, bad, bad, good again; then good answers to the end.
+    assert_eq!(before, ["reset", "next", "next", "next", "reset", "next"]);
+    assert!(after.len() >= 2 && after.iter().all(|word| *word == "next"), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_says_zero_does_not_spin() {
+    let zero = Schedule::from_backoff(Steady(Duration::ZERO, Cell::new(u32::MAX))).max_wait(ms(50));
+    assert_eq!(zero.preview().take(100).count(), 51);
+    let no_interval = ExponentialBackoff { max_interval: Duration::ZERO, ..doubling(Some(ms(50))) };
+    for schedule in [zero, Schedule::from_backoff(no_interval)] {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
+        let events: Vec<_> = client.watch(id).take(100).collect().await;
+        assert_eq!(events.last().and_then(gave_up), Some(ErrorKind::Deadline));
+        assert_eq!(asked_at(&simulator), (0..=50).map(ms).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_schedule_of_a_policy_equals_only_its_own_clones() {
+    let schedule = Schedule::from_backoff(doubling(None));
+    assert_eq!(schedule, schedule.clone());
+    assert_ne!(schedule, Schedule::from_backoff(doubling(None)));
+    assert_ne!(schedule, schedule.clone().max_wait(secs(1)));
+    assert_ne!(schedule, Schedule::default());
+}
+
+#[test]
+fn what_belongs_to_the_policy_is_refused_on_the_schedule() {
+    let schedule = || Schedule::from_backoff(doubling(None));
+    for (schedule, said) in [
+        (schedule().multiplier(2.0), "belong to the backoff policy"),
+        (schedule().jitter(0.1), "belong to the backoff policy"),
+        (schedule().jitter(f64::NAN), "belong to the backoff policy"),
+        (schedule().max_wait(Duration::MAX), "max_wait"),
+        (Schedule::from_backoff(doubling(Some(Duration::MAX))), "max_wait"),
+    ] {
+        let error = schedule.validate().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(schedule.preview().count(), 0);
+    }
+    schedule().jitter(0.0).validate().unwrap();
+}
+
+#[cfg(feature = "callback")]
+#[tokio::test(start_paused = true)]
+async fn policy_is_reset_after_failed_extra_polls() {
+    let diary = Diary::default();
+    let schedule = Schedule::from_backoff(diary.clone());
+    let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(50)), schedule);
+    simulator.inject(Fault::status(502).after(1).times(2));
+    let waiting = tokio::spawn(client.watch(&id).wait_until_done());
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(client.poll_now(&id), 1);
+    waiting.await.unwrap().unwrap();
+    // Good, then two extra polls that fail and one that does not: the schedule's next pause is not theirs.
+    let written = diary.0.lock().unwrap().clone();
+    assert_eq!(written[..4], ["reset", "next", "reset", "next"], "{written:?}");
+}

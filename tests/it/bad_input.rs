@@ -1,0 +1,208 @@
+//! Every setting that makes no sense is a clear error that names it, never a panic and never a request.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use luma_watch::simulator::{SimulatedTask, Simulator};
+use luma_watch::{Client, ClientBuilder, Error, ErrorKind, Schedule, StatusEvent};
+
+use crate::support::child::{Child, is_child, report};
+
+const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+
+/// Asserts that this is an error about a setting that says these words.
+fn assert_refused<T>(what: &str, outcome: Result<T, Error>, words: &[&str]) {
+    let Err(error) = outcome else { panic!("{what:?} is accepted") };
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Config, false), "{what:?}: {error}");
+    let text = error.to_string();
+    assert!(text.starts_with("bad setting: "), "{what:?}: {text}");
+    assert!(words.iter().all(|word| text.contains(word)), "{what:?}: {text}, without {words:?}");
+}
+
+/// A client of a gateway on this machine, which needs no TLS.
+fn local(key: &str) -> ClientBuilder {
+    Client::builder(key).base_url("http://localhost")
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused() {
+    let simulator = Simulator::new();
+    let cases = [
+        ("", "is empty"),
+        (" ", "is empty"),
+        ("\t\r\n", "is empty"),
+        ("k3y with spaces", "character 4"),
+        (" k3y", "character 1"),
+        ("k3y\n", "character 4"),
+        ("k\0y", "character 2"),
+        ("k3y\r\nHost: evil", "character 4"),
+        ("k\u{7f}", "character 2"),
+        ("ключ", "character 1"),
+        ("k3y\u{a0}", "character 4"),
+        ("k3y\u{feff}", "character 4"),
+    ];
+    for (key, words) in cases {
+        assert_refused(key, Client::new(key), &["API key", words]);
+        assert_refused(key, Client::builder(key).simulator(&simulator).build(), &["API key", words]);
+        // What a person typed may be a key with a slip in it.
+        let error = Client::new(key).unwrap_err();
+        assert!(key.trim().is_empty() || !format!("{error:?}").contains(key), "{error:?}");
+    }
+    local("!\"#$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~").build().unwrap();
+}
+
+#[test]
+fn a_base_url_that_is_none_is_refused() {
+    let cases = [
+        ("", "not a URL"),
+        (" ", "not a URL"),
+        ("api.apikley.ru", "not a URL"),
+        ("/api/v1", "not a URL"),
+        ("//api.apikley.ru", "not a URL"),
+        ("https://", "not a URL"),
+        ("http://", "not a URL"),
+        ("https://a b", "not a URL"),
+        ("https://host:99999", "not a URL"),
+        ("https://[::1", "not a URL"),
+        ("localhost:8080", "scheme is localhost"),
+        ("ftp://x", "scheme is ftp"),
+        ("file:///etc/hosts", "scheme is file"),
+        ("data:,x", "scheme is data"),
+        ("https://user@host", "user name or password"),
+        ("https://user:pass@host", "user name or password"),
+        ("https://:pass@host", "user name or password"),
+        ("https://host?key=pass", "query"),
+        ("https://host/?", "query"),
+        ("https://host/#pass", "fragment"),
+    ];
+    for (url, words) in cases {
+        let outcome = Client::builder("key").base_url(url).build();
+        assert_refused(url, outcome.clone(), &["base URL", words]);
+        assert!(!format!("{:?}", outcome.unwrap_err()).contains("pass@"), "{url}");
+    }
+    for url in ["https://host", "https://host/", " https://host/a/b\n", "HTTPS://HOST:8443", "https://[2001:db8::1]/x"]
+    {
+        let outcome = Client::builder("key").base_url(url).build();
+        if HAS_TLS {
+            outcome.unwrap();
+        } else {
+            assert_refused(url, outcome, &["https needs the feature rustls or native-tls"]);
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_for_loopback_only() {
+    let elsewhere = "api.apikley.ru example.com 10.0.0.1 192.168.1.1 0.0.0.0 128.0.0.1 [::] [::2] [fe80::1] localhost.example.com \
+                     notlocalhost 127.0.0.1.example.com";
+    for host in elsewhere.split_whitespace() {
+        let url = format!("http://{host}/path");
+        assert_refused(
+            &url,
+            Client::builder("key").base_url(&url).build(),
+            &["base URL", "plain http", host, "API key"],
+        );
+    }
+    for host in ["localhost", "LocalHost:80", "127.0.0.1", "127.9.9.9", "127.1", "2130706433", "[::1]", "[::1]:8080"] {
+        Client::builder("key").base_url(format!("http://{host}")).build().unwrap();
+    }
+}
+
+#[test]
+fn a_schedule_that_makes_no_sense_is_refused_wherever_it_is_given() {
+    let second = Duration::from_secs(1);
+    let every = || Schedule::every(second);
+    let growing = || Schedule::exponential(second, second * 60);
+    let cases = [
+        (Schedule::every(Duration::ZERO), "interval is zero"),
+        (Schedule::every(Duration::MAX), "interval is over ten years"),
+        (Schedule::exponential(Duration::ZERO, second), "initial interval is zero"),
+        (Schedule::exponential(second, Duration::ZERO), "max_interval"),
+        (Schedule::exponential(second * 2, second), "max_interval (1s) is below"),
+        (Schedule::exponential(second, Duration::MAX), "max_interval is over ten years"),
+        (every().multiplier(2.0), "multiplier"),
+        (growing().multiplier(0.99), "multiplier is 0.99"),
+        (growing().multiplier(-1.0), "multiplier is -1"),
+        (growing().multiplier(f64::NAN), "multiplier is NaN"),
+        (growing().multiplier(f64::INFINITY), "multiplier is inf"),
+        (every().jitter(f64::NAN), "jitter is NaN"),
+        (every().jitter(-0.1), "jitter is -0.1"),
+        (every().jitter(1.1), "jitter is 1.1"),
+        (growing().jitter(f64::NEG_INFINITY), "jitter is -inf"),
+        (every().first_poll_after(Duration::MAX), "first_poll_after is over ten years"),
+        (every().max_wait(Duration::MAX), "max_wait"),
+    ];
+    let client = local("key").build().unwrap();
+    for (schedule, words) in cases {
+        assert_refused(words, schedule.validate(), &[words]);
+        assert_refused(words, client.with_schedule(schedule.clone()), &[words]);
+        assert_refused(words, Client::builder("key").schedule(schedule.clone()).build(), &[words]);
+        assert_eq!(schedule.preview().count(), 0, "{words}");
+    }
+    for schedule in
+        [every().jitter(1.0), every().max_wait(Duration::ZERO), growing().multiplier(1.0), growing().multiplier(1e300)]
+    {
+        schedule.validate().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timeouts_may_be_endless_but_not_zero() {
+    let simulator = Simulator::new();
+    let id = simulator.add(SimulatedTask::new());
+    let builder = || Client::builder("test-key").simulator(&simulator);
+    assert_refused("zero", builder().request_timeout(Duration::ZERO).build(), &["request timeout is zero"]);
+    let endless = builder().request_timeout(Duration::MAX).grace(Duration::MAX).build().unwrap();
+    endless.wait_until_done(id).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_task_id_is_an_error_at_once_and_no_request() {
+    let simulator = Simulator::new();
+    let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
+    for id in ["", " ", "\n\t"] {
+        let events: Vec<_> = client.watch(id).collect().await;
+        let [StatusEvent::GaveUp(told)] = events.as_slice() else { panic!("{events:?}") };
+        let waited = client.wait_until_done(id).await.unwrap_err();
+        let asked = client.status(id).await.unwrap_err();
+        for error in [told, &waited, &asked] {
+            assert_eq!((error.kind(), error.is_transient()), (ErrorKind::InvalidRequest, false));
+            assert!(error.to_string().contains("the task id is empty"), "{error}");
+        }
+    }
+    assert_eq!(simulator.requests(), []);
+}
+
+/// What a process with these variables makes of `from_env`: the error's text, or "ok".
+fn from_env_in_a_process_with(variables: &[(&str, &str)]) -> String {
+    let child = Child::of("bad_input::settings_come_from_the_environment");
+    let child = child.unset("APIKLEY_API_KEY").unset("APIKLEY_BASE_URL");
+    variables.iter().fold(child, |child, (name, value)| child.set(name, value)).run()
+}
+
+#[test]
+fn settings_come_from_the_environment() {
+    if is_child() {
+        return report(&Client::from_env().map_or_else(|error| error.to_string(), |_| "ok".to_owned()));
+    }
+    let key = ("APIKLEY_API_KEY", "key");
+    let url = |url| ("APIKLEY_BASE_URL", url);
+    let https = if HAS_TLS { "ok" } else { "https needs the feature" };
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[], "APIKLEY_API_KEY is not set"),
+        (&[url("https://host")], "APIKLEY_API_KEY is not set"),
+        (&[("APIKLEY_API_KEY", "")], "APIKLEY_API_KEY is not set"),
+        (&[("APIKLEY_API_KEY", " ")], "API key is empty"),
+        (&[("APIKLEY_API_KEY", "key\n")], "API key"),
+        (&[key, url("host")], "base URL"),
+        (&[key, url("http://host")], "plain http to host"),
+        (&[key, url("")], https),
+        (&[key, url("http://localhost:1")], "ok"),
+        (&[key], https),
+    ];
+    for (variables, words) in cases {
+        let told = from_env_in_a_process_with(variables);
+        assert!(told.contains(words), "{variables:?}: {told}");
+        assert_eq!(told == "ok", *words == "ok", "{variables:?}: {told}");
+    }
+}

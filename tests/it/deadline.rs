@@ -1,0 +1,172 @@
+//! Waiting ends when the schedule says, with a last look, and the error tells what to do then.
+
+use futures::StreamExt;
+use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+use luma_watch::{Client, Error, ErrorKind, Schedule, Status, StatusEvent, Task, TaskId};
+use tokio::time::{Instant, sleep};
+
+use crate::support::in_memory::{asked_at, gateway, gave_up, ms, secs};
+
+fn endless() -> SimulatedTask {
+    SimulatedTask::new().never_ends()
+}
+
+fn ends_after(millis: u64) -> SimulatedTask {
+    SimulatedTask::new().generates_for(ms(millis))
+}
+
+/// The end of a wait of at most 100 s, polled each 40 s.
+async fn short_wait(task: SimulatedTask) -> (Simulator, Result<Task, Error>) {
+    let (simulator, client, id) = gateway(task, Schedule::every(secs(40)).max_wait(secs(100)));
+    let outcome = client.wait_until_done(id).await;
+    (simulator, outcome)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_schedule_asks_31_times_in_15_minutes_and_then_says_deadline() {
+    let (simulator, client, id) = gateway(endless(), Schedule::default());
+    let start = Instant::now();
+    let events: Vec<_> = client.watch(id).collect().await;
+    assert_eq!(start.elapsed(), secs(900));
+    assert_eq!(asked_at(&simulator), Schedule::default().preview().collect::<Vec<_>>());
+    assert_eq!((simulator.requests().len(), events.len()), (31, 31));
+    assert!(events[..30].iter().all(|event| matches!(event, StatusEvent::Generating(_))));
+    let StatusEvent::GaveUp(error) = &events[30] else { panic!("{:?}", events[30]) };
+    assert_eq!((error.kind(), error.polls(), error.elapsed()), (ErrorKind::Deadline, 31, secs(900)));
+    assert_eq!(error.task().map(Task::status), Some(Status::Generating));
+    sleep(secs(3600)).await;
+    assert_eq!(simulator.requests().len(), 31);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_ends_after_the_last_regular_poll_is_found_by_the_last_look() {
+    for (end, found) in [(79_999, true), (80_001, true), (99_999, true), (100_000, true), (100_001, false)] {
+        let (simulator, outcome) = short_wait(ends_after(end)).await;
+        assert_eq!(outcome.is_ok(), found, "{end} ms: {outcome:?}");
+        let asked = [0, 40, 80, 100].map(secs);
+        assert_eq!(asked_at(&simulator), asked[..simulator.requests().len()]);
+        assert_eq!(simulator.requests().len(), if end < 80_000 { 3 } else { 4 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_says_what_was_waited_for_what_was_seen_and_what_to_do() {
+    let (simulator, client, id) = gateway(endless(), Schedule::every(secs(40)).max_wait(secs(100)));
+    simulator.inject(Fault::status(502).after(1));
+    let error = client.wait_until_done(&id).await.unwrap_err();
+    let text = error.to_string();
+    let wanted = ["100s", "5 polls", "GENERATING", "gateway failed", "502", "may still finish", "billed"];
+    for part in wanted.iter().chain(&["watch the same id again", "not create it again", id.as_str()]) {
+        assert!(text.contains(part), "no {part:?} in {text:?}");
+    }
+    assert!(error.is_transient() && error.task_id() == Some(&id));
+
+    let (simulator, client, id) = gateway(endless(), Schedule::default().max_wait(secs(0)));
+    simulator.inject(Fault::reset());
+    let text = client.wait_until_done(id).await.unwrap_err().to_string();
+    assert!(text.contains("1 poll;") && text.contains("never seen") && text.contains("connection broke"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn watching_the_same_task_again_after_the_deadline_gets_its_result() {
+    let (simulator, client, id) = gateway(ends_after(1_200_000), Schedule::default());
+    let error = client.wait_until_done(&id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let again: TaskId = error.task_id().unwrap().clone();
+    assert_eq!(client.wait_until_done(again).await.unwrap().status(), Status::Success);
+    assert_eq!(simulator.requests().len(), 31 + 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_counts_from_the_first_poll_of_the_stream() {
+    let (simulator, client, id) = gateway(endless(), Schedule::default());
+    let watch = client.watch(id);
+    sleep(secs(600)).await;
+    let error = watch.await.unwrap_err();
+    assert_eq!((error.elapsed(), error.polls()), (secs(900), 31));
+    assert_eq!(asked_at(&simulator).last(), Some(&secs(1500)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_comes_back_after_the_deadline_gets_the_last_look() {
+    for (end, kind) in [(1_000_000, None), (2_000_000, Some(ErrorKind::Deadline))] {
+        let (simulator, client, id) = gateway(ends_after(end), Schedule::default());
+        let mut watch = client.watch(id);
+        watch.next().await.unwrap();
+        sleep(secs(1200)).await;
+        assert_eq!(watch.await.err().map(|error| error.kind()), kind);
+        assert_eq!(asked_at(&simulator), [0, 1200].map(secs));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_in_flight_outlives_the_deadline_by_its_own_timeout_at_most() {
+    // After 3 requests: in flight when the deadline comes. After 4: the last look itself.
+    for (passed, end) in [(3, 110), (4, 120)] {
+        let (simulator, client, id) = gateway(endless(), Schedule::every(secs(30)).max_wait(secs(100)));
+        simulator.inject(Fault::stall().after(passed));
+        let error = client.wait_until_done(id).await.unwrap_err();
+        assert_eq!((error.kind(), error.elapsed()), (ErrorKind::Deadline, secs(end)));
+        assert!(error.to_string().contains("20s"), "{error}");
+        assert_eq!(simulator.requests().len(), passed as usize + 1);
+    }
+    // A slow answer, asked for in time, still counts.
+    let simulator = Simulator::new();
+    simulator.latency(secs(15));
+    let id = simulator.add(ends_after(90_000));
+    let schedule = Schedule::every(secs(30)).max_wait(secs(100));
+    let client = Client::builder("test-key").schedule(schedule).simulator(&simulator).build().unwrap();
+    let start = Instant::now();
+    assert_eq!(client.wait_until_done(id).await.unwrap().status(), Status::Success);
+    assert_eq!((asked_at(&simulator), start.elapsed()), ([0, 45, 90].map(secs).to_vec(), secs(105)));
+    // The request timeout is a setting.
+    let simulator = Simulator::new();
+    let client = Client::builder("test-key").request_timeout(secs(3)).simulator(&simulator).build().unwrap();
+    simulator.inject(Fault::stall());
+    let start = Instant::now();
+    assert_eq!(client.status("x").await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(start.elapsed(), secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wait_at_all_is_one_look() {
+    let schedule = || Schedule::default().max_wait(secs(0));
+    let (simulator, client, id) = gateway(endless(), schedule());
+    let events: Vec<_> = client.watch(id).collect().await;
+    assert_eq!((events.len(), gave_up(&events[0])), (1, Some(ErrorKind::Deadline)));
+    assert_eq!(asked_at(&simulator), [secs(0)]);
+    let (_, client, id) = gateway(ends_after(0), schedule());
+    assert_eq!(client.wait_until_done(id).await.unwrap().status(), Status::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_first_poll_counts_towards_the_wait_and_is_cut_there() {
+    for (delay, asked) in [(0, vec![0, 40, 80, 100]), (50, vec![50, 90, 100]), (100, vec![100]), (500, vec![100])] {
+        let schedule = Schedule::every(secs(40)).max_wait(secs(100)).first_poll_after(secs(delay));
+        let (simulator, client, id) = gateway(endless(), schedule);
+        let error = client.wait_until_done(id).await.unwrap_err();
+        assert_eq!((error.kind(), error.elapsed()), (ErrorKind::Deadline, secs(100)));
+        assert_eq!(asked_at(&simulator), asked.into_iter().map(secs).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_it_waits_for_days() {
+    let (simulator, client, id) = gateway(ends_after(3 * 86_400_000), Schedule::default().no_max_wait());
+    assert_eq!(client.wait_until_done(id).await.unwrap().status(), Status::Success);
+    assert_eq!(simulator.requests().len(), 3 * 2880 + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_answers_own_error_is_what_ended_the_wait_if_it_is_final() {
+    for (fault, kind) in [
+        (Fault::status(401), ErrorKind::Unauthorized),
+        (Fault::code(501, ""), ErrorKind::TaskFailed),
+        (Fault::status(429).retry_after("60"), ErrorKind::Deadline),
+    ] {
+        let (simulator, client, id) = gateway(endless(), Schedule::every(secs(40)).max_wait(secs(100)));
+        simulator.inject(fault.after(3));
+        let error = client.wait_until_done(id).await.unwrap_err();
+        assert_eq!((error.kind(), error.elapsed(), error.polls()), (kind, secs(100), 4));
+    }
+}

@@ -1,0 +1,41 @@
+//! An error is one sentence on one line, and its cause is not lost.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+use luma_watch::{Client, ErrorKind, Schedule, Status};
+
+#[tokio::test(start_paused = true)]
+async fn whatever_the_gateway_and_the_caller_write_stays_on_one_line() {
+    let simulator = Simulator::new();
+    let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
+    let long = "x".repeat(100_000);
+    for said in ["two\nlines\r\n", "\u{1b}[31mred", "\u{7}", &long] {
+        let id = simulator
+            .add(SimulatedTask::new().generates_for(Duration::ZERO).ends_with(Status::GenerateFailed).error(1, said));
+        let failed = client.wait_until_done(&id).await.unwrap_err();
+        assert_eq!(failed.task().unwrap().error_message(), Some(said), "whole in the record");
+        simulator.inject(Fault::code(400, said));
+        let refused = client.wait_until_done(format!("id {said}")).await.unwrap_err();
+        for error in [failed, refused] {
+            let told = error.to_string();
+            assert!(told.len() < 2_500 && !told.chars().any(char::is_control), "{told:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_keeps_the_cause_of_the_last_failure() {
+    // A port that nobody listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let schedule = Schedule::every(Duration::from_millis(10)).max_wait(Duration::from_millis(30));
+    let client =
+        Client::builder("key").base_url(format!("http://127.0.0.1:{port}")).schedule(schedule).build().unwrap();
+    let error = client.wait_until_done("x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let causes: Vec<_> =
+        std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
+    assert!(causes.iter().any(|cause| cause.contains("refused")), "{causes:?}");
+    assert!(causes.iter().all(|cause| !error.to_string().contains(cause)), "{error} {causes:?}");
+}

@@ -1,0 +1,37 @@
+//! The tests of what the crate promises, by topic. One binary: it links once.
+//!
+//! Tests that need a process of their own stand beside it: `log` (a global subscriber) and `memory` (an allocator that counts).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
+
+mod answers;
+mod auto_traits;
+#[cfg(feature = "backoff")]
+mod backoff;
+mod bad_input;
+#[cfg(feature = "callback")]
+mod callback_delivery;
+#[cfg(feature = "callback")]
+mod callbacks;
+mod cancel;
+mod circuit_breaker;
+mod connections;
+mod deadline;
+mod errors;
+mod faults;
+mod learned;
+mod proxy;
+mod rate_limit;
+mod readme;
+mod redirects;
+mod schedule;
+mod shared;
+mod simulator;
+mod stagger;
+mod stored;
+mod stream;
+mod support;
+#[cfg(feature = "rustls")]
+mod tls;
+mod waiting;
+mod watch_all;

@@ -1,0 +1,40 @@
+//! A task can be stored in any format and read back as the same task.
+
+use std::collections::HashMap;
+
+use luma_watch::{Status, Task, TaskId};
+use serde_json::{from_value, json, to_value};
+
+fn task(status: &str) -> Task {
+    from_value(json!({ "id": "x", "status": status, "result_urls": ["https://a/b"], "created_at_ms": 1 })).unwrap()
+}
+
+#[test]
+fn a_format_without_types_of_its_own_keeps_the_status() {
+    for status in ["GENERATING", "SUCCESS", "CREATE_TASK_FAILED", "GENERATE_FAILED", "CALLBACK_FAILED"] {
+        let stored = postcard::to_stdvec(&task(status)).unwrap();
+        assert_eq!(postcard::from_bytes::<Task>(&stored).unwrap(), task(status));
+    }
+}
+
+#[test]
+fn a_status_reads_back_from_its_name_and_from_its_flag() {
+    for flag in -1..=9 {
+        let status: Status = from_value(json!(flag)).unwrap();
+        assert_eq!(status.flag(), flag);
+        assert_eq!(from_value::<Status>(to_value(status).unwrap()).unwrap(), status);
+        assert_eq!(status.is_success(), flag == 1 || flag == 4);
+        assert_eq!(status.is_terminal(), (1..=4).contains(&flag));
+    }
+    for nonsense in [json!("DONE"), json!(null), json!(1.5), json!(u64::MAX)] {
+        assert!(from_value::<Status>(nonsense.clone()).is_err(), "{nonsense}");
+    }
+}
+
+#[test]
+fn an_id_is_found_by_its_text() {
+    let id = TaskId::from("x");
+    let map = HashMap::from([(id.clone(), 1)]);
+    assert_eq!(map.get("x"), Some(&1));
+    assert!(id == "x" && id == *"x" && id.as_str() == "x");
+}

@@ -1,0 +1,80 @@
+//! A gateway in memory on tokio's paused clock, and a client of it.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::select_all;
+use luma_watch::simulator::{SimulatedTask, Simulator};
+use luma_watch::{Client, ClientBuilder, ErrorKind, PollFailure, Progress, Schedule, StatusEvent, TaskId};
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A gateway with one task, and a client of it with this schedule.
+pub(crate) fn gateway(task: SimulatedTask, schedule: Schedule) -> (Simulator, Client, TaskId) {
+    let simulator = Simulator::new();
+    let id = simulator.add(task);
+    let client = Client::builder("test-key").schedule(schedule).simulator(&simulator).build().unwrap();
+    (simulator, client, id)
+}
+
+/// When each request came.
+pub(crate) fn asked_at(simulator: &Simulator) -> Vec<Duration> {
+    simulator.requests().iter().map(|request| request.at).collect()
+}
+
+#[track_caller]
+pub(crate) fn progress(event: Option<StatusEvent>) -> Progress {
+    match event {
+        Some(StatusEvent::Generating(progress)) => progress,
+        other => unreachable!("not progress: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn failure(event: Option<StatusEvent>) -> PollFailure {
+    match event {
+        Some(StatusEvent::PollFailed(failure)) => failure,
+        other => unreachable!("not a failed poll: {other:?}"),
+    }
+}
+
+/// The kind of the error that ended the watch.
+pub(crate) fn gave_up(event: &StatusEvent) -> Option<ErrorKind> {
+    match event {
+        StatusEvent::GaveUp(error) => Some(error.kind()),
+        _ => None,
+    }
+}
+
+/// A client of this gateway, to be set up further.
+pub(crate) fn builder(simulator: &Simulator) -> ClientBuilder {
+    Client::builder("test-key").simulator(simulator)
+}
+
+/// So many tasks that never end.
+pub(crate) fn endless(simulator: &Simulator, count: usize) -> Vec<TaskId> {
+    (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect()
+}
+
+/// The most requests that came within any stretch of this length.
+pub(crate) fn most_within(times: &[Duration], period: Duration) -> usize {
+    let within = |start: &Duration| times.iter().filter(|at| *at >= start && **at < *start + period).count();
+    times.iter().map(within).max().unwrap_or(0)
+}
+
+/// Watches tasks that do not end, in a fleet or each alone, until then.
+pub(crate) async fn watch_until(until: Instant, client: &Client, ids: &[TaskId], fleet: bool) {
+    let events = if fleet {
+        timeout_at(until, client.watch_all(ids).count()).await
+    } else {
+        timeout_at(until, select_all(ids.iter().map(|id| client.watch(id))).count()).await
+    };
+    assert!(events.is_err(), "all have ended");
+}
