@@ -21,8 +21,13 @@ use crate::task::TaskId;
 pub(crate) struct Registry(Arc<Mutex<Entries>>);
 
 /// A single watch in the registry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WatchKey(u32);
+
+impl WatchKey {
+    /// Of no watch: there are never that many.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subscriber {

@@ -1,24 +1,24 @@
 //! One task as a stream: the polling loop.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::sleep_until;
 
 use crate::client_core::ClientCore;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::event::StatusEvent;
-use crate::notify::WatchKey;
+use crate::notify::{Notified, SleepOrNotified, WatchKey};
 use crate::task::{Task, TaskId};
-use crate::task_watch::TaskWatch;
+use crate::task_watch::{NextPoll, TaskWatch};
 
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why the wait is over.
 /// Made by [`Client::watch`](crate::Client::watch).
@@ -64,7 +64,7 @@ enum State {
 
 impl Watch {
     pub(crate) fn new(core: Arc<ClientCore>, task_id: TaskId) -> Self {
-        let state = State::Running(Box::pin(events(TaskWatch::new(core, task_id.clone()))));
+        let state = State::Running(Box::pin(events(Subscribed::new(TaskWatch::new(core, task_id.clone())))));
         Self { task_id, state }
     }
 
@@ -168,30 +168,28 @@ impl Future for Wait {
 }
 
 /// The loop: poll, decide, yield, pause. What lives across the pause exists once per watch, so it is kept small.
-fn events(watch: TaskWatch) -> impl Stream<Item = StatusEvent> + Send {
+fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
     stream! {
-        let mut watch = Subscribed::new(watch);
-        let mut next = watch.task.start();
+        let mut started = false;
         loop {
-            if let Some(next) = next {
-                if next.server_mandated {
-                    sleep_until(next.at).await;
-                } else {
-                    let not_before = {
-                        let mut sleep = pin!(sleep_until(next.at));
-                        poll_fn(|cx| watch.poll_pause(cx, sleep.as_mut())).await
-                    };
-                    if let Some(not_before) = not_before {
-                        sleep_until(not_before).await;
-                    }
+            // In one expression, so that nothing of the poll takes up room during the pause.
+            let next = if started {
+                let outcome = watch.task.poll_when_permitted(watch.key).await;
+                let (event, next) = watch.task.on_response(outcome);
+                yield event;
+                if next.is_none() {
+                    return;
                 }
-            }
-            let outcome = watch.task.poll_when_permitted(watch.key).await;
-            let (event, then) = watch.task.on_response(outcome);
-            next = then;
-            yield event;
-            if next.is_none() {
-                return;
+                next
+            } else {
+                started = true;
+                watch.start()
+            };
+            if let Some(next) = next {
+                if let Some(Notified { scheduled_at, not_before }) = watch.sleep_or_notified(next).await {
+                    watch.task.poll_early(scheduled_at);
+                    sleep_until(not_before).await;
+                }
             }
         }
     }
@@ -204,21 +202,19 @@ struct Subscribed {
 }
 
 impl Subscribed {
-    fn new(task: TaskWatch) -> Self {
-        let key = task.core().registry.subscribe(task.id());
-        Self { task, key }
+    const fn new(task: TaskWatch) -> Self {
+        Self { task, key: WatchKey::NONE }
     }
 
-    /// Ready when the pause is over: `None`, or from when on to poll if a notification ends it.
-    fn poll_pause(&mut self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<Option<Instant>> {
-        let scheduled_at = sleep.deadline();
-        match self.task.core().registry.poll_notified(self.key, cx.waker()) {
-            Poll::Ready(not_before) if not_before < scheduled_at => {
-                self.task.poll_early(scheduled_at);
-                Poll::Ready(Some(not_before))
-            }
-            _ => sleep.poll(cx).map(|()| None),
-        }
+    /// At the first poll of the stream. Returns when the first poll is, unless it is now.
+    fn start(&mut self) -> Option<NextPoll> {
+        self.key = self.task.core().registry.subscribe(self.task.id());
+        self.task.start()
+    }
+
+    fn sleep_or_notified(&self, next: NextPoll) -> SleepOrNotified<'_> {
+        let key = if next.server_mandated { WatchKey::NONE } else { self.key };
+        self.task.core().registry.sleep_or_notified(key, next.at)
     }
 }
 
