@@ -301,7 +301,7 @@ async fn polls_beside_the_schedule_that_fail_leave_it_as_it_was() {
 
         // A dozen, while the gateway is down: the planned poll comes.
         let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(180)));
-        simulator.inject(Fault::status(500).times(13).after(1));
+        simulator.inject(Fault::status(500).times(12).after(1));
         let events = watch(&client, std::slice::from_ref(&id), fleet);
         sleep(secs(167)).await;
         for _ in 0..12 {
