@@ -19,7 +19,10 @@ mod connections;
 mod deadline;
 mod errors;
 mod faults;
+#[cfg(feature = "rustls")]
+mod http2;
 mod learned;
+mod learned_cost;
 mod proxy;
 mod rate_limit;
 mod readme;

@@ -3,3 +3,5 @@
 pub(crate) mod child;
 pub(crate) mod in_memory;
 pub(crate) mod raw_server;
+#[cfg(feature = "rustls")]
+pub(crate) mod tls;

@@ -8,30 +8,14 @@ use luma_watch::{Client, ClientBuilder, Error, ErrorKind, Schedule, Status, Stat
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::support::raw_server::{Answer, RawServer, done, head};
-
-const LOCALHOST: &[u8] = include_bytes!("fixtures/localhost.pem");
-const OTHER_NAME: &[u8] = include_bytes!("fixtures/other-name.pem");
-const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
-/// The key of all three certificates.
-const KEY: &[u8] = include_bytes!("fixtures/key.pem");
+use crate::support::tls::{EXPIRED, LOCALHOST, OTHER_NAME, server_config};
 
 /// A gateway behind TLS with this certificate, whose tasks have all ended. It answers none of the first `stalled`
 /// handshakes. Returns its URL.
 async fn gateway(certificate: &[u8], stalled: usize) -> String {
-    let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(KEY).unwrap())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = TlsAcceptor::from(Arc::new(server_config(certificate)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
