@@ -79,7 +79,7 @@ assert_eq_size!(Option<Error>, usize);
 assert_eq_size!(Task, usize);
 
 #[test]
-fn a_wait_can_be_spawned_and_borrows_nothing_but_its_client() {
+fn wait_is_send_and_borrows_only_its_client() {
     let client: &'static Client =
         Box::leak(Box::new(Client::builder("test-key").base_url("http://localhost").build().unwrap()));
     sendable(&client.status("x"));

@@ -7,7 +7,7 @@ use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ErrorKind, Schedule, Status};
 
 #[tokio::test(start_paused = true)]
-async fn whatever_the_gateway_and_the_caller_write_stays_on_one_line() {
+async fn error_text_stays_on_one_short_line() {
     let simulator = Simulator::new();
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     let long = "x".repeat(100_000);
@@ -26,7 +26,7 @@ async fn whatever_the_gateway_and_the_caller_write_stays_on_one_line() {
 }
 
 #[tokio::test]
-async fn a_deadline_keeps_the_cause_of_the_last_failure() {
+async fn deadline_error_keeps_cause_of_last_failure() {
     // A port that nobody listens on.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let schedule = Schedule::every(Duration::from_millis(10)).max_wait(Duration::from_millis(30));

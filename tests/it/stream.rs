@@ -12,10 +12,10 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
+use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs, set_latency};
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_before_the_stream_is_polled_first_and_then_at_once() {
+async fn first_request_goes_out_at_first_stream_poll() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     let mut watch = client.watch(&id);
     let waiting = client.wait_until_done(&id);
@@ -28,7 +28,7 @@ async fn nothing_is_asked_before_the_stream_is_polled_first_and_then_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_tell_which_attempt_how_long_so_far_and_when_next() {
+async fn events_carry_attempt_elapsed_time_and_next_pause() {
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), Schedule::default());
     simulator.inject(Fault::status(502).after(1).times(3));
     let mut watch = client.watch(&id);
@@ -57,9 +57,9 @@ async fn events_tell_which_attempt_how_long_so_far_and_when_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_told_when_it_is_known_and_the_pause_belongs_to_the_next_poll() {
+async fn event_is_yielded_before_the_pause() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
-    let simulator = simulator.latency(ms(700));
+    set_latency(&simulator, ms(700));
     let mut watch = client.watch(id);
     let start = Instant::now();
     for known in [700, 31_400, 62_100] {
@@ -72,7 +72,7 @@ async fn an_event_is_told_when_it_is_known_and_the_pause_belongs_to_the_next_pol
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_consumer_gets_one_poll_at_once_and_no_burst() {
+async fn slow_consumer_gets_one_poll_and_no_burst() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
     let mut watch = client.watch(id);
     watch.next().await.unwrap();
@@ -86,7 +86,7 @@ async fn a_slow_consumer_gets_one_poll_at_once_and_no_burst() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_terminal_flag_is_the_last_item_and_then_comes_nothing_for_ever() {
+async fn terminal_flag_is_the_last_item() {
     for status in [Status::Success, Status::CreateTaskFailed, Status::GenerateFailed, Status::CallbackFailed] {
         let ending = SimulatedTask::new().generates_for(secs(45)).ends_with(status).error(422, "too dark");
         let (simulator, client, id) = gateway(ending, Schedule::default());
@@ -109,7 +109,7 @@ async fn each_terminal_flag_is_the_last_item_and_then_comes_nothing_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn giving_up_is_the_last_item_too() {
+async fn gave_up_is_the_last_item() {
     for (fault, kind) in [(Fault::status(401), ErrorKind::Unauthorized), (Fault::stall().always(), ErrorKind::Deadline)]
     {
         let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
@@ -129,7 +129,7 @@ async fn giving_up_is_the_last_item_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_flag_is_visible_and_the_watch_goes_on() {
+async fn unknown_flag_is_shown_and_watch_goes_on() {
     let strange = SimulatedTask::new().generates_for(secs(60)).meanwhile(Status::Unknown(9));
     let (simulator, client, id) = gateway(strange, Schedule::default());
     simulator.inject(Fault::body(format!(r#"{{"code":200,"data":{{"taskId":"{id}"}}}}"#)).after(1));
@@ -143,7 +143,7 @@ async fn an_unknown_flag_is_visible_and_the_watch_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_serializes_as_an_object_with_its_name() {
+async fn event_serializes_as_object_with_its_name() {
     let limit = Schedule::default().max_wait(secs(45));
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), limit);
     simulator.inject(Fault::code(429, "slow down").retry_after("7").after(1));
@@ -206,7 +206,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_task_is_the_same_task_after_a_round_trip_through_serde(record in record()) {
+    fn task_survives_a_serde_round_trip(record in record()) {
         let task: Task = serde_json::from_value(record.clone()).unwrap();
         prop_assert_eq!(serde_json::to_value(&task).unwrap(), record.clone());
         let text = serde_json::to_string(&task).unwrap();

@@ -59,7 +59,7 @@ async fn assert_untrusted(client: Client) -> String {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_ends_the_watch_at_once() {
+async fn self_signed_certificate_ends_watch_at_once() {
     let url = gateway(LOCALHOST, 0).await;
     assert_untrusted(client(url.clone()).build().unwrap()).await;
     // The same by rustls, whichever TLS the default client uses.
@@ -72,7 +72,7 @@ async fn a_self_signed_certificate_ends_the_watch_at_once() {
 }
 
 #[tokio::test]
-async fn a_trusted_certificate_of_another_name_or_another_time_ends_the_watch_at_once() {
+async fn certificate_of_other_name_or_time_ends_watch() {
     let url = gateway(OTHER_NAME, 0).await;
     let own = trusting(OTHER_NAME).tls_backend_rustls().build().unwrap();
     let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
@@ -85,7 +85,7 @@ async fn a_trusted_certificate_of_another_name_or_another_time_ends_the_watch_at
 }
 
 #[tokio::test]
-async fn a_certificate_that_the_users_own_client_trusts_carries_the_watch() {
+async fn certificate_trusted_by_custom_client_is_accepted() {
     let url = gateway(LOCALHOST, 0).await;
     for own in [trusting(LOCALHOST), trusting(LOCALHOST).tls_backend_rustls()] {
         let client = client(url.clone()).http_client(own.build().unwrap()).build().unwrap();
@@ -95,7 +95,7 @@ async fn a_certificate_that_the_users_own_client_trusts_carries_the_watch() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_stalls_is_a_timeout_and_the_watch_goes_on() {
+async fn stalled_handshake_times_out_and_is_survived() {
     let url = gateway(LOCALHOST, 1).await;
     let own = trusting(LOCALHOST).tls_backend_rustls().build().unwrap();
     let patience = Duration::from_millis(500);
@@ -108,7 +108,7 @@ async fn a_handshake_that_stalls_is_a_timeout_and_the_watch_goes_on() {
 }
 
 #[tokio::test]
-async fn a_port_that_speaks_no_tls_is_survived() {
+async fn port_without_tls_is_survived() {
     let server = RawServer::start(|_, _| Answer::Close).await;
     let url = server.url().replace("http", "https");
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -25,7 +25,7 @@ fn seen(outcome: &Result<Task, Error>) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_ways_of_waiting_give_the_same_end() {
+async fn all_ways_of_waiting_give_same_outcome() {
     let (good, urls) = (Status::Success, [""; 0]);
     let cases = [
         (ends_with(good), None, None),
@@ -78,7 +78,7 @@ async fn all_ways_of_waiting_give_the_same_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flag_4_is_a_success_with_a_note() {
+async fn flag_4_is_a_success_with_result() {
     let (_, client, id) = gateway(ends_with(Status::CallbackFailed), Schedule::default());
     let task = client.wait_until_done(&id).await.unwrap();
     assert_eq!((task.id(), task.status()), (&id, Status::CallbackFailed));
@@ -86,7 +86,7 @@ async fn flag_4_is_a_success_with_a_note() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_task_tells_the_vendors_code_and_reason_and_never_the_envelopes_success() {
+async fn failed_task_error_gives_vendor_code_and_reason() {
     let plain = "Video generation task failed";
     for (status, fault, code, reason) in [
         (Status::CreateTaskFailed, None, 400, "no audio"),
@@ -110,7 +110,7 @@ async fn a_failed_task_tells_the_vendors_code_and_reason_and_never_the_envelopes
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_task_without_a_reason_is_given_none() {
+async fn failed_task_without_reason_gets_none() {
     let silent = SimulatedTask::new().generates_for(secs(0)).ends_with(Status::GenerateFailed);
     let (_, client, id) = gateway(silent, Schedule::default());
     let error = client.wait_until_done(&id).await.unwrap_err();
@@ -129,7 +129,7 @@ fn rows(kind: ErrorKind, statuses: &[u16], codes: &[(i64, &str)]) -> Vec<Row> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_polling_again_may_mend_is_an_event_and_the_watch_goes_on() {
+async fn transient_error_is_an_event_and_is_survived() {
     use ErrorKind as K;
     let null = "recordInfo is null";
     let mut table = rows(K::Transport, &[408, 425], &[(408, ""), (425, "")]);
@@ -170,7 +170,7 @@ async fn what_polling_again_may_mend_is_an_event_and_the_watch_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_polling_again_cannot_mend_ends_the_watch_at_once() {
+async fn permanent_error_ends_the_watch_at_once() {
     use ErrorKind as K;
     let mut table = rows(K::Unauthorized, &[401, 403], &[(401, "no access"), (403, "")]);
     let texts = [(400, "bad"), (402, "no credits"), (422, "taskId cannot be empty"), (409, ""), (451, "")];
@@ -193,7 +193,7 @@ async fn what_polling_again_cannot_mend_ends_the_watch_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_not_known_yet_is_waited_for_and_one_never_known_is_given_up_after_the_grace() {
+async fn unknown_task_is_given_up_after_grace() {
     let (simulator, client, id) = gateway(SimulatedTask::new().unknown_for(secs(40)), Schedule::default());
     assert_eq!(client.wait_until_done(&id).await.unwrap().status(), Status::Success);
 
@@ -212,7 +212,7 @@ async fn a_task_not_known_yet_is_waited_for_and_one_never_known_is_given_up_afte
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_never_undercut_and_nonsense_in_it_means_the_schedules_interval() {
+async fn retry_after_is_never_undercut() {
     let year_1994 = "Sun, 06 Nov 1994 08:49:37 GMT";
     let told = [
         ("5", 5),

@@ -52,7 +52,7 @@ fn all_of_event(event: &StatusEvent) -> String {
 }
 
 #[tokio::test]
-async fn nothing_that_can_be_printed_holds_the_key() {
+async fn no_printed_value_holds_the_key() {
     for key in KEYS {
         let simulator = Simulator::new().api_key(key);
         let server = simulator.serve().await.unwrap();
@@ -75,7 +75,7 @@ async fn nothing_that_can_be_printed_holds_the_key() {
 }
 
 #[test]
-fn a_setting_that_is_refused_is_not_repeated() {
+fn refused_setting_is_not_repeated_in_error() {
     let errors = [
         Client::new(format!("{MARK} {MARK}")).unwrap_err(),
         Client::new(format!("{MARK}\n")).unwrap_err(),
@@ -124,7 +124,7 @@ fn echoes(key: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_key_that_the_gateway_repeats_is_taken_out() {
+async fn key_repeated_by_gateway_is_removed() {
     let mut leaks = Vec::new();
     for key in KEYS {
         let said = Arc::new(Mutex::new(String::new()));
@@ -145,7 +145,7 @@ async fn a_key_that_the_gateway_repeats_is_taken_out() {
 }
 
 #[tokio::test]
-async fn no_error_prints_a_url_with_a_query() {
+async fn no_error_prints_url_with_query() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
@@ -174,7 +174,7 @@ async fn no_error_prints_a_url_with_a_query() {
 }
 
 #[tokio::test]
-async fn a_results_url_is_in_no_log_line_above_debug() {
+async fn result_url_is_logged_at_debug_at_most() {
     let odd = record(r#""successFlag":1,"response":{"resultUrls":[{"url":"https://files.example.com/v.mp4?sign=1"}]}"#);
     let server = RawServer::start(move |number, _| {
         Answer::Page(match number {
