@@ -1,4 +1,4 @@
-//! What callers may do with the public types is promised at compile time: send, share, store, print.
+//! The traits that the public types promise, checked at compile time.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;

@@ -12,7 +12,7 @@ use luma_watch::{ErrorKind, Schedule, Status};
 
 use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 
-/// Doubles from 10 s to 60 s, without chance.
+/// Doubles from 10 s to 60 s, without jitter.
 fn doubling(limit: Option<Duration>) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_interval(secs(10))
@@ -23,7 +23,7 @@ fn doubling(limit: Option<Duration>) -> ExponentialBackoff {
         .build()
 }
 
-/// Says the same again and again, up to so many times. A `Cell` keeps it from being `Sync`.
+/// Returns the same pause a given number of times. The `Cell` makes it not `Sync`.
 #[derive(Clone)]
 struct Steady(Duration, Cell<u32>);
 
@@ -34,7 +34,7 @@ impl Backoff for Steady {
     }
 }
 
-/// Writes down what it is asked for.
+/// Records each call.
 #[derive(Clone, Default)]
 struct Diary(Arc<Mutex<Vec<&'static str>>>);
 
@@ -61,7 +61,7 @@ async fn policy_gives_the_pauses_and_max_wait() {
     let expected = [0, 10, 30, 70, 130, 190, 200].map(secs);
     assert_eq!(schedule.preview().collect::<Vec<_>>(), expected);
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
-    // Each watch starts with a policy as new.
+    // Each watch starts with a reset policy.
     for start in [secs(0), secs(200)] {
         let error = client.wait_until_done(&id).await.unwrap_err();
         assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, secs(200), 7));
@@ -80,7 +80,7 @@ async fn policy_without_time_limit_waits_for_days() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule.max_wait(secs(25)));
     assert_eq!(client.wait_until_done(id).await.unwrap_err().elapsed(), secs(25));
     assert_eq!(asked_at(&simulator), [0, 10, 25].map(secs));
-    // A policy that is not exponential has the default limit.
+    // Any other policy has the default max_wait.
     let steady = Schedule::from_backoff(Steady(secs(300), Cell::new(u32::MAX)));
     assert_eq!(steady.preview().collect::<Vec<_>>(), [0, 300, 600, 900].map(secs));
 }
@@ -137,7 +137,7 @@ async fn policy_is_reset_at_start_and_after_failures() {
     client.wait_until_done(id).await.unwrap();
     let written = diary.0.lock().unwrap().clone();
     let (before, after) = written.split_at(6);
-    // Good, bad, bad, good again; then good answers to the end.
+    // A good answer, two failed polls, and good answers from then on.
     assert_eq!(before, ["reset", "next", "next", "next", "reset", "next"]);
     assert!(after.len() >= 2 && after.iter().all(|word| *word == "next"), "{after:?}");
 }
@@ -193,7 +193,7 @@ async fn policy_is_reset_after_failed_extra_polls() {
     tokio::time::sleep(secs(5)).await;
     assert_eq!(client.poll_now(&id), 1);
     waiting.await.unwrap().unwrap();
-    // Good, then two extra polls that fail and one that does not: the schedule's next pause is not theirs.
+    // After the first poll come two extra polls that fail and one that does not. The policy gives a pause to none of them.
     let written = diary.0.lock().unwrap().clone();
     assert_eq!(written[..4], ["reset", "next", "reset", "next"], "{written:?}");
 }

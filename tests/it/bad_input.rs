@@ -10,7 +10,7 @@ use crate::support::child::{Child, is_child, report};
 
 const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 
-/// Asserts that this is an error about a setting that says these words.
+/// Asserts that the outcome is an error about a setting, whose text has these words.
 fn assert_refused<T>(what: &str, outcome: Result<T, Error>, words: &[&str]) {
     let Err(error) = outcome else { panic!("{what:?} is accepted") };
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Config, false), "{what:?}: {error}");
@@ -44,7 +44,7 @@ fn malformed_api_key_is_refused() {
     for (key, words) in cases {
         assert_refused(key, Client::new(key), &["API key", words]);
         assert_refused(key, Client::builder(key).simulator(&simulator).build(), &["API key", words]);
-        // What a person typed may be a key with a slip in it.
+        // The text may be a real key with a typing error: the error does not repeat it.
         let error = Client::new(key).unwrap_err();
         assert!(key.trim().is_empty() || !format!("{error:?}").contains(key), "{error:?}");
     }
@@ -162,10 +162,10 @@ async fn empty_task_id_fails_without_a_request() {
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     for id in ["", " ", "\n\t"] {
         let events: Vec<_> = client.watch(id).collect().await;
-        let [StatusEvent::GaveUp(told)] = events.as_slice() else { panic!("{events:?}") };
+        let [StatusEvent::GaveUp(event)] = events.as_slice() else { panic!("{events:?}") };
         let waited = client.wait_until_done(id).await.unwrap_err();
         let asked = client.status(id).await.unwrap_err();
-        for error in [told, &waited, &asked] {
+        for error in [event, &waited, &asked] {
             assert_eq!((error.kind(), error.is_transient()), (ErrorKind::InvalidRequest, false));
             assert!(error.to_string().contains("the task id is empty"), "{error}");
         }
@@ -201,8 +201,8 @@ fn client_from_env_reads_key_and_base_url() {
         (&[key], https),
     ];
     for (variables, words) in cases {
-        let told = from_env_in_a_process_with(variables);
-        assert!(told.contains(words), "{variables:?}: {told}");
-        assert_eq!(told == "ok", *words == "ok", "{variables:?}: {told}");
+        let outcome = from_env_in_a_process_with(variables);
+        assert!(outcome.contains(words), "{variables:?}: {outcome}");
+        assert_eq!(outcome == "ok", *words == "ok", "{variables:?}: {outcome}");
     }
 }

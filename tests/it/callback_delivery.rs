@@ -25,7 +25,7 @@ struct Stage {
     client: Client,
     url: String,
     received: Arc<Mutex<Vec<Result<Callback, Error>>>>,
-    /// Serves as long as it is there.
+    /// It serves until it is dropped.
     #[allow(dead_code)]
     gateway: Server,
 }
@@ -79,7 +79,7 @@ fn signed() -> Simulator {
     Simulator::new().callback_key(KEY)
 }
 
-/// Without callbacks, such a watch would wait far longer than the test.
+/// Without a callback, a watch on this schedule waits far longer than the test.
 fn sparse() -> Schedule {
     Schedule::every(Duration::from_secs(600))
 }
@@ -94,7 +94,7 @@ async fn callbacks_end_watches_with_few_requests() {
         assert_eq!(task.unwrap().id(), id);
         assert!(stage.requests(id) <= 3, "{} requests", stage.requests(id));
     }
-    // The same by a fleet.
+    // The same in a `WatchAll`.
     let ids: Vec<_> = (0..10).map(|number| stage.add(100 + 10 * number, |delivery| delivery)).collect();
     let mut all = stage.client.watch_all(&ids);
     let mut ended = 0;
@@ -148,7 +148,7 @@ async fn unsigned_forged_callback_costs_only_one_request() {
     let stage = stage(Simulator::new(), None, sparse()).await;
     let id = stage.add(1_400, |delivery| delivery.forged_at(ms(200)));
     let events: Vec<_> = stage.client.watch(&id).collect().await;
-    // It claimed a success, the record said otherwise.
+    // The callback says success, the record does not.
     assert!(
         matches!(events.as_slice(), [StatusEvent::Generating(_), StatusEvent::Generating(_), StatusEvent::Done(_)]),
         "{events:?}"

@@ -33,7 +33,7 @@ async fn callback_ends_pause_and_record_ends_watch() {
 #[tokio::test(start_paused = true)]
 async fn callback_content_is_ignored_and_schedule_goes_on() {
     with_each_driver(|driver| async move {
-        for (schedule, planned) in [
+        for (schedule, scheduled) in [
             (Schedule::every(secs(30)), [0.0, 30.0, 60.0, 90.0, 100.0]),
             (Schedule::exponential(secs(10), secs(60)).multiplier(2.0), [0.0, 10.0, 30.0, 70.0, 100.0]),
         ] {
@@ -46,9 +46,9 @@ async fn callback_content_is_ignored_and_schedule_goes_on() {
                 assert_eq!(client.notify(&callback(&id)), 1);
             }
             let events = events.await.unwrap();
-            let told = events.iter().filter(|event| matches!(event, StatusEvent::Generating(_))).count();
-            assert_eq!(told, events.len() - 1, "{events:?}");
-            let mut all = [planned.as_slice(), &[3.0, 33.0, 44.0, 72.0]].concat();
+            let under_way = events.iter().filter(|event| matches!(event, StatusEvent::Generating(_))).count();
+            assert_eq!(under_way, events.len() - 1, "{events:?}");
+            let mut all = [scheduled.as_slice(), &[3.0, 33.0, 44.0, 72.0]].concat();
             all.sort_by(f64::total_cmp);
             assert_eq!(seconds(&simulator), all);
         }
@@ -108,7 +108,7 @@ async fn notification_during_request_causes_another_request() {
     with_each_driver(|driver| async move {
         let task = SimulatedTask::new().generates_for(ms(200));
         let (simulator, client, id) = gateway(task, Schedule::every(secs(120)));
-        set_latency(&simulator, ms(400)); // of the record as it was when the request came
+        set_latency(&simulator, ms(400)); // the answer holds the record as it was when the request came
         let events = driver.spawn(&client, std::slice::from_ref(&id));
         sleep(ms(300)).await;
         assert_eq!(client.notify(&callback(&id)), 1);
@@ -126,7 +126,7 @@ async fn notification_before_queued_request_causes_no_other() {
         let ids = endless(&simulator, 2);
         let _events = driver.spawn(&client, &ids);
         sleep(secs(5)).await;
-        // The second waits for its turn.
+        // The second task waits for a permit.
         assert_eq!(simulator.requests().len(), 1);
         assert_eq!(client.poll_now(&ids[1]), 1);
         sleep(secs(24)).await;
@@ -147,7 +147,7 @@ async fn notification_flood_makes_one_request_per_second() {
         }
         sleep(secs(60)).await;
         let flood = &asked_at(&simulator)[1..];
-        assert_eq!(flood.len(), 11, "the first ring at once, the last not lost");
+        assert_eq!(flood.len(), 11, "the first notification at once, the last not lost");
         assert_eq!(most_within(flood, secs(1)), 1, "{flood:?}");
     })
     .await;
@@ -232,7 +232,7 @@ async fn removed_task_is_not_notified() {
     assert!(all.remove(&id));
     assert_eq!((client.poll_now(&id), client.poll_now(&other)), (0, 1));
     assert!(all.push(&id));
-    assert!(all.next().now_or_never().flatten().is_some(), "rung for, or new");
+    assert!(all.next().now_or_never().flatten().is_some(), "notified, or new");
     assert_eq!(client.poll_now(&id), 1);
     all.drain();
     assert_eq!((client.poll_now(&id), client.poll_now(&other)), (0, 0));
@@ -243,7 +243,6 @@ async fn removed_task_is_not_notified() {
     assert_eq!((client.poll_now(&id), client.poll_now(&other)), (0, 0));
 }
 
-/// A consumer that is away while it rings.
 #[tokio::test(start_paused = true)]
 async fn notification_waits_for_an_absent_consumer() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
@@ -264,7 +263,7 @@ fn blank_callback_id_or_url_counts_as_absent() {
         let error = parse(&format!(r#""taskId":{id}"#)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode, "{id}");
         assert!(error.to_string().contains("data.taskId is missing"), "{error}");
-        // The other spelling counts then.
+        // Then the other spelling counts.
         assert_eq!(parse(&format!(r#""taskId":{id},"task_id":"x""#)).unwrap().task_id(), "x");
     }
     let urls = |urls: &str| parse(&format!(r#""taskId":"x",{urls}"#)).unwrap().result_urls().to_vec();

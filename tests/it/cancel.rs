@@ -64,7 +64,7 @@ async fn next_cancelled_by_select_loses_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_watch_sends_no_request_in_any_state() {
-    // Before the first poll, in flight, in the pause, in flight again, and while a stalled request hangs.
+    // Before the first poll, in flight, in the pause, in flight again, and during a stalled request.
     for (polled_for, requests) in [(None, 0), (Some(100), 1), (Some(10_000), 1), (Some(30_500), 2), (Some(61_000), 3)] {
         let (simulator, client, id) = slow_gateway();
         simulator.inject(Fault::stall().after(2));

@@ -1,4 +1,4 @@
-//! One refusal closes the gate for all watches of a client.
+//! One refusal opens the circuit breaker for all watches of a client.
 
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
@@ -25,7 +25,7 @@ async fn refusal_holds_all_until_one_probe_succeeds() {
             simulator.inject(fault.times(3));
             driver.watch_until(Instant::now() + secs(4 * period), &client, &ids).await;
             let times = asked_at(&simulator);
-            // Three refusals, one for each period, the fourth request a probe that is answered.
+            // Three refusals, one per period. The fourth request is a probe that succeeds.
             for refused in 1..4 {
                 let gap = times[refused] - times[refused - 1];
                 assert!(
@@ -54,7 +54,7 @@ async fn held_requests_follow_probe_over_some_seconds() {
         let times = asked_at(&simulator).split_off(before);
         let start = times[0];
         assert!(start >= secs(20) && times[1] > start + ms(50), "{driver:?}: {times:?}");
-        // All of them within 10 s, and in each second about as many: half of the time is for those who come later.
+        // All follow within 10 s, evenly, at twice the rate that they need: the other half is for later requests.
         let firsts: Vec<_> = times.iter().take(1_000).map(|at| *at - start).collect();
         assert!(*firsts.last().unwrap() <= secs(10), "{:?}", firsts.last());
         assert!(most_within(&firsts, secs(1)) <= 215, "{driver:?}: {}", most_within(&firsts, secs(1)));
@@ -73,7 +73,7 @@ async fn dropped_probe_is_replaced_by_another() {
     let both = async { tokio::join!(first.next(), second.next()) };
     assert!(timeout(ms(10_500), both).await.is_err());
     assert_eq!(simulator.requests().len(), 2, "the probe is in flight");
-    assert_eq!(simulator.requests()[1].task_id, ids[1], "of the one who came first");
+    assert_eq!(simulator.requests()[1].task_id, ids[1], "of the watch that came first");
     let (first, mut second) = (second, first);
     let start = Instant::now();
     drop(first);
@@ -92,11 +92,11 @@ async fn status_passes_an_open_breaker() {
     let mut held_up = client.watch(&ids[1]);
     assert!(held_up.next().now_or_never().is_none());
     client.status(&ids[0]).await.unwrap();
-    // Within the budget, though.
+    // It keeps the rate limit, though.
     let start = Instant::now();
     client.status(&ids[0]).await.unwrap();
     assert_eq!(start.elapsed(), secs(5));
-    // Its answer does not open the gate before the time.
+    // Its answer does not close the breaker before the time.
     assert!(timeout(secs(50), held_up.next()).await.is_err());
     progress(held_up.next().await);
     assert_eq!(asked_at(&simulator), [0, 0, 5, 60].map(secs));
@@ -116,10 +116,10 @@ async fn open_breaker_lets_one_final_poll_through() {
         assert!(ends.iter().all(|event| gave_up(event) == Some(ErrorKind::Deadline)), "{ends:?}");
         let texts: Vec<_> =
             ends.iter().map(|end| serde_json::to_value(end).unwrap()["error"]["message"].clone()).collect();
-        let unasked = texts.iter().filter(|text| text.as_str().unwrap().contains("no last look")).count();
-        assert_eq!((ends.len(), unasked), (5, 4), "{texts:?}");
+        let not_polled = texts.iter().filter(|text| text.as_str().unwrap().contains("no last look")).count();
+        assert_eq!((ends.len(), not_polled), (5, 4), "{texts:?}");
         assert_eq!(asked_at(&simulator), [0, 100].map(secs));
-        assert_eq!(start.elapsed(), secs(120), "they wait for a turn no longer than for an answer");
+        assert_eq!(start.elapsed(), secs(120), "they wait for a permit no longer than for an answer");
     }
 }
 

@@ -21,13 +21,13 @@ fn client(url: String) -> Client {
 
 /// The events of a whole watch, each as the kind of its error or its name.
 async fn story(client: &Client) -> Vec<String> {
-    let tell = |event| match event {
+    let name = |event| match event {
         StatusEvent::Generating(_) => "generating".to_owned(),
         StatusEvent::PollFailed(failure) => format!("{:?}", failure.error.kind()),
         StatusEvent::Done(_) => "done".to_owned(),
         other => format!("{other:?}"),
     };
-    client.watch("x").map(tell).collect().await
+    client.watch("x").map(name).collect().await
 }
 
 #[tokio::test]
@@ -128,8 +128,8 @@ async fn refused_connection_is_retried_until_port_opens() {
     assert_eq!(server.asked().len(), 1);
 }
 
-/// Floods the first request, endlessly unless the head names a length, and answers the others. Counts what it could
-/// write.
+/// Answers the first request with an endless body, or one of the length in its head, and the second with a record.
+/// Returns the URL, and the number of body bytes it could write.
 async fn flood(flood_head: &'static str, chunked: bool) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -145,7 +145,7 @@ async fn flood(flood_head: &'static str, chunked: bool) -> (String, Arc<AtomicUs
         whole.extend(if chunked { &b"\r\n"[..] } else { b"" });
         while stream.write_all(&whole).await.is_ok() {
             count.fetch_add(piece.len(), Ordering::SeqCst);
-            // Lets the client read it, or else the sockets' own buffers would take megabytes more.
+            // Gives the client time to read: the sockets' own buffers would take megabytes more.
             sleep(Duration::from_millis(2)).await;
         }
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -206,7 +206,7 @@ async fn dropped_watch_aborts_its_request_and_sends_none() {
     }
     drop(watch);
     server.left.notified().await;
-    // The same for whoever only waits.
+    // The same for a wait.
     tokio::select! {
         end = client.wait_until_done("x") => panic!("{end:?}"),
         () = server.came.notified() => {}

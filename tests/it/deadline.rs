@@ -1,4 +1,4 @@
-//! Waiting ends when the schedule says, with a last look, and the error tells what to do then.
+//! A wait ends at the schedule's `max_wait`, with a final poll, and the error says what to do then.
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
@@ -101,7 +101,7 @@ async fn consumer_back_after_deadline_gets_the_final_poll() {
 
 #[tokio::test(start_paused = true)]
 async fn request_outlives_deadline_by_its_timeout_at_most() {
-    // After 3 requests: in flight when the deadline comes. After 4: the last look itself.
+    // After 3 requests: the fault is in flight at the deadline. After 4: it is the final poll.
     for (passed, end) in [(3, 110), (4, 120)] {
         let (simulator, client, id) = gateway(endless(), Schedule::every(secs(30)).max_wait(secs(100)));
         simulator.inject(Fault::stall().after(passed));
@@ -110,7 +110,7 @@ async fn request_outlives_deadline_by_its_timeout_at_most() {
         assert!(error.to_string().contains("20s"), "{error}");
         assert_eq!(simulator.requests().len(), passed as usize + 1);
     }
-    // A slow answer, asked for in time, still counts.
+    // A slow answer to a request before the deadline still counts.
     let simulator = slow_simulator(secs(15));
     let id = simulator.add(ends_after(90_000));
     let schedule = Schedule::every(secs(30)).max_wait(secs(100));

@@ -13,8 +13,8 @@ use crate::support::in_memory::{
 async fn extra_polls_keep_the_rate_limit() {
     with_each_driver(|driver| async move {
         let simulator = Simulator::new();
-        let budget = RateLimit::per(4, secs(10));
-        let client = builder(&simulator).schedule(Schedule::every(secs(600))).rate_limit(budget).build().unwrap();
+        let limit = RateLimit::per(4, secs(10));
+        let client = builder(&simulator).schedule(Schedule::every(secs(600))).rate_limit(limit).build().unwrap();
         let ids = endless(&simulator, 12);
         let _events = driver.spawn(&client, &ids);
         sleep(secs(100)).await;
@@ -51,7 +51,7 @@ async fn extra_poll_cuts_retry_pause_and_is_retried() {
         let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(600)));
         simulator.inject(Fault::status(500).times(8));
         let _events = driver.spawn(&client, std::slice::from_ref(&id));
-        sleep(secs(100)).await; // seven or so, the next pause is over half a minute
+        sleep(secs(100)).await; // about seven failed polls: the next pause is over half a minute
         let before = simulator.requests().len();
         client.poll_now(&id);
         sleep(ms(1)).await;
@@ -68,15 +68,15 @@ async fn extra_poll_cuts_retry_pause_and_is_retried() {
     .await;
 }
 
-/// A forged one comes just before the deadline, and is answered after it.
+/// A notification comes just before the deadline, and its poll is answered after it.
 #[tokio::test(start_paused = true)]
 async fn extra_poll_does_not_replace_final_poll() {
     with_each_driver(|driver| async move {
-        for (rung_at, latency) in [(99_900, ms(400)), (92_000, secs(9))] {
+        for (notified_at, latency) in [(99_900, ms(400)), (92_000, secs(9))] {
             let task = SimulatedTask::new().generates_for(ms(99_950));
             let (simulator, client, id) = gateway(task, Schedule::every(secs(30)).max_wait(secs(100)));
             let events = driver.spawn(&client, std::slice::from_ref(&id));
-            sleep(ms(rung_at)).await;
+            sleep(ms(notified_at)).await;
             set_latency(&simulator, latency);
             client.notify(&callback(&id));
             let events = events.await.unwrap();
@@ -90,7 +90,7 @@ async fn extra_poll_does_not_replace_final_poll() {
 #[tokio::test(start_paused = true)]
 async fn failed_extra_polls_leave_the_schedule_unchanged() {
     with_each_driver(|driver| async move {
-        // One, on a growing schedule: repeated once, and no step further.
+        // One failed extra poll on a growing schedule: it is repeated once, and the schedule takes no step.
         let schedule = Schedule::exponential(secs(10), secs(600)).multiplier(2.0).max_wait(secs(200));
         let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
         simulator.inject(Fault::status(500).after(1));
@@ -102,7 +102,7 @@ async fn failed_extra_polls_leave_the_schedule_unchanged() {
         assert!((3.4..4.1).contains(&asked[2]), "{asked:?}");
         assert_eq!([&asked[..2], &asked[3..]].concat(), [0.0, 3.0, 10.0, 30.0, 70.0, 150.0, 200.0]);
 
-        // A dozen, while the gateway is down: the planned poll comes.
+        // Twelve failed extra polls: the scheduled poll comes in time.
         let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(180)));
         simulator.inject(Fault::status(500).times(13).after(1));
         let events = driver.spawn(&client, std::slice::from_ref(&id));
@@ -166,7 +166,7 @@ async fn refused_burst_is_repeated_within_half_a_minute() {
     .await;
 }
 
-/// Rings within a second are one, and do not put off a poll that is planned before that one.
+/// Notifications within a second are merged, and do not delay a poll that is scheduled before the merged one.
 #[tokio::test(start_paused = true)]
 async fn merged_notification_does_not_delay_scheduled_poll() {
     with_each_driver(|driver| async move {

@@ -1,4 +1,4 @@
-//! Whatever goes wrong on a real socket is survived, or told at once as what it is.
+//! Each fault on a real socket is survived, or ends the watch at once with its own kind of error.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Gateway {
         error.clone()
     }
 
-    /// Asserts that this kind is fatal or survived, as it should be.
+    /// Asserts that the watch gives up at this kind of error, or survives it, as documented.
     async fn answers(&self, name: &str, fault: Fault, kind: ErrorKind) -> Error {
         match kind {
             ErrorKind::Unauthorized | ErrorKind::InvalidRequest => self.gives_up(name, fault, kind).await,
@@ -70,7 +70,7 @@ impl Gateway {
     }
 }
 
-/// What the gateway's documents make of a number, as HTTP status or as the body's code.
+/// The documented kind of an HTTP status or body code.
 fn kind_of(number: u16) -> ErrorKind {
     match number {
         401 | 403 => ErrorKind::Unauthorized,

@@ -1,4 +1,4 @@
-//! A connection over HTTP/2 that falls silent takes no later poll with it.
+//! An HTTP/2 connection that falls silent is replaced: keep-alive pings notice it.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ async fn time_to_notice_silence() -> Duration {
         while asked.elapsed() < Duration::from_secs(19) {
             advance(STEP).await;
             for _ in 0..20 {
-                yield_now().await; // whoever a timer wakes may set another
+                yield_now().await; // a task that a timer wakes may set another timer
             }
         }
     };

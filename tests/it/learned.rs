@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::support::driver::Driver;
 use crate::support::in_memory::{asked_at, builder, endless, five_minutes, learning_client, most_within, secs};
 
-/// The same polls, but for the seconds in which the gateway tells the time.
+/// Whether these are the same polls, give or take 2 s: the gateway's `Date` has whole seconds.
 fn alike(polls: &[Duration], expected: &[Duration]) -> bool {
     polls.len() == expected.len()
         && polls.iter().zip(expected).all(|(poll, expected)| poll.abs_diff(*expected) < secs(2))
@@ -32,7 +32,7 @@ async fn empty_history_polls_like_default_schedule() {
             if tasks == 1 {
                 assert_eq!(learned, default);
             } else {
-                // Of many at once each keeps its own place, and the first ones are told apart a little otherwise.
+                // Many watches are staggered, and the two schedules stagger their first pauses a little differently.
                 assert!(learned.len().abs_diff(default.len()) <= tasks, "{} {}", learned.len(), default.len());
             }
         }
@@ -49,7 +49,7 @@ async fn task_watched_from_creation_is_polled_as_previewed() {
         assert!(expected[1] > secs(60), "{expected:?}");
         let client = builder(&simulator).schedule(schedule).build().unwrap();
         driver.events(&client, &ids).count().await;
-        // A date that is a second behind makes a poll a little late: it adds up.
+        // A `Date` that is a second behind makes a poll a little late, and the delays add up.
         let polls = asked_at(&simulator);
         assert!(polls.len().abs_diff(expected.len()) <= 2, "{polls:?} {expected:?}");
         assert!(alike(&polls[..3], &expected[..3]), "{polls:?} {expected:?}");
@@ -66,7 +66,7 @@ async fn late_watch_polls_by_its_task_age() {
         sleep(secs(240)).await;
         driver.watch_until(Instant::now() + secs(100), &client, &ids).await;
         let polls = asked_at(&simulator);
-        // One that was watched from its creation is polled at 240 s too.
+        // A task watched from its creation is polled at 240 s, too.
         let expected: Vec<_> = Schedule::learned(&history).preview().skip_while(|at| *at < secs(240)).take(4).collect();
         assert!(alike(&polls, &expected), "{polls:?} {expected:?}");
     }
@@ -77,7 +77,7 @@ fn body(id: &TaskId) -> String {
     format!(r#"{{"code":200,"data":{{"taskId":"{id}","successFlag":0,"createTime":1767225600000}}}}"#)
 }
 
-/// The gateway's clock is what counts, as its answers tell it. On paused time, the one here stands still.
+/// The age is taken from the `Date` of the gateway's answers. On paused time, the local clock stands still.
 #[tokio::test(start_paused = true)]
 async fn wrong_local_clock_does_not_matter() {
     let polls = |date: Option<&'static str>| async move {
@@ -90,11 +90,11 @@ async fn wrong_local_clock_does_not_matter() {
         Driver::Watch.watch_until(Instant::now() + secs(200), &client, &ids).await;
         asked_at(&simulator)
     };
-    // It is 280 s old at each poll, and polled often.
+    // The task is 280 s old at each poll, and polled often.
     let old = polls(Some("Thu, 01 Jan 2026 00:04:40 GMT")).await;
     let new = polls(None).await;
     assert!(old.len() > 5 && new.len() == 2, "{old:?} {new:?}");
-    // No date, and a record from another year: the age is not believed, and counts from the start of the watch.
+    // Without a date, a record from another year gives no age: the age counts from the start of the watch.
     let unknown = polls(Some("yesterday")).await;
     assert!(alike(&unknown, &new), "{unknown:?} {new:?}");
 }
@@ -133,7 +133,7 @@ async fn learned_watches_that_start_together_are_spread() {
     for at in asked_at(&simulator).iter().filter(|at| **at >= secs(1)) {
         per_second[usize::try_from(at.as_secs()).unwrap()] += 1;
     }
-    // A poll each 15 s or so when they are likely to end; all at once it would be 1,000.
+    // Each task is polled about every 15 s when it is likely to end. All at once, that would be 1,000 in one second.
     let busiest = per_second.iter().max().unwrap();
     assert!(*busiest < 200, "{per_second:?}");
 }

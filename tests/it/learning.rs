@@ -26,7 +26,7 @@ async fn task_that_ends_while_watched_is_learned() {
         let polls: Vec<_> = Schedule::learned(&history).preview().collect();
         assert!(polls[1] > secs(60), "{polls:?}");
 
-        // They ended before: whoever looks at them again tells nothing new.
+        // They have ended: another watch of them teaches nothing.
         driver.events(&client, &ids).count().await;
         assert_eq!((history.len(), simulator.requests().len()), (32, before + ids.len()));
         assert!(Schedule::learned(&history).preview().eq(polls));
@@ -43,7 +43,7 @@ async fn deadline_is_learned_and_drop_is_not() {
         assert_eq!(history.len(), before + 1);
         driver.watch_until(Instant::now() + secs(100), &client, &ids).await;
         assert_eq!(history.len(), before + 1);
-        // A last look that fails says nothing of the task.
+        // A final poll that fails says nothing about the task.
         simulator.inject(Fault::status(500).always());
         driver.events(&client, &ids).count().await;
         assert_eq!(history.len(), before + 1);
@@ -63,7 +63,7 @@ async fn end_without_time_counts_halfway_between_polls() {
     // The fourth poll, at 90 s, found it unfinished.
     let other: History = [secs(105)].into_iter().collect();
     assert!(Schedule::learned(&history).preview().eq(Schedule::learned(&other).preview()));
-    // Found at the first look: it may have ended at any time before.
+    // Found ended by its first poll: it may have ended at any time before.
     client.wait_until_done(&id).await.unwrap_err();
     assert_eq!(history.len(), 1);
 }
@@ -80,7 +80,7 @@ async fn impossible_completion_time_is_not_learned() {
         );
         simulator.inject(Fault::body(ended).header("date", "Thu, 01 Jan 2026 00:02:00 GMT").after(4).always());
         learning_client(&simulator, &history).wait_until_done(&id).await.unwrap_err();
-        // Without a time that makes sense it is as without one.
+        // An impossible time counts like none: halfway between two polls.
         assert_eq!(history.len(), if completed < 1_767_225_600_000 { 1 } else { counts }, "{completed}");
     }
 }
@@ -93,11 +93,11 @@ async fn task_watched_several_times_is_learned_once() {
     select_all((0..10).map(|_| client.watch(&id))).count().await;
     assert_eq!(history.len(), 1);
 
-    let look = client.with_schedule(Schedule::learned(&history).max_wait(Duration::ZERO)).unwrap();
+    let one_poll = client.with_schedule(Schedule::learned(&history).max_wait(Duration::ZERO)).unwrap();
     let id = simulator.add(SimulatedTask::new().never_ends());
     sleep(secs(200)).await;
     for _ in 0..10 {
-        look.wait_until_done(&id).await.unwrap_err();
+        one_poll.wait_until_done(&id).await.unwrap_err();
         sleep(secs(10)).await;
     }
     assert_eq!(history.len(), 1, "it was not watched from its creation");
@@ -125,7 +125,7 @@ async fn task_that_ended_long_before_teaches_nothing() {
         sleep(secs(1_000)).await;
         driver.events(&client, &ids).count().await;
         assert_eq!((history.len(), simulator.requests().len()), (0, 3), "{driver:?}");
-        // One that ends while it is watched does.
+        // A task that ends while it is watched is learned.
         driver.events(&client, &[simulator.add(SimulatedTask::new().generates_for(secs(100)))]).count().await;
         assert_eq!(history.len(), 1, "{driver:?}");
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::support::driver::Driver;
 use crate::support::in_memory::{builder, endless, five_minutes, ms, secs};
 
-/// Two requests per second for 250 tasks at a time: as a fixed schedule would take them in turn, against what is learned.
+/// Two requests per second for 250 tasks at a time: in order, as a fixed schedule polls them, and by what is learned.
 #[tokio::test(start_paused = true)]
 async fn priority_under_short_rate_limit_finds_ends_sooner() {
     async fn mean_delay(schedule: Schedule, driver: Driver) -> f64 {
@@ -63,7 +63,7 @@ async fn priority_under_short_rate_limit_finds_ends_sooner() {
     }
 }
 
-/// A fleet stands in the queue once, for many, and there are more single watches than are all looked at.
+/// A `WatchAll` has one waiter in the queue for all its tasks, beside 100 waiters of single watches.
 #[tokio::test(start_paused = true)]
 async fn watch_all_beside_many_watches_gets_its_share() {
     let simulator = Simulator::new();
@@ -85,7 +85,7 @@ async fn watch_all_beside_many_watches_gets_its_share() {
     assert!(alone.abs_diff(together) <= 2, "{alone} polls of each alone, {together} of each in the WatchAll");
 }
 
-/// Where turns are short, those who gain most go first; and nobody is left out.
+/// When permits are short, the tasks that gain most are polled first, and all are polled now and then.
 #[tokio::test(start_paused = true)]
 async fn priority_prefers_likely_ends_and_starves_no_task() {
     for driver in Driver::BOTH {
@@ -96,7 +96,7 @@ async fn priority_prefers_likely_ends_and_starves_no_task() {
             .rate_limit(budget)
             .build()
             .unwrap();
-        // Ten times as many as could be polled as often as the schedule would.
+        // Ten times the tasks that the rate limit allows to poll on schedule.
         let old = endless(&simulator, 200);
         sleep(secs(280)).await;
         let young = endless(&simulator, 100);
@@ -112,7 +112,7 @@ async fn priority_prefers_likely_ends_and_starves_no_task() {
             let gaps = polls.windows(2).map(|pair| pair[1] - pair[0]);
             assert!(polls.len() >= 3 && gaps.max().unwrap() < secs(1_500), "{driver:?} {polls:?}");
         }
-        // Who was asked about early on: at 280 s the old ones are more likely to have ended.
+        // Polls in the first minutes.
         let early = |ids: &[TaskId]| {
             let polls = ids.iter().flat_map(of).filter(|at| *at > secs(280 + 320) && *at < secs(280 + 480));
             polls.count() / (ids.len() / 100)

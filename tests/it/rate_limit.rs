@@ -1,4 +1,4 @@
-//! Who may ask when: the request budget, and the bound on requests in flight.
+//! The limits of a client: requests per period, and requests in flight.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ async fn rate_limit_holds_in_every_window() {
     let simulator = slow_simulator(ms(130));
     let ids = endless(&simulator, 100);
     let client = builder(&simulator).rate_limit(RateLimit::per(20, secs(10))).build().unwrap();
-    // A fleet, single watches, a clone's and single checks, all within one budget.
+    // A `WatchAll`, watches of a clone and single polls share one limit.
     let mut all = client.watch_all(&ids[..40]);
     let other = client.with_schedule(Schedule::every(secs(3))).unwrap();
     let mut alone = select_all(ids[40..80].iter().map(|id| other.watch(id)));
@@ -29,7 +29,7 @@ async fn rate_limit_holds_in_every_window() {
     assert!(timeout(secs(300), counting).await.is_err());
     let times = asked_at(&simulator);
     assert_eq!(most_within(&times, secs(10)), 20);
-    assert!(times.len() >= 29 * 20, "the budget is not used: {}", times.len());
+    assert!(times.len() >= 29 * 20, "the limit is not used: {}", times.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,7 +46,7 @@ async fn no_watch_starves_under_a_short_rate_limit() {
             longest = longest.max(request.at - before);
         }
     }
-    // 60 watches at 2 per second are asked about each 30 s: there is just enough for all.
+    // 60 watches at 30 s need 2 requests per second, which is the limit.
     assert_eq!(last.len(), 60);
     assert!(longest <= secs(62), "{longest:?}");
     let counts = ids.iter().map(|id| simulator.requests().iter().filter(|request| request.task_id == *id).count());
@@ -78,12 +78,12 @@ async fn dropped_waiter_gives_its_place_to_the_next() {
     for check in waiting.iter_mut().flatten() {
         assert!(check.as_mut().now_or_never().is_none());
     }
-    // The first, some in the middle, and the last.
+    // The first waiter, some in the middle, and the last.
     for dropped in [0, 3, 4, 5, 10] {
         waiting[dropped] = None;
     }
     join_all(waiting.into_iter().flatten()).await.into_iter().for_each(|task| assert!(task.is_ok()));
-    assert_eq!(asked_at(&simulator), (0..7).map(|turn| secs(10 * turn)).collect::<Vec<_>>());
+    assert_eq!(asked_at(&simulator), (0..7).map(|number| secs(10 * number)).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn unpolled_watch_holds_others_one_request_timeout() {
     progress(polled.next().await);
     let waited = start.elapsed();
     assert!(waited >= secs(5) && waited <= secs(13), "{waited:?}");
-    // Those who come back late find their place again.
+    // A waiter that comes back late still gets a permit.
     progress(left_in_queue.next().await);
     assert_eq!(simulator.requests().len(), 3);
     drop(left_in_flight);
@@ -180,7 +180,7 @@ async fn late_permit_leaves_only_the_remaining_timeout() {
         client.status(&ids[0]).await.unwrap();
         let start = Instant::now();
         let events: Vec<_> = driver.events(&client, &ids[1..]).collect().await;
-        // The deadline is at 5 s, its turn at 12 s, and no request outlives the deadline by more than 20 s.
+        // The deadline is at 5 s, the permit comes at 12 s, and no request outlives the deadline by more than 20 s.
         assert_eq!(events.iter().filter_map(gave_up).collect::<Vec<_>>(), [ErrorKind::Deadline]);
         assert_eq!((start.elapsed(), simulator.requests().len()), (secs(25), 2));
     }
@@ -213,7 +213,7 @@ async fn client_within_gateway_limit_is_never_refused() {
     let ends = client.watch_all(&ids).filter(|(_, event)| std::future::ready(matches!(event, StatusEvent::Done(_))));
     assert_eq!(ends.count().await, 100);
     assert!(simulator.requests().iter().all(|request| request.status == Some(200)));
-    // And one that does not is refused.
+    // A client without the limit is refused.
     let careless = builder(&simulator).build().unwrap();
     sleep(secs(10)).await;
     let answers = join_all(ids.iter().map(|id| careless.status(id))).await;
@@ -224,8 +224,8 @@ async fn client_within_gateway_limit_is_never_refused() {
 async fn free_rate_limit_delays_no_waiter() {
     let simulator = slow_simulator(ms(10));
     let ids = endless(&simulator, 100);
-    let budget = RateLimit::per(1_000, secs(3_600));
-    let client = builder(&simulator).rate_limit(budget).max_in_flight(50).build().unwrap();
+    let limit = RateLimit::per(1_000, secs(3_600));
+    let client = builder(&simulator).rate_limit(limit).max_in_flight(50).build().unwrap();
     assert!(timeout(secs(20), client.watch_all(&ids).count()).await.is_err());
     assert!(asked_at(&simulator)[99] <= ms(30), "{:?}", asked_at(&simulator)[99]);
 }
@@ -275,7 +275,7 @@ async fn absent_waiter_holds_the_next_for_one_second() {
     let start = Instant::now();
     tokio::join!(first.next(), last.next());
     assert!(start.elapsed() <= secs(3) + ms(10), "{:?}", start.elapsed());
-    // It finds its place when it comes back.
+    // The absent waiter still gets a permit when it comes back.
     progress(away.next().await);
 }
 

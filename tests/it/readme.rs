@@ -1,4 +1,4 @@
-//! What the README shows but cannot compile by itself is part of an example that is compiled and run.
+//! Code in the README that is not compiled is part of an example, which is.
 
 #[test]
 fn readme_service_is_part_of_the_example() {

@@ -1,4 +1,4 @@
-//! The key follows no redirect to another origin, and a redirect ends no watch.
+//! The API key is not sent along a redirect to another origin, and no redirect ends a watch.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A schedule that makes no sense is refused with a clear error, and one that does is kept to, jitter included.
+//! A bad schedule is refused with a clear error. A good one bounds every pause, jitter included.
 
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ fn preview_of_endless_schedule_is_endless_and_lazy() {
     assert_eq!(years, Some(TEN_YEARS * 999));
 }
 
-/// How a schedule was made, so that its bounds can be worked out from that alone.
+/// A schedule with the settings that it was made from, which give its bounds.
 #[derive(Debug, Clone)]
 struct Made {
     schedule: Schedule,
@@ -143,7 +143,7 @@ impl Made {
     }
 }
 
-/// Runs a future on a clock of its own that stands still.
+/// Runs a future in a runtime with a paused clock.
 fn on_paused_clock<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without I/O").block_on(future)
@@ -159,18 +159,18 @@ proptest! {
         on_paused_clock(async {
             let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), made.schedule.clone().no_max_wait());
             let mut watch = client.watch(id);
-            let mut told = Vec::new();
+            let mut announced = Vec::new();
             for step in 0..12 {
                 let pause = progress(watch.next().await).next_poll_in;
                 let (full, slack) = (made.full(step), 1e-6);
                 prop_assert!(pause <= made.longest, "{pause:?}");
                 prop_assert!(pause.as_secs_f64() <= full + slack, "{pause:?} is over {full} s");
                 prop_assert!(pause.as_secs_f64() >= full * (1.0 - made.jitter) - slack, "{pause:?} is far below {full} s");
-                told.push(pause);
+                announced.push(pause);
             }
-            // The clock counts in milliseconds, and a pause is never cut to fit.
-            for (gap, told) in asked_at(&simulator).windows(2).map(|two| two[1].saturating_sub(two[0])).zip(told) {
-                prop_assert!(told <= gap && gap <= told + ms(1), "told {told:?}, was {gap:?}");
+            // Timers count in whole milliseconds, and round up.
+            for (gap, pause) in asked_at(&simulator).windows(2).map(|two| two[1].saturating_sub(two[0])).zip(announced) {
+                prop_assert!(pause <= gap && gap <= pause + ms(1), "announced {pause:?}, was {gap:?}");
             }
             Ok(())
         })?;

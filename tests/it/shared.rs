@@ -82,7 +82,7 @@ async fn absent_or_dropped_reader_delays_no_other() {
     set_latency(&simulator, secs(1));
     let start = Instant::now();
     let mut away = client.watch(id).shared();
-    // It has sent the request, and set the timer; it is not polled again.
+    // This reader sends the request, and is not polled again.
     assert!(timeout(ms(500), away.next()).await.is_err());
     let mut other = away.clone();
     assert_eq!(progress(other.next().await).polls, 1);
@@ -106,7 +106,7 @@ async fn awaited_clones_all_get_the_outcome() {
     let (tasks, direct) = tokio::join!(join_all(waits), async { shared.clone().await });
     assert!(tasks.iter().all(|task| task.as_ref().unwrap().id() == &id) && direct.is_ok());
     assert_eq!(simulator.requests().len(), 3);
-    // And to who comes after it.
+    // A reader that comes after the end gets it, too.
     assert!(shared.await.is_ok());
     assert_eq!(simulator.requests().len(), 3);
 
@@ -169,8 +169,8 @@ async fn reader_that_gets_the_event_is_not_woken() {
     let waker = Waker::from(Arc::clone(&woken));
     assert!(reader.poll_next_unpin(&mut Context::from_waker(&waker)).is_ready());
     assert_eq!(woken.0.load(Ordering::SeqCst), 0);
-    // A watch that has ended already has no news, but an end.
-    let mut ended = client.watch("nobody");
+    // A watch that has ended has no more events, but an outcome.
+    let mut ended = client.watch("unknown");
     assert!(ended.by_ref().count().await > 0);
     let mut shared = ended.shared();
     assert!(shared.next().await.is_none());
@@ -207,7 +207,7 @@ async fn readers_on_several_threads_all_see_end() {
     assert!(simulator.requests().len() > 5);
 }
 
-/// It comes when the pause is over, before the timer wakes anybody.
+/// It polls when the pause is over and the timer has not woken any reader yet.
 #[cfg(feature = "callback")]
 #[tokio::test(start_paused = true)]
 async fn reader_that_polls_unwoken_wakes_the_others() {

@@ -1,4 +1,4 @@
-//! The simulator does what it is told, and the same again with the same seed.
+//! The simulator follows its settings, and repeats itself with the same seed.
 
 use std::time::Duration;
 

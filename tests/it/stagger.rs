@@ -52,7 +52,7 @@ async fn many_watches_poll_evenly_after_first_round() {
     assert!(first >= 6_000, "{first}");
     let counts = per_stretch(&times[first..], secs(1), secs(0), secs(150));
     assert!(counts.iter().all(|count| (190..=210).contains(count)), "{counts:?}");
-    // None is asked about more rarely than the schedule says, or more often but for once.
+    // No task is polled less often than the schedule says, and at most once more often.
     assert!(times.len() <= 6_000 * 6 && times.len() >= 6_000 * 5, "{}", times.len());
 }
 
@@ -80,7 +80,7 @@ async fn requests_in_flight_stay_near_their_mean() {
 async fn growing_pauses_are_spread_over_full_length() {
     let growing = Schedule::exponential(secs(5), secs(60)).multiplier(2.0).no_max_wait();
     let times = requests_of(1_000, growing, ms(0), Driver::WatchAll, secs(600)).await;
-    // 1,000 each 60 s, from when all pauses have grown.
+    // When all pauses have grown, 1,000 requests come in 60 s.
     let counts = per_stretch(&times, secs(2), secs(300), secs(600));
     assert!(counts.iter().all(|count| (22..=45).contains(count)), "{counts:?}");
 }

@@ -1,4 +1,4 @@
-//! A watch is a lazy stream: what each poll found out, the moment it is known, up to exactly one end.
+//! A watch is a lazy stream: one event per poll, as soon as it is known, and exactly one terminal event.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -80,7 +80,7 @@ async fn slow_consumer_gets_one_poll_and_no_burst() {
     for _ in 0..2 {
         watch.next().await.unwrap();
     }
-    sleep(secs(10)).await; // away, but not longer than the pause
+    sleep(secs(10)).await; // absent, but for less than the pause
     watch.next().await.unwrap();
     assert_eq!(asked_at(&simulator), [0, 300, 330, 360].map(secs));
 }
@@ -147,21 +147,21 @@ async fn event_serializes_as_object_with_its_name() {
     let limit = Schedule::default().max_wait(secs(45));
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), limit);
     simulator.inject(Fault::code(429, "slow down").retry_after("7").after(1));
-    let told: Vec<_> = client.watch(&id).map(|event| serde_json::to_value(event).unwrap()).collect().await;
-    assert_eq!(told.len(), 4);
+    let events: Vec<_> = client.watch(&id).map(|event| serde_json::to_value(event).unwrap()).collect().await;
+    assert_eq!(events.len(), 4);
     let fields = |event: &Value| {
         let fields = ["event", "polls", "consecutive", "elapsed_ms", "next_poll_in_ms"];
         fields.map(|name| event.get(name).cloned().unwrap_or_default())
     };
-    assert_eq!(fields(&told[0]), [json!("generating"), json!(1), Value::Null, json!(0), json!(30_000)]);
-    assert_eq!(told[0]["task"]["id"], json!(id));
-    assert_eq!(told[0]["task"]["status"], json!("GENERATING"));
-    assert_eq!(fields(&told[1]), [json!("poll_failed"), json!(2), json!(1), json!(30_000), json!(7_000)]);
-    assert_eq!(told[1]["error"]["kind"], json!("rate_limited"));
-    assert_eq!(told[1]["error"]["retry_after_ms"], json!(7_000));
-    let error = &told[3]["error"];
-    assert_eq!(told[3].as_object().unwrap().len(), 2, "event and error: {error}");
-    assert_eq!((&told[3]["event"], &error["kind"]), (&json!("gave_up"), &json!("deadline")));
+    assert_eq!(fields(&events[0]), [json!("generating"), json!(1), Value::Null, json!(0), json!(30_000)]);
+    assert_eq!(events[0]["task"]["id"], json!(id));
+    assert_eq!(events[0]["task"]["status"], json!("GENERATING"));
+    assert_eq!(fields(&events[1]), [json!("poll_failed"), json!(2), json!(1), json!(30_000), json!(7_000)]);
+    assert_eq!(events[1]["error"]["kind"], json!("rate_limited"));
+    assert_eq!(events[1]["error"]["retry_after_ms"], json!(7_000));
+    let error = &events[3]["error"];
+    assert_eq!(events[3].as_object().unwrap().len(), 2, "event and error: {error}");
+    assert_eq!((&events[3]["event"], &error["kind"]), (&json!("gave_up"), &json!("deadline")));
     assert_eq!((&error["polls"], &error["elapsed_ms"]), (&json!(4), &json!(45_000)));
     assert_eq!(error["transient"], json!(true));
 

@@ -1,4 +1,4 @@
-//! A certificate that is not trusted ends a watch at once, and one that is trusted carries it.
+//! A certificate that is not trusted ends a watch at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,11 +62,11 @@ async fn assert_untrusted(client: Client) -> String {
 async fn self_signed_certificate_ends_watch_at_once() {
     let url = gateway(LOCALHOST, 0).await;
     assert_untrusted(client(url.clone()).build().unwrap()).await;
-    // The same by rustls, whichever TLS the default client uses.
+    // The same with rustls, whichever TLS the default client uses.
     let own = reqwest::Client::builder().no_proxy().tls_backend_rustls().build().unwrap();
     let text = assert_untrusted(client(url.clone()).http_client(own).build().unwrap()).await;
     assert!(text.contains("UnknownIssuer"), "{text}");
-    // It is the trust that was missing, and nothing else.
+    // With trust in the certificate, the same gateway is used.
     let own = trusting(LOCALHOST).build().unwrap();
     client(url).http_client(own).build().unwrap().wait_until_done("x").await.unwrap();
 }

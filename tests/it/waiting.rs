@@ -15,7 +15,7 @@ fn ends_with(status: Status) -> SimulatedTask {
     SimulatedTask::new().generates_for(secs(70)).ends_with(status).error(400, "no audio")
 }
 
-/// All that a caller can see of an outcome, but for dates: those are of the real clock.
+/// All that a caller can see of an outcome, without the dates, which are of the real clock.
 fn seen(outcome: &Result<Task, Error>) -> Value {
     let mut seen = outcome.as_ref().map_or_else(|error| json!(error), |task| json!(task));
     for date in ["/created_at_ms", "/completed_at_ms", "/task/created_at_ms", "/task/completed_at_ms"] {
@@ -42,7 +42,7 @@ async fn all_ways_of_waiting_give_same_outcome() {
         let outcomes = [0, 1, 2, 3, 4, 5].map(|way| {
             let (task, fault) = (task.clone(), fault.clone());
             async move {
-                // A gateway each, with the same id and the same time since the task's creation.
+                // Each way has a gateway of its own, with the same id and the same time since the task's creation.
                 let (simulator, client, id) = gateway(task, Schedule::default().max_wait(secs(100)));
                 if let Some(fault) = fault {
                     simulator.inject(fault);
@@ -198,7 +198,7 @@ async fn unknown_task_is_given_up_after_grace() {
     assert_eq!(client.wait_until_done(&id).await.unwrap().status(), Status::Success);
 
     let first = simulator.requests().len();
-    let events: Vec<_> = client.watch("nobody").collect().await;
+    let events: Vec<_> = client.watch("unknown").collect().await;
     assert_eq!(events.last().and_then(gave_up), Some(ErrorKind::NotFound));
     let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
     assert!(!error.is_transient() && error.code() == Some(422));
@@ -208,13 +208,13 @@ async fn unknown_task_is_given_up_after_grace() {
     assert!(waited >= secs(60) && waited <= secs(60) + ms(1), "{waited:?}");
 
     let impatient = Client::builder("test-key").simulator(&simulator).grace(secs(0)).build().unwrap();
-    assert_eq!(impatient.watch("nobody").collect::<Vec<_>>().await.len(), 1);
+    assert_eq!(impatient.watch("unknown").collect::<Vec<_>>().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_never_undercut() {
     let year_1994 = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let told = [
+    let headers = [
         ("5", 5),
         (" 45 ", 45),
         ("0", 30),
@@ -229,7 +229,7 @@ async fn retry_after_is_never_undercut() {
     ];
     let dates = [(40, 40), (500, 500), (901, 900), (10_000_000, 900)];
     for fault in [Fault::status(429), Fault::code(430, ""), Fault::code(455, ""), Fault::status(503)] {
-        let texts = told.map(|(text, gap)| (fault.clone().retry_after(text), gap));
+        let texts = headers.map(|(text, gap)| (fault.clone().retry_after(text), gap));
         let dates = dates.map(|(after, gap)| (fault.clone().retry_after_date(secs(after)), gap));
         for (fault, gap) in texts.into_iter().chain(dates) {
             let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
@@ -243,7 +243,7 @@ async fn retry_after_is_never_undercut() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default().no_max_wait());
     simulator.inject(Fault::status(429).retry_after("100000000000000000000"));
     assert_eq!(failure(client.watch(id).next().await).next_poll_in, secs(24 * 60 * 60), "no mistake is waited out");
-    // Of an answer that asks for no rest it is a floor as well.
+    // It is a floor for other failures, too.
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     simulator.inject(Fault::status(502).retry_after("12"));
     assert_eq!(failure(client.watch(id).next().await).next_poll_in, secs(12));

@@ -1,9 +1,9 @@
-//! Many tasks in one stream: each as it would be alone, none in another's way.
+//! A `WatchAll`: each task has the events that it has in a watch of its own, and delays no other.
 
 use std::collections::BTreeMap;
 
-use futures::stream::FusedStream;
 use futures::StreamExt;
+use futures::stream::FusedStream;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ErrorKind, Schedule, Status, StatusEvent, TaskId};
 use serde_json::Value;
@@ -15,18 +15,18 @@ fn client(simulator: &Simulator, schedule: Schedule) -> Client {
     Client::builder("test-key").schedule(schedule).simulator(simulator).build().unwrap()
 }
 
-/// A task's whole story, times included.
+/// An event as JSON, without dates, which are of the real clock.
 fn story(event: &StatusEvent) -> Value {
     let mut story = serde_json::to_value(event).unwrap();
     for path in ["/task", "/error/task"] {
         if let Some(task) = story.pointer_mut(path).and_then(Value::as_object_mut) {
-            task.retain(|name, _| !name.ends_with("_at_ms")); // real time
+            task.retain(|name, _| !name.ends_with("_at_ms"));
         }
     }
     story
 }
 
-/// The same life, watched alone and in a fleet: the events, and when the gateway was asked.
+/// The same task in a watch of its own and in a `WatchAll`: the events, and the time of each request in milliseconds.
 async fn both(schedule: impl Fn() -> Schedule, task: &SimulatedTask, faults: &[Fault]) -> [(Vec<Value>, Vec<u128>); 2] {
     let world = || {
         fastrand::seed(7); // the jitter of retries
@@ -58,7 +58,7 @@ async fn task_has_same_events_with_either_driver() {
         || Schedule::exponential(secs(2), secs(20)).max_wait(secs(90)),
         || Schedule::default().first_poll_after(secs(11)).max_wait(secs(95)),
         || Schedule::default().max_wait(secs(0)),
-        // With a history of its own: what is learned from one life is not to help the other.
+        // Each with a history of its own: what one run learns must not change the other.
         || Schedule::learned(&[40, 50, 60, 70].map(secs).into_iter().collect()).max_wait(secs(120)),
     ];
     let tasks = [
@@ -102,9 +102,9 @@ async fn outcome_of_event_equals_outcome_of_wait() {
     let empty = simulator.add(now().result_urls(Vec::<String>::new()));
     let events: BTreeMap<_, _> = client.watch_all([&good, &failed, &empty, &"".into()]).collect().await;
     for (id, event) in &events {
-        let (told, waited) = (event.outcome().unwrap(), client.wait_until_done(id).await);
-        assert_eq!(told.as_ref().map_err(ToString::to_string).ok(), waited.as_ref().ok());
-        assert_eq!(told.map_err(|error| error.to_string()), waited.map_err(|error| error.to_string()));
+        let (of_event, of_wait) = (event.outcome().unwrap(), client.wait_until_done(id).await);
+        assert_eq!(of_event.as_ref().map_err(ToString::to_string).ok(), of_wait.as_ref().ok());
+        assert_eq!(of_event.map_err(|error| error.to_string()), of_wait.map_err(|error| error.to_string()));
     }
     assert_eq!(events.values().filter(|event| event.outcome().unwrap().is_ok()).count(), 1);
     let under_way = client.watch(simulator.add(SimulatedTask::new())).next().await.unwrap();
@@ -134,7 +134,7 @@ async fn watch_all_is_lazy_and_ends_with_tasks() {
     assert!(all.is_terminated() && all.next().await.is_none());
     assert_eq!(simulator.requests().len(), 5);
 
-    // And goes on after a push.
+    // The stream goes on after a push.
     assert!(all.push(&first) && !all.is_terminated());
     assert!(matches!(all.next().await, Some((id, StatusEvent::Done(_))) if id == first));
     assert!(all.next().await.is_none());
@@ -169,7 +169,7 @@ async fn stalled_or_failing_task_delays_no_other() {
     };
     assert_eq!(asked(&good), [0, 30, 60, 90, 120]);
     assert_eq!(asked(&denied), [0]);
-    // Backoff is each task's own: one second and more after its own failures only.
+    // Retries slow down for the failing task only.
     let retries = asked(&failing);
     assert!(retries.len() > 6 && retries[1] <= 1 && retries[2] <= 3, "{retries:?}");
     assert_eq!(all.len(), 2);
@@ -196,8 +196,8 @@ async fn requests_do_not_run_far_ahead_of_consumer() {
     let simulator = Simulator::new();
     let ids: Vec<_> = (0..1_000).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect();
     let mut all = client(&simulator, Schedule::default()).watch_all(&ids);
-    for told in 1..500 {
+    for events in 1..500 {
         all.next().await.unwrap();
-        assert!(simulator.requests().len() <= told + 256);
+        assert!(simulator.requests().len() <= events + 256);
     }
 }

@@ -21,8 +21,8 @@ async fn tasks_can_be_pushed_and_removed_while_running() {
     let second = simulator.add(SimulatedTask::new().never_ends());
     assert!(all.push(&second) && !all.push(&second));
     assert!(timeout(secs(1), all.next()).await.is_err());
-    // In flight, in the pause, never there.
-    assert!(all.remove(&second) && !all.remove(&second) && !all.remove("nobody"));
+    // One in flight, one that is gone already, one that was never there.
+    assert!(all.remove(&second) && !all.remove(&second) && !all.remove("unknown"));
     assert_eq!(all.len(), 1);
     assert!(
         timeout(secs(60), async {
@@ -40,7 +40,7 @@ async fn tasks_can_be_pushed_and_removed_while_running() {
     sleep(secs(600)).await;
     assert_eq!(simulator.requests().len(), asked);
 
-    // Removed before it was ever asked about, and pushed again.
+    // Removed before its first poll, and pushed again.
     assert!(all.push(&first) && all.remove(&first) && all.push(&first));
     assert!(all.next().await.is_some());
     assert_eq!(simulator.requests().len(), asked + 1);
@@ -79,7 +79,7 @@ async fn reused_slot_mixes_no_events() {
     assert_eq!(lives.len(), 37);
 }
 
-/// A fleet of three under way: one in flight, one in its pause, one that has not been asked about yet.
+/// A `WatchAll` of three tasks: one in flight, one in its pause, one that has not been polled yet.
 async fn under_way() -> (Simulator, WatchAll, [TaskId; 3]) {
     let (simulator, client, pausing) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
     set_latency(&simulator, secs(2));
@@ -199,7 +199,7 @@ async fn is_draining_from_drain_until_stop() {
     assert!(all.is_draining());
     while all.next().await.is_some() {}
     assert!(all.is_draining());
-    // What is pushed meanwhile is not asked about, and does not end it.
+    // A task that is pushed meanwhile is not polled, and draining goes on.
     assert!(all.push("late") && all.is_draining() && all.next().await.is_none());
     all.stop();
     assert!(!all.is_draining());

@@ -1,5 +1,5 @@
-//! The key is in no text that leaves the crate, even if the gateway repeats it, and no URL that opens a result is in a
-//! log or error.
+//! No text that leaves the crate holds the API key, even if the gateway repeats it. No error, and no log line above
+//! debug, holds the URL of a result.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn client(key: &str, url: String) -> ClientBuilder {
     Client::builder(key).base_url(url).schedule(schedule)
 }
 
-/// Asserts that what was logged so far of this task, or of none, holds no key, and above debug no result's URL.
+/// Asserts that the log lines of this task, and those of no task, hold no key, and above debug no result's URL.
 fn assert_log_is_clean(of_task: &str) {
     let log = log();
     assert!(log.contains("luma.watch") && log.contains(&format!("task_id={of_task}")), "nothing was logged: {log}");
@@ -35,7 +35,7 @@ fn assert_log_is_clean(of_task: &str) {
     }
 }
 
-/// All that an error says, whichever way it is asked.
+/// An error in every form in which it can be printed.
 fn all_of(error: &Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
     let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
@@ -101,7 +101,7 @@ fn echoes(key: &str) -> Vec<String> {
         .iter()
         .map(|code| json(json!({"code": code, "msg": format!("Bearer {key} is not valid, {key}!")})))
         .collect();
-    // Where a long text is cut, it may be cut within the key.
+    // A long text may be cut within the key.
     let long = [280, 290, 294].map(|filled| json(json!({"code": 429, "msg": format!("{}{key}", "-".repeat(filled))})));
     echoes.extend(long);
     echoes.extend([200, 403, 429, 502].map(|status| page(status, "", &format!("<html><p>{key}</p></html>"))));

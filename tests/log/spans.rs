@@ -1,4 +1,4 @@
-//! A watch is one span, and an event per poll at its level, in whatever subscriber the program has.
+//! A watch is one span, with one event per poll.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn simulator() -> (Simulator, Client) {
     (simulator, client)
 }
 
-/// The one watch of this task: outcome, polls and time of its span, and its events as "LEVEL message".
+/// The one watch of this task: outcome, polls and elapsed time of its span, and its events as "LEVEL message".
 fn story_of(id: &str) -> (Vec<String>, Vec<String>) {
     let seen = watches_of(id);
     let [WatchSpan { span, closed: true, events }] = &seen[..] else { panic!("{seen:?}") };
