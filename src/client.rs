@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "callback")]
 use crate::callback::Callback;
-use crate::client_core::{ClientCore, send};
+use crate::client_core::ClientCore;
 use crate::error::Error;
 use crate::gateway::PollRequest;
 use crate::poll_state::WatchConfig;
@@ -126,7 +126,7 @@ impl Client {
             None => core.acquire().past_breaker().permit().await,
         };
         let request = PollRequest { id: id.clone(), wants_age: false };
-        match send(core.gateway.poll(request, core.gateway.timeout()), permit).await {
+        match core.send(&request, permit, core.gateway.timeout()).await {
             Ok(response) => Ok(response.task),
             Err(error) => Err(error.of_task(&id, None)),
         }

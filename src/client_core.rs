@@ -90,30 +90,31 @@ impl ClientCore {
         }
     }
 
+    /// Sends a request, and settles its permit with the response.
+    pub(crate) async fn send(
+        &self,
+        request: &PollRequest,
+        permit: Permit,
+        timeout: Duration,
+    ) -> Result<PollResponse, Error> {
+        let result = self.gateway.poll(request, timeout).await;
+        permit.settle(result.as_ref().err());
+        result
+    }
+
     /// Sends a request at once, in one allocation for all that a poll in flight needs: an idle watch holds none of it.
     pub(crate) fn poll(
-        &self,
+        self: &Arc<Self>,
         request: PollRequest,
         permit: Permit,
         timeout: Duration,
         span: Option<&Span>,
     ) -> PollFuture {
-        let sent_at = Instant::now();
-        let sending = send(self.gateway.poll(request, timeout), permit);
-        let poll = async move { PollOutcome::Polled { result: sending.await, sent_at } };
+        let (core, sent_at) = (Arc::clone(self), Instant::now());
+        let poll = async move { PollOutcome::Polled { result: core.send(&request, permit, timeout).await, sent_at } };
         match span {
             Some(span) => Box::pin(poll.instrument(span.clone())),
             None => Box::pin(poll),
         }
     }
-}
-
-/// Waits for the response, and settles the permit with it.
-pub(crate) async fn send(
-    poll: impl Future<Output = Result<PollResponse, Error>>,
-    permit: Permit,
-) -> Result<PollResponse, Error> {
-    let result = poll.await;
-    permit.settle(result.as_ref().err());
-    result
 }

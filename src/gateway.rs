@@ -3,7 +3,7 @@
 mod timeout;
 
 use std::fmt;
-use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -57,25 +57,19 @@ impl Gateway {
         self.timeout
     }
 
-    /// Sends nothing before the future is polled first. It fails at the latest when `timeout` is over; dropping it aborts the
+    /// Sends a request at the first poll of the future. It fails at the latest when `timeout` is over; dropping it aborts the
     /// request.
-    pub(crate) fn poll(
-        &self,
-        request: PollRequest,
-        timeout: Duration,
-    ) -> impl Future<Output = Result<PollResponse, Error>> + Send + use<> {
-        let (transport, endpoint) = (Arc::clone(&self.transport), self.endpoint);
-        async move {
-            let PollRequest { id, wants_age } = request;
-            let Some(response) = timeout_with_grace(timeout, transport.fetch(&id)).await else {
-                return Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}")));
-            };
-            let response = response?;
-            // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
-            let now = wants_age.then(|| wire::date(&response.headers).unwrap_or_else(SystemTime::now));
-            let task = endpoint.read(&id, response, SystemTime::now, transport.api_key())?;
-            Ok(PollResponse { age: now.and_then(|now| task.age(now)), task })
-        }
+    pub(crate) async fn poll(&self, request: &PollRequest, timeout: Duration) -> Result<PollResponse, Error> {
+        let PollRequest { id, wants_age } = request;
+        let fetch = pin!(self.transport.fetch(id));
+        let Some(response) = timeout_with_grace(timeout, fetch).await else {
+            return Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}")));
+        };
+        let response = response?;
+        // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
+        let now = wants_age.then(|| wire::date(&response.headers).unwrap_or_else(SystemTime::now));
+        let task = self.endpoint.read(id, response, SystemTime::now, self.transport.api_key())?;
+        Ok(PollResponse { age: now.and_then(|now| task.age(now)), task })
     }
 }
 

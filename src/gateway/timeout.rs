@@ -1,7 +1,7 @@
 //! A timeout that is fair to a consumer that was away.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ const EXTENSION: Duration = Duration::from_secs(1);
 
 /// `None`: too late. A future that is polled again only after its timeout gets a little more time, once: what came in time is
 /// still read.
-pub(super) async fn timeout_with_grace<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+///
+/// The future is borrowed, because an argument would take its room twice.
+pub(super) async fn timeout_with_grace<F: Future>(timeout: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut timer = pin!(sleep(timeout));
     let mut extended = false;
     poll_fn(|cx| {
@@ -51,6 +52,7 @@ mod tests {
 
     async fn after_absence(future: impl Future<Output = ()>) -> (Option<()>, Duration) {
         let started = Instant::now();
+        let future = pin!(future);
         let mut waiting = pin!(timeout_with_grace(TIMEOUT, future));
         assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await.is_pending());
         advance(Duration::from_millis(500)).await;
@@ -70,7 +72,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_ends_at_its_timeout() {
         let started = Instant::now();
-        assert_eq!(timeout_with_grace(TIMEOUT, std::future::pending::<()>()).await, None);
+        assert_eq!(timeout_with_grace(TIMEOUT, pin!(std::future::pending::<()>())).await, None);
         assert_eq!(started.elapsed(), TIMEOUT);
     }
 }

@@ -1,4 +1,4 @@
-//! What callers may do with the public types is promised at compile time: send, share, store, print.
+//! The traits that the public types promise, checked at compile time.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -6,8 +6,8 @@ use std::future::{Future, IntoFuture};
 
 use futures::stream::FusedStream;
 use luma_watch::{
-    Client, ClientBuilder, Error, ErrorKind, History, Params, PollFailure, Progress, RateLimit, Schedule, SharedWait,
-    SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
+    Client, ClientBuilder, Error, ErrorKind, Finished, History, Params, PollFailure, Progress, RateLimit, Schedule,
+    SharedWait, SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,7 +33,8 @@ const _: () = {
         SharedWatch,
         StatusEvent,
         Progress,
-        PollFailure
+        PollFailure,
+        Finished
     );
     shared_by_threads!(Task, TaskId, Status, Params, Error, ErrorKind);
     #[cfg(feature = "simulator")]
@@ -66,20 +67,21 @@ assert_impl_all!(Client: Clone, Unpin);
 assert_impl_all!(StatusEvent: Clone, Serialize, Unpin);
 assert_impl_all!(Progress: Clone, Serialize);
 assert_impl_all!(PollFailure: Clone, Serialize);
+assert_impl_all!(Finished: Clone, Serialize);
 assert_impl_all!(Task: Clone, PartialEq, Serialize, DeserializeOwned);
 assert_impl_all!(TaskId: Clone, Ord, std::hash::Hash, std::fmt::Display, AsRef<str>, From<&'static str>, From<String>);
 assert_impl_all!(TaskId: Serialize, DeserializeOwned);
 assert_impl_all!(Status: Copy, Eq, std::fmt::Display);
 assert_impl_all!(Schedule: Clone, PartialEq, Default);
 assert_impl_all!(Error: Clone, StdError, Serialize, Into<Box<dyn StdError + Send + Sync>>);
-assert_impl_all!(ErrorKind: Copy, Eq);
+assert_impl_all!(ErrorKind: Copy, Eq, std::hash::Hash, std::fmt::Display, Serialize, DeserializeOwned);
 
 assert_eq_size!(Error, usize);
 assert_eq_size!(Option<Error>, usize);
 assert_eq_size!(Task, usize);
 
 #[test]
-fn a_wait_can_be_spawned_and_borrows_nothing_but_its_client() {
+fn wait_is_send_and_borrows_only_its_client() {
     let client: &'static Client =
         Box::leak(Box::new(Client::builder("test-key").base_url("http://localhost").build().unwrap()));
     sendable(&client.status("x"));

@@ -12,7 +12,7 @@ use luma_watch::{ErrorKind, Schedule, Status};
 
 use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 
-/// Doubles from 10 s to 60 s, without chance.
+/// Doubles from 10 s to 60 s, without jitter.
 fn doubling(limit: Option<Duration>) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_interval(secs(10))
@@ -23,7 +23,7 @@ fn doubling(limit: Option<Duration>) -> ExponentialBackoff {
         .build()
 }
 
-/// Says the same again and again, up to so many times. A `Cell` keeps it from being `Sync`.
+/// Returns the same pause a given number of times. The `Cell` makes it not `Sync`.
 #[derive(Clone)]
 struct Steady(Duration, Cell<u32>);
 
@@ -34,7 +34,7 @@ impl Backoff for Steady {
     }
 }
 
-/// Writes down what it is asked for.
+/// Records each call.
 #[derive(Clone, Default)]
 struct Diary(Arc<Mutex<Vec<&'static str>>>);
 
@@ -56,12 +56,12 @@ impl Backoff for Diary {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policys_intervals_are_the_pauses_and_its_time_limit_is_the_wait() {
+async fn policy_gives_the_pauses_and_max_wait() {
     let schedule = Schedule::from_backoff(doubling(Some(secs(200))));
     let expected = [0, 10, 30, 70, 130, 190, 200].map(secs);
     assert_eq!(schedule.preview().collect::<Vec<_>>(), expected);
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule);
-    // Each watch starts with a policy as new.
+    // Each watch starts with a reset policy.
     for start in [secs(0), secs(200)] {
         let error = client.wait_until_done(&id).await.unwrap_err();
         assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, secs(200), 7));
@@ -71,7 +71,7 @@ async fn the_policys_intervals_are_the_pauses_and_its_time_limit_is_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_without_a_time_limit_waits_for_days() {
+async fn policy_without_time_limit_waits_for_days() {
     let schedule = Schedule::from_backoff(doubling(None));
     assert_eq!(schedule.preview().take(100_000).count(), 100_000);
     let (_, client, id) = gateway(SimulatedTask::new().generates_for(secs(200_000)), schedule.clone());
@@ -80,13 +80,13 @@ async fn a_policy_without_a_time_limit_waits_for_days() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), schedule.max_wait(secs(25)));
     assert_eq!(client.wait_until_done(id).await.unwrap_err().elapsed(), secs(25));
     assert_eq!(asked_at(&simulator), [0, 10, 25].map(secs));
-    // A policy that is not exponential has the default limit.
+    // Any other policy has the default max_wait.
     let steady = Schedule::from_backoff(Steady(secs(300), Cell::new(u32::MAX)));
     assert_eq!(steady.preview().collect::<Vec<_>>(), [0, 300, 600, 900].map(secs));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policys_own_jitter_never_exceeds_its_max_interval() {
+async fn policy_jitter_never_exceeds_max_interval() {
     let wild = ExponentialBackoff { randomization_factor: 1.0, ..doubling(None) };
     let (_, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::from_backoff(wild));
     let (mut capped, mut watch) = (0, client.watch(id));
@@ -99,7 +99,7 @@ async fn the_policys_own_jitter_never_exceeds_its_max_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_has_had_enough_ends_the_wait_as_deadline() {
+async fn policy_that_returns_none_ends_as_deadline() {
     for fault in [None, Some(Fault::status(502).always()), Some(Fault::status(429).always())] {
         let failing = fault.is_some();
         let policy = Schedule::from_backoff(Steady(secs(7), Cell::new(3)));
@@ -114,7 +114,7 @@ async fn a_policy_that_has_had_enough_ends_the_wait_as_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_polls_are_repeated_sooner_than_the_policy_says_but_throttled_ones_are_not() {
+async fn failed_poll_is_retried_sooner_unless_throttled() {
     let schedule = || Schedule::from_backoff(Steady(secs(7), Cell::new(u32::MAX)));
     let pause_after = async |fault: Fault, schedule| {
         let (simulator, client, id) = gateway(SimulatedTask::new(), schedule);
@@ -129,7 +129,7 @@ async fn failed_polls_are_repeated_sooner_than_the_policy_says_but_throttled_one
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policy_is_reset_at_the_start_and_at_the_first_good_answer_after_failures_only() {
+async fn policy_is_reset_at_start_and_after_failures() {
     let diary = Diary::default();
     let schedule = Schedule::from_backoff(diary.clone());
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(90)), schedule);
@@ -137,13 +137,13 @@ async fn the_policy_is_reset_at_the_start_and_at_the_first_good_answer_after_fai
     client.wait_until_done(id).await.unwrap();
     let written = diary.0.lock().unwrap().clone();
     let (before, after) = written.split_at(6);
-    // Good, bad, bad, good again; then good answers to the end.
+    // A good answer, two failed polls, and good answers from then on.
     assert_eq!(before, ["reset", "next", "next", "next", "reset", "next"]);
     assert!(after.len() >= 2 && after.iter().all(|word| *word == "next"), "{after:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_says_zero_does_not_spin() {
+async fn policy_that_returns_zero_does_not_spin() {
     let zero = Schedule::from_backoff(Steady(Duration::ZERO, Cell::new(u32::MAX))).max_wait(ms(50));
     assert_eq!(zero.preview().take(100).count(), 51);
     let no_interval = ExponentialBackoff { max_interval: Duration::ZERO, ..doubling(Some(ms(50))) };
@@ -156,7 +156,7 @@ async fn a_policy_that_says_zero_does_not_spin() {
 }
 
 #[test]
-fn a_schedule_of_a_policy_equals_only_its_own_clones() {
+fn policy_schedule_equals_only_its_clones() {
     let schedule = Schedule::from_backoff(doubling(None));
     assert_eq!(schedule, schedule.clone());
     assert_ne!(schedule, Schedule::from_backoff(doubling(None)));
@@ -165,7 +165,7 @@ fn a_schedule_of_a_policy_equals_only_its_own_clones() {
 }
 
 #[test]
-fn what_belongs_to_the_policy_is_refused_on_the_schedule() {
+fn policy_settings_on_schedule_are_refused() {
     let schedule = || Schedule::from_backoff(doubling(None));
     for (schedule, said) in [
         (schedule().multiplier(2.0), "belong to the backoff policy"),
@@ -193,7 +193,7 @@ async fn policy_is_reset_after_failed_extra_polls() {
     tokio::time::sleep(secs(5)).await;
     assert_eq!(client.poll_now(&id), 1);
     waiting.await.unwrap().unwrap();
-    // Good, then two extra polls that fail and one that does not: the schedule's next pause is not theirs.
+    // After the first poll come two extra polls that fail and one that does not. The policy gives a pause to none of them.
     let written = diary.0.lock().unwrap().clone();
     assert_eq!(written[..4], ["reset", "next", "reset", "next"], "{written:?}");
 }

@@ -10,7 +10,7 @@ use crate::support::child::{Child, is_child, report};
 
 const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 
-/// Asserts that this is an error about a setting that says these words.
+/// Asserts that the outcome is an error about a setting, whose text has these words.
 fn assert_refused<T>(what: &str, outcome: Result<T, Error>, words: &[&str]) {
     let Err(error) = outcome else { panic!("{what:?} is accepted") };
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Config, false), "{what:?}: {error}");
@@ -25,7 +25,7 @@ fn local(key: &str) -> ClientBuilder {
 }
 
 #[test]
-fn a_key_that_cannot_be_one_is_refused() {
+fn malformed_api_key_is_refused() {
     let simulator = Simulator::new();
     let cases = [
         ("", "is empty"),
@@ -44,7 +44,7 @@ fn a_key_that_cannot_be_one_is_refused() {
     for (key, words) in cases {
         assert_refused(key, Client::new(key), &["API key", words]);
         assert_refused(key, Client::builder(key).simulator(&simulator).build(), &["API key", words]);
-        // What a person typed may be a key with a slip in it.
+        // The text may be a real key with a typing error: the error does not repeat it.
         let error = Client::new(key).unwrap_err();
         assert!(key.trim().is_empty() || !format!("{error:?}").contains(key), "{error:?}");
     }
@@ -52,7 +52,7 @@ fn a_key_that_cannot_be_one_is_refused() {
 }
 
 #[test]
-fn a_base_url_that_is_none_is_refused() {
+fn malformed_base_url_is_refused() {
     let cases = [
         ("", "not a URL"),
         (" ", "not a URL"),
@@ -92,7 +92,7 @@ fn a_base_url_that_is_none_is_refused() {
 }
 
 #[test]
-fn plain_http_is_for_loopback_only() {
+fn plain_http_is_accepted_on_loopback_only() {
     let elsewhere = "api.apikley.ru example.com 10.0.0.1 192.168.1.1 0.0.0.0 128.0.0.1 [::] [::2] [fe80::1] localhost.example.com \
                      notlocalhost 127.0.0.1.example.com";
     for host in elsewhere.split_whitespace() {
@@ -109,7 +109,7 @@ fn plain_http_is_for_loopback_only() {
 }
 
 #[test]
-fn a_schedule_that_makes_no_sense_is_refused_wherever_it_is_given() {
+fn bad_schedule_is_refused_wherever_it_is_given() {
     let second = Duration::from_secs(1);
     let every = || Schedule::every(second);
     let growing = || Schedule::exponential(second, second * 60);
@@ -146,8 +146,18 @@ fn a_schedule_that_makes_no_sense_is_refused_wherever_it_is_given() {
     }
 }
 
+#[test]
+fn simulator_beside_another_gateway_is_refused() {
+    let simulator = Simulator::new();
+    let builder = || Client::builder("test-key").simulator(&simulator);
+    let words = ["simulator", "base_url", "http_client", "leave them out"];
+    assert_refused("base_url", builder().base_url("http://127.0.0.1:1").build(), &words);
+    assert_refused("http_client", builder().http_client(reqwest::Client::new()).build(), &words);
+    builder().build().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
-async fn timeouts_may_be_endless_but_not_zero() {
+async fn timeout_may_be_endless_but_not_zero() {
     let simulator = Simulator::new();
     let id = simulator.add(SimulatedTask::new());
     let builder = || Client::builder("test-key").simulator(&simulator);
@@ -157,15 +167,15 @@ async fn timeouts_may_be_endless_but_not_zero() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_task_id_is_an_error_at_once_and_no_request() {
+async fn empty_task_id_fails_without_a_request() {
     let simulator = Simulator::new();
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     for id in ["", " ", "\n\t"] {
         let events: Vec<_> = client.watch(id).collect().await;
-        let [StatusEvent::GaveUp(told)] = events.as_slice() else { panic!("{events:?}") };
+        let [StatusEvent::GaveUp(event)] = events.as_slice() else { panic!("{events:?}") };
         let waited = client.wait_until_done(id).await.unwrap_err();
         let asked = client.status(id).await.unwrap_err();
-        for error in [told, &waited, &asked] {
+        for error in [event, &waited, &asked] {
             assert_eq!((error.kind(), error.is_transient()), (ErrorKind::InvalidRequest, false));
             assert!(error.to_string().contains("the task id is empty"), "{error}");
         }
@@ -175,13 +185,13 @@ async fn an_empty_task_id_is_an_error_at_once_and_no_request() {
 
 /// What a process with these variables makes of `from_env`: the error's text, or "ok".
 fn from_env_in_a_process_with(variables: &[(&str, &str)]) -> String {
-    let child = Child::of("bad_input::settings_come_from_the_environment");
+    let child = Child::of("bad_input::client_from_env_reads_key_and_base_url");
     let child = child.unset("APIKLEY_API_KEY").unset("APIKLEY_BASE_URL");
     variables.iter().fold(child, |child, (name, value)| child.set(name, value)).run()
 }
 
 #[test]
-fn settings_come_from_the_environment() {
+fn client_from_env_reads_key_and_base_url() {
     if is_child() {
         return report(&Client::from_env().map_or_else(|error| error.to_string(), |_| "ok".to_owned()));
     }
@@ -201,8 +211,8 @@ fn settings_come_from_the_environment() {
         (&[key], https),
     ];
     for (variables, words) in cases {
-        let told = from_env_in_a_process_with(variables);
-        assert!(told.contains(words), "{variables:?}: {told}");
-        assert_eq!(told == "ok", *words == "ok", "{variables:?}: {told}");
+        let outcome = from_env_in_a_process_with(variables);
+        assert!(outcome.contains(words), "{variables:?}: {outcome}");
+        assert_eq!(outcome == "ok", *words == "ok", "{variables:?}: {outcome}");
     }
 }

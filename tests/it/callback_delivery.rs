@@ -25,7 +25,7 @@ struct Stage {
     client: Client,
     url: String,
     received: Arc<Mutex<Vec<Result<Callback, Error>>>>,
-    /// Serves as long as it is there.
+    /// It serves until it is dropped.
     #[allow(dead_code)]
     gateway: Server,
 }
@@ -76,13 +76,13 @@ fn signed() -> Simulator {
     simulator
 }
 
-/// Without callbacks, such a watch would wait far longer than the test.
+/// Without a callback, a watch on this schedule waits far longer than the test.
 fn sparse() -> Schedule {
     Schedule::every(Duration::from_secs(600))
 }
 
 #[tokio::test]
-async fn callbacks_in_time_late_and_repeated_end_the_watches_with_few_requests() {
+async fn callbacks_end_watches_with_few_requests() {
     let stage = stage(signed(), Some(CallbackVerifier::new(KEY)), sparse()).await;
     let mut ids: Vec<_> = (0..30).map(|number| stage.add(100 + 10 * number, |delivery| delivery)).collect();
     ids.push(stage.add(100, |delivery| delivery.late(ms(300))));
@@ -91,7 +91,7 @@ async fn callbacks_in_time_late_and_repeated_end_the_watches_with_few_requests()
         assert_eq!(task.unwrap().id(), id);
         assert!(stage.requests(id) <= 3, "{} requests", stage.requests(id));
     }
-    // The same by a fleet.
+    // The same in a `WatchAll`.
     let ids: Vec<_> = (0..10).map(|number| stage.add(100 + 10 * number, |delivery| delivery)).collect();
     let mut all = stage.client.watch_all(&ids);
     let mut ended = 0;
@@ -104,7 +104,7 @@ async fn callbacks_in_time_late_and_repeated_end_the_watches_with_few_requests()
 }
 
 #[tokio::test]
-async fn with_all_callbacks_lost_the_results_are_those_of_polling_alone() {
+async fn lost_callbacks_leave_results_of_polling_alone() {
     let poll = || Schedule::every(ms(100));
     let ends = [Status::Success, Status::CreateTaskFailed, Status::GenerateFailed, Status::CallbackFailed];
     let mut outcomes = Vec::new();
@@ -130,7 +130,7 @@ async fn with_all_callbacks_lost_the_results_are_those_of_polling_alone() {
 }
 
 #[tokio::test]
-async fn a_forged_callback_is_refused_and_the_true_one_is_not() {
+async fn forged_callback_is_refused_and_true_one_accepted() {
     let stage = stage(signed(), Some(CallbackVerifier::new(KEY)), sparse()).await;
     let id = stage.add(500, |delivery| delivery.forged_at(ms(200)));
     stage.client.wait_until_done(&id).await.unwrap();
@@ -141,11 +141,11 @@ async fn a_forged_callback_is_refused_and_the_true_one_is_not() {
 }
 
 #[tokio::test]
-async fn where_none_is_signed_a_forged_one_costs_a_request_and_changes_nothing() {
+async fn unsigned_forged_callback_costs_only_one_request() {
     let stage = stage(Simulator::new(), None, sparse()).await;
     let id = stage.add(1_400, |delivery| delivery.forged_at(ms(200)));
     let events: Vec<_> = stage.client.watch(&id).collect().await;
-    // It claimed a success, the record said otherwise.
+    // The callback says success, the record does not.
     assert!(
         matches!(events.as_slice(), [StatusEvent::Generating(_), StatusEvent::Generating(_), StatusEvent::Done(_)]),
         "{events:?}"
@@ -155,7 +155,7 @@ async fn where_none_is_signed_a_forged_one_costs_a_request_and_changes_nothing()
 }
 
 #[tokio::test]
-async fn what_nobody_accepts_is_repeated_three_times_and_turns_the_record_to_flag_4() {
+async fn refused_callback_is_repeated_then_flag_4() {
     let simulator = signed();
     simulator.speed(200);
     let stage = stage(simulator, Some(CallbackVerifier::new("another key")), Schedule::every(ms(50))).await;
@@ -175,7 +175,7 @@ async fn what_nobody_accepts_is_repeated_three_times_and_turns_the_record_to_fla
 }
 
 #[tokio::test]
-async fn a_callback_waits_for_a_server_and_goes_with_its_task() {
+async fn scheduled_callback_survives_server_but_not_its_task() {
     let mut stage = stage(signed(), Some(CallbackVerifier::new(KEY)), sparse()).await;
     let id = stage.add(400, |delivery| delivery);
     let replaced = stage.add(300, |delivery| delivery.forged_at(ms(200)));

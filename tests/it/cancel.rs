@@ -19,7 +19,7 @@ fn slow_gateway() -> (Simulator, Client, TaskId) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polled_through_10_ms_timeouts_it_sends_one_request_per_poll() {
+async fn watch_under_10_ms_timeouts_repeats_no_request() {
     let (simulator, client, id) = slow_gateway();
     let mut watch = client.watch(id);
     let (mut events, mut timeouts) = (Vec::new(), 0);
@@ -35,7 +35,7 @@ async fn polled_through_10_ms_timeouts_it_sends_one_request_per_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_came_while_nobody_polled_is_still_told() {
+async fn answer_during_absence_is_still_yielded() {
     let (simulator, client, id) = slow_gateway();
     let mut watch = client.watch(id);
     assert!(watch.next().now_or_never().is_none());
@@ -45,7 +45,7 @@ async fn an_answer_that_came_while_nobody_polled_is_still_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_select_that_takes_another_branch_loses_nothing() {
+async fn next_cancelled_by_select_loses_no_event() {
     let (simulator, client, id) = slow_gateway();
     let mut watch = client.watch(id);
     let mut ticks = tokio::time::interval(ms(150));
@@ -64,8 +64,8 @@ async fn a_select_that_takes_another_branch_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_after_a_drop_wherever_the_watch_stood() {
-    // Before the first poll, in flight, in the pause, in flight again, and while a stalled request hangs.
+async fn dropped_watch_sends_no_request_in_any_state() {
+    // Before the first poll, in flight, in the pause, in flight again, and during a stalled request.
     for (polled_for, requests) in [(None, 0), (Some(100), 1), (Some(10_000), 1), (Some(30_500), 2), (Some(61_000), 3)] {
         let (simulator, client, id) = slow_gateway();
         simulator.inject(Fault::stall().after(2));
@@ -81,7 +81,7 @@ async fn nothing_is_asked_after_a_drop_wherever_the_watch_stood() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_is_dropped_asks_no_more() {
+async fn dropped_wait_sends_no_request() {
     for millis in [100, 10_000] {
         let (simulator, client, id) = slow_gateway();
         assert!(timeout(ms(millis), client.wait_until_done(&id)).await.is_err());
@@ -94,7 +94,7 @@ async fn a_wait_that_is_dropped_asks_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_in_a_spawned_task_ends_with_that_task() {
+async fn aborted_task_stops_its_watch() {
     let (simulator, client, id) = slow_gateway();
     let waiting = tokio::spawn(client.watch(&id).wait_until_done());
     sleep(secs(45)).await;
@@ -105,7 +105,7 @@ async fn a_watch_in_a_spawned_task_ends_with_that_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_tasks_join_and_merge_with_the_combinators_of_futures() {
+async fn waits_and_watches_work_with_futures_combinators() {
     let (simulator, client, first) = gateway(SimulatedTask::new().generates_for(secs(40)), Schedule::default());
     let second = simulator.add(SimulatedTask::new().generates_for(secs(20)));
     let third = simulator.add(SimulatedTask::new().ends_with(Status::GenerateFailed).generates_for(secs(70)));
@@ -132,7 +132,7 @@ async fn many_tasks_join_and_merge_with_the_combinators_of_futures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_signal_ends_the_stream_between_two_polls() {
+async fn take_until_ends_stream_between_two_polls() {
     let (simulator, client, id) = slow_gateway();
     let mut until = pin!(client.watch(&id).take_until(sleep(secs(40))));
     let events: Vec<_> = until.by_ref().collect().await;

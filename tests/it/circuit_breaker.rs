@@ -1,69 +1,69 @@
-//! One refusal closes the gate for all watches of a client.
+//! One refusal opens the circuit breaker for all watches of a client.
 
-use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{ErrorKind, RateLimit, Schedule, StatusEvent};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::support::driver::Driver;
 use crate::support::in_memory::{
-    asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs, watch_until,
+    asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs, slow_simulator,
 };
 
 #[tokio::test(start_paused = true)]
-async fn one_refusal_closes_the_gate_for_all_then_one_probes_and_the_rest_follow_apart() {
-    for fleet in [false, true] {
+async fn refusal_holds_all_until_one_probe_succeeds() {
+    for driver in Driver::BOTH {
         for (fault, period) in [
             (Fault::status(429).retry_after("40"), 40),
             (Fault::code(429, "slow down"), 30),
             (Fault::code(455, "maintenance").retry_after("7"), 7),
             (Fault::status(503), 30),
         ] {
-            let simulator = Simulator::new();
-            simulator.latency(ms(200));
+            let simulator = slow_simulator(ms(200));
             let ids = endless(&simulator, 200);
             let client = builder(&simulator).max_in_flight(1).build().unwrap();
             simulator.inject(fault.times(3));
-            watch_until(Instant::now() + secs(4 * period), &client, &ids, fleet).await;
+            driver.watch_until(Instant::now() + secs(4 * period), &client, &ids).await;
             let times = asked_at(&simulator);
-            // Three refusals, one for each period, the fourth request a probe that is answered.
+            // Three refusals, one per period. The fourth request is a probe that succeeds.
             for refused in 1..4 {
                 let gap = times[refused] - times[refused - 1];
-                assert!(gap >= secs(period) + ms(200) && gap <= secs(period) + ms(205), "{fleet} {period}: {times:?}");
+                assert!(
+                    gap >= secs(period) + ms(200) && gap <= secs(period) + ms(205),
+                    "{driver:?} {period}: {times:?}"
+                );
             }
             let after: Vec<_> = times[4..].iter().map(|at| *at - times[3]).collect();
-            assert!(after.len() > 10, "{fleet} {period}: {after:?}");
+            assert!(after.len() > 10, "{driver:?} {period}: {after:?}");
             assert!(most_within(&times[4..], ms(190)) <= 1);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_waited_at_the_gate_follow_over_some_seconds() {
-    for fleet in [false, true] {
-        let simulator = Simulator::new();
-        simulator.latency(ms(50));
+async fn held_requests_follow_probe_over_some_seconds() {
+    for driver in Driver::BOTH {
+        let simulator = slow_simulator(ms(50));
         let ids = endless(&simulator, 1_000);
         let client = builder(&simulator).build().unwrap();
         client.status(&ids[0]).await.unwrap();
         simulator.inject(Fault::status(429).retry_after("20"));
         assert_eq!(client.status(&ids[0]).await.unwrap_err().kind(), ErrorKind::RateLimited);
         let before = simulator.requests().len();
-        watch_until(Instant::now() + secs(32), &client, &ids, fleet).await;
+        driver.watch_until(Instant::now() + secs(32), &client, &ids).await;
         let times = asked_at(&simulator).split_off(before);
         let start = times[0];
-        assert!(start >= secs(20) && times[1] > start + ms(50), "{fleet}: {times:?}");
-        // All of them within 10 s, and in each second about as many: half of the time is for those who come later.
+        assert!(start >= secs(20) && times[1] > start + ms(50), "{driver:?}: {times:?}");
+        // All follow within 10 s, evenly, at twice the rate that they need: the other half is for later requests.
         let firsts: Vec<_> = times.iter().take(1_000).map(|at| *at - start).collect();
         assert!(*firsts.last().unwrap() <= secs(10), "{:?}", firsts.last());
-        assert!(most_within(&firsts, secs(1)) <= 215, "{fleet}: {}", most_within(&firsts, secs(1)));
+        assert!(most_within(&firsts, secs(1)) <= 215, "{driver:?}: {}", most_within(&firsts, secs(1)));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_is_dropped_makes_room_for_another() {
-    let simulator = Simulator::new();
-    simulator.latency(secs(1));
+async fn dropped_probe_is_replaced_by_another() {
+    let simulator = slow_simulator(secs(1));
     let ids = endless(&simulator, 2);
     let client = builder(&simulator).build().unwrap();
     simulator.inject(Fault::status(429).retry_after("10"));
@@ -73,7 +73,7 @@ async fn a_probe_that_is_dropped_makes_room_for_another() {
     let both = async { tokio::join!(first.next(), second.next()) };
     assert!(timeout(ms(10_500), both).await.is_err());
     assert_eq!(simulator.requests().len(), 2, "the probe is in flight");
-    assert_eq!(simulator.requests()[1].task_id, ids[1], "of the one who came first");
+    assert_eq!(simulator.requests()[1].task_id, ids[1], "of the watch that came first");
     let (first, mut second) = (second, first);
     let start = Instant::now();
     drop(first);
@@ -82,7 +82,7 @@ async fn a_probe_that_is_dropped_makes_room_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_single_check_is_asked_at_a_closed_gate_too() {
+async fn status_passes_an_open_breaker() {
     let simulator = Simulator::new();
     let ids = endless(&simulator, 2);
     let client = builder(&simulator).rate_limit(RateLimit::per(2, secs(5))).build().unwrap();
@@ -92,45 +92,40 @@ async fn a_single_check_is_asked_at_a_closed_gate_too() {
     let mut held_up = client.watch(&ids[1]);
     assert!(held_up.next().now_or_never().is_none());
     client.status(&ids[0]).await.unwrap();
-    // Within the budget, though.
+    // It keeps the rate limit, though.
     let start = Instant::now();
     client.status(&ids[0]).await.unwrap();
     assert_eq!(start.elapsed(), secs(5));
-    // Its answer does not open the gate before the time.
+    // Its answer does not close the breaker before the time.
     assert!(timeout(secs(50), held_up.next()).await.is_err());
     progress(held_up.next().await);
     assert_eq!(asked_at(&simulator), [0, 0, 5, 60].map(secs));
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_a_closed_gate_one_last_look_is_let_through_and_the_others_say_why_there_was_none() {
-    for fleet in [false, true] {
+async fn open_breaker_lets_one_final_poll_through() {
+    for driver in Driver::BOTH {
         let simulator = Simulator::new();
         let ids = endless(&simulator, 5);
         let client =
             builder(&simulator).schedule(Schedule::default().max_wait(secs(100))).max_in_flight(1).build().unwrap();
         simulator.inject(Fault::status(429).retry_after("3600").times(2));
         let start = Instant::now();
-        let ends: Vec<_> = if fleet {
-            client.watch_all(&ids).map(|(_, event)| event).collect().await
-        } else {
-            select_all(ids.iter().map(|id| client.watch(id))).collect().await
-        };
+        let ends: Vec<_> = driver.events(&client, &ids).collect().await;
         let ends: Vec<_> = ends.into_iter().filter(StatusEvent::is_terminal).collect();
         assert!(ends.iter().all(|event| gave_up(event) == Some(ErrorKind::Deadline)), "{ends:?}");
         let texts: Vec<_> =
             ends.iter().map(|end| serde_json::to_value(end).unwrap()["error"]["message"].clone()).collect();
-        let unasked = texts.iter().filter(|text| text.as_str().unwrap().contains("no final poll")).count();
-        assert_eq!((ends.len(), unasked), (5, 4), "{texts:?}");
+        let not_polled = texts.iter().filter(|text| text.as_str().unwrap().contains("no final poll")).count();
+        assert_eq!((ends.len(), not_polled), (5, 4), "{texts:?}");
         assert_eq!(asked_at(&simulator), [0, 100].map(secs));
-        assert_eq!(start.elapsed(), secs(120), "they wait for a turn no longer than for an answer");
+        assert_eq!(start.elapsed(), secs(120), "they wait for a permit no longer than for an answer");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_nobody_polls_keeps_the_gate_closed_for_one_request_timeout_at_most() {
-    let simulator = Simulator::new();
-    simulator.latency(secs(1));
+async fn abandoned_probe_holds_others_one_request_timeout() {
+    let simulator = slow_simulator(secs(1));
     let ids = endless(&simulator, 2);
     let client = builder(&simulator).build().unwrap();
     simulator.inject(Fault::status(429).retry_after("10"));
@@ -144,52 +139,56 @@ async fn a_probe_that_nobody_polls_keeps_the_gate_closed_for_one_request_timeout
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_comes_back_after_the_deadline_still_gets_a_whole_last_look() {
-    for fleet in [false, true] {
-        let simulator = Simulator::new();
-        simulator.latency(ms(100));
+async fn late_consumer_gets_final_poll_with_full_timeout() {
+    for driver in Driver::BOTH {
+        let simulator = slow_simulator(ms(100));
         let id = simulator.add(SimulatedTask::new().generates_for(secs(60)));
         let client = builder(&simulator).schedule(Schedule::default().max_wait(secs(100))).build().unwrap();
         let (mut alone, mut all) = (client.watch(&id), client.watch_all([&id]));
-        let mut next = async || if fleet { all.next().await.unwrap().1 } else { alone.next().await.unwrap() };
+        let mut next = async || match driver {
+            Driver::Watch => alone.next().await.unwrap(),
+            Driver::WatchAll => all.next().await.unwrap().1,
+        };
         progress(Some(next().await));
         sleep(secs(200)).await;
-        assert!(matches!(next().await, StatusEvent::Done(_)), "{fleet}");
+        assert!(matches!(next().await, StatusEvent::Done(_)), "{driver:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_behind_the_probe_go_apart_whatever_they_wait_in_and_however_fast_the_answer() {
-    for (fleet, latency) in [(false, ms(0)), (true, ms(0)), (false, ms(1)), (true, ms(1))] {
-        let simulator = Simulator::new();
-        simulator.latency(latency);
+async fn held_requests_are_spread_at_any_latency() {
+    for (driver, latency) in Driver::BOTH.into_iter().flat_map(|driver| [(driver, ms(0)), (driver, ms(1))]) {
+        let simulator = slow_simulator(latency);
         let ids = endless(&simulator, 200);
         let client = builder(&simulator).build().unwrap();
         simulator.inject(Fault::status(429).retry_after("10"));
         assert!(client.status(&ids[0]).await.is_err());
-        watch_until(Instant::now() + secs(25), &client, &ids, fleet).await;
+        driver.watch_until(Instant::now() + secs(25), &client, &ids).await;
         let times = asked_at(&simulator).split_off(1);
-        assert!(times.len() > 200 && most_within(&times[..200], secs(1)) <= 42, "{fleet} {latency:?} {}", times.len());
+        assert!(
+            times.len() > 200 && most_within(&times[..200], secs(1)) <= 42,
+            "{driver:?} {latency:?} {}",
+            times.len()
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_zero_pauses_everybody_like_none() {
-    for fleet in [false, true] {
+async fn retry_after_zero_holds_all_like_none() {
+    for driver in Driver::BOTH {
         for refusal in [Fault::status(429), Fault::status(503), Fault::code(430, ""), Fault::code(455, "")] {
             let requests = |refusal: Fault| async move {
                 fastrand::seed(7); // the jitter of retries
-                let simulator = Simulator::new();
-                simulator.latency(ms(10));
+                let simulator = slow_simulator(ms(10));
                 let ids = endless(&simulator, 3);
                 let client = builder(&simulator).max_in_flight(1).build().unwrap();
                 simulator.inject(refusal.times(2));
-                watch_until(Instant::now() + secs(100), &client, &ids, fleet).await;
+                driver.watch_until(Instant::now() + secs(100), &client, &ids).await;
                 asked_at(&simulator)
             };
             let zero = requests(refusal.clone().retry_after("0")).await;
-            assert_eq!(zero[..2], [ms(0), ms(30_010)], "{fleet} {refusal:?}");
-            assert_eq!(zero, requests(refusal.clone()).await, "{fleet} {refusal:?}");
+            assert_eq!(zero[..2], [ms(0), ms(30_010)], "{driver:?} {refusal:?}");
+            assert_eq!(zero, requests(refusal.clone()).await, "{driver:?} {refusal:?}");
         }
     }
 }

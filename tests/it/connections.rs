@@ -21,17 +21,17 @@ fn client(url: String) -> Client {
 
 /// The events of a whole watch, each as the kind of its error or its name.
 async fn story(client: &Client) -> Vec<String> {
-    let tell = |event| match event {
+    let name = |event| match event {
         StatusEvent::Generating(_) => "generating".to_owned(),
         StatusEvent::PollFailed(failure) => format!("{:?}", failure.error.kind()),
         StatusEvent::Done(_) => "done".to_owned(),
         other => format!("{other:?}"),
     };
-    client.watch("x").map(tell).collect().await
+    client.watch("x").map(name).collect().await
 }
 
 #[tokio::test]
-async fn one_connection_serves_all_polls_of_all_clones() {
+async fn one_connection_serves_all_clones() {
     let server = RawServer::start(|number, _| Answer::Page(if number % 3 == 2 { done() } else { generating() })).await;
     let client = client(server.url());
     for _ in 0..2 {
@@ -43,7 +43,7 @@ async fn one_connection_serves_all_polls_of_all_clones() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_closes_in_use_costs_no_failed_poll() {
+async fn kept_connection_closed_in_use_fails_no_poll() {
     let server = RawServer::start(|number, _| match number {
         0 => Answer::Page(generating()),
         1 => Answer::Close,
@@ -56,7 +56,7 @@ async fn a_kept_connection_that_closes_in_use_costs_no_failed_poll() {
 }
 
 #[tokio::test]
-async fn a_broken_request_is_repeated_once_only() {
+async fn broken_request_is_repeated_once_only() {
     let server = RawServer::start(|number, _| match number {
         0 => Answer::Page(generating()),
         1 | 2 => Answer::Close,
@@ -68,14 +68,14 @@ async fn a_broken_request_is_repeated_once_only() {
 }
 
 #[tokio::test]
-async fn a_first_connection_that_closes_in_use_is_a_failed_poll() {
+async fn first_connection_closed_in_use_fails_the_poll() {
     let server = RawServer::start(|number, _| if number == 0 { Answer::Close } else { Answer::Page(done()) }).await;
     assert_eq!(story(&client(server.url())).await, ["Transport", "done"]);
     assert_eq!(server.asked().len(), 2);
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_between_polls_is_opened_again() {
+async fn connection_closed_between_polls_is_reopened() {
     let server = RawServer::start(|number, _| match number {
         0 | 1 => Answer::LastPage(generating()),
         _ => Answer::Page(done()),
@@ -86,7 +86,7 @@ async fn a_connection_that_closes_between_polls_is_opened_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_survived() {
+async fn truncated_answer_is_survived() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{\"code\":200,\"dat".to_owned();
     for broken in [done()[..done().len() - 5].to_owned(), chunked, "HTTP/1.1 200 OK\r\n\r\n{\"co".to_owned()] {
         let server = RawServer::start(move |number, _| match number {
@@ -99,7 +99,7 @@ async fn an_answer_that_breaks_off_is_survived() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_http_is_survived() {
+async fn non_http_answer_is_survived() {
     for garbage in ["SSH-2.0-OpenSSH_9.6\r\n", "HTTP/1.1 999999 ?\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "\0"]
     {
         let server = RawServer::start(move |number, _| match number {
@@ -112,7 +112,7 @@ async fn an_answer_that_is_no_http_is_survived() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_survived_until_the_port_opens() {
+async fn refused_connection_is_retried_until_port_opens() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
@@ -128,8 +128,8 @@ async fn a_refused_connection_is_survived_until_the_port_opens() {
     assert_eq!(server.asked().len(), 1);
 }
 
-/// Floods the first request, endlessly unless the head names a length, and answers the others. Counts what it could
-/// write.
+/// Answers the first request with an endless body, or one of the length in its head, and the second with a record.
+/// Returns the URL, and the number of body bytes it could write.
 async fn flood(flood_head: &'static str, chunked: bool) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -145,7 +145,7 @@ async fn flood(flood_head: &'static str, chunked: bool) -> (String, Arc<AtomicUs
         whole.extend(if chunked { &b"\r\n"[..] } else { b"" });
         while stream.write_all(&whole).await.is_ok() {
             count.fetch_add(piece.len(), Ordering::SeqCst);
-            // Lets the client read it, or else the sockets' own buffers would take megabytes more.
+            // Gives the client time to read: the sockets' own buffers would take megabytes more.
             sleep(Duration::from_millis(2)).await;
         }
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -156,7 +156,7 @@ async fn flood(flood_head: &'static str, chunked: bool) -> (String, Arc<AtomicUs
 }
 
 #[tokio::test]
-async fn a_flood_of_body_is_read_little_further_than_one_mebibyte() {
+async fn oversized_body_is_read_to_about_1_mib() {
     const MIB: usize = 1024 * 1024;
     let cases = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 10485760\r\n\r\n", false, 0),
@@ -177,7 +177,7 @@ async fn a_flood_of_body_is_read_little_further_than_one_mebibyte() {
 }
 
 #[tokio::test]
-async fn a_watch_polled_through_short_timeouts_sends_one_request_per_poll() {
+async fn watch_under_short_timeouts_sends_no_extra_request() {
     let simulator = Simulator::new();
     simulator.latency(Duration::from_millis(60));
     let server = simulator.serve().await.unwrap();
@@ -197,7 +197,7 @@ async fn a_watch_polled_through_short_timeouts_sends_one_request_per_poll() {
 }
 
 #[tokio::test]
-async fn dropping_a_watch_aborts_its_request_and_no_other_follows() {
+async fn dropped_watch_aborts_its_request_and_sends_none() {
     let server = RawServer::start(|_, _| Answer::Silence).await;
     let client = client(server.url());
     let mut watch = client.watch("x");
@@ -207,7 +207,7 @@ async fn dropping_a_watch_aborts_its_request_and_no_other_follows() {
     }
     drop(watch);
     server.left.notified().await;
-    // The same for whoever only waits.
+    // The same for a wait.
     tokio::select! {
         end = client.wait_until_done("x") => panic!("{end:?}"),
         () = server.came.notified() => {}
@@ -218,7 +218,7 @@ async fn dropping_a_watch_aborts_its_request_and_no_other_follows() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_before_the_first_poll_or_after_the_end() {
+async fn no_request_before_first_poll_or_after_end() {
     let server = RawServer::start(|_, _| Answer::Page(done())).await;
     let client = client(server.url());
     let mut watch = client.watch("x");
@@ -234,7 +234,7 @@ async fn nothing_is_asked_before_the_first_poll_or_after_the_end() {
 }
 
 #[tokio::test]
-async fn ids_of_odd_characters_arrive_whole() {
+async fn id_with_odd_characters_arrives_unchanged() {
     let simulator = Simulator::new();
     let server = simulator.serve().await.unwrap();
     let client = client(server.url());
@@ -249,7 +249,7 @@ async fn ids_of_odd_characters_arrive_whole() {
 }
 
 #[tokio::test]
-async fn a_request_is_the_documented_one_under_the_base_urls_path() {
+async fn request_is_the_documented_one_under_base_path() {
     let server = RawServer::start(|_, _| Answer::Page(generating())).await;
     for prefix in ["", "/", "/a/b", "/a/b/"] {
         client(format!("{}{prefix}", server.url())).status("&=#%/ ?+ü\n\"-._~Z9").await.unwrap();

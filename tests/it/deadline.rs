@@ -1,11 +1,11 @@
-//! Waiting ends when the schedule says, with a last look, and the error tells what to do then.
+//! A wait ends at the schedule's `max_wait`, with a final poll, and the error says what to do then.
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Error, ErrorKind, Schedule, Status, StatusEvent, Task, TaskId};
 use tokio::time::{Instant, sleep};
 
-use crate::support::in_memory::{asked_at, gateway, gave_up, ms, secs};
+use crate::support::in_memory::{asked_at, gateway, gave_up, ms, secs, slow_simulator};
 
 fn endless() -> SimulatedTask {
     SimulatedTask::new().never_ends()
@@ -23,7 +23,7 @@ async fn short_wait(task: SimulatedTask) -> (Simulator, Result<Task, Error>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_default_schedule_asks_31_times_in_15_minutes_and_then_says_deadline() {
+async fn default_schedule_polls_31_times_in_15_minutes() {
     let (simulator, client, id) = gateway(endless(), Schedule::default());
     let start = Instant::now();
     let events: Vec<_> = client.watch(id).collect().await;
@@ -39,7 +39,7 @@ async fn the_default_schedule_asks_31_times_in_15_minutes_and_then_says_deadline
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_ends_after_the_last_regular_poll_is_found_by_the_last_look() {
+async fn final_poll_finds_task_ended_after_last_interval() {
     for (end, found) in [(79_999, true), (80_001, true), (99_999, true), (100_000, true), (100_001, false)] {
         let (simulator, outcome) = short_wait(ends_after(end)).await;
         assert_eq!(outcome.is_ok(), found, "{end} ms: {outcome:?}");
@@ -50,7 +50,7 @@ async fn a_task_that_ends_after_the_last_regular_poll_is_found_by_the_last_look(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_says_what_was_waited_for_what_was_seen_and_what_to_do() {
+async fn deadline_error_says_what_happened_and_what_helps() {
     let (simulator, client, id) = gateway(endless(), Schedule::every(secs(40)).max_wait(secs(100)));
     simulator.inject(Fault::status(502).after(1));
     let error = client.wait_until_done(&id).await.unwrap_err();
@@ -68,7 +68,7 @@ async fn the_error_says_what_was_waited_for_what_was_seen_and_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn watching_the_same_task_again_after_the_deadline_gets_its_result() {
+async fn task_watched_again_after_deadline_gives_its_result() {
     let (simulator, client, id) = gateway(ends_after(1_200_000), Schedule::default());
     let error = client.wait_until_done(&id).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
@@ -78,7 +78,7 @@ async fn watching_the_same_task_again_after_the_deadline_gets_its_result() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_counts_from_the_first_poll_of_the_stream() {
+async fn max_wait_counts_from_first_stream_poll() {
     let (simulator, client, id) = gateway(endless(), Schedule::default());
     let watch = client.watch(id);
     sleep(secs(600)).await;
@@ -88,7 +88,7 @@ async fn the_wait_counts_from_the_first_poll_of_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_comes_back_after_the_deadline_gets_the_last_look() {
+async fn consumer_back_after_deadline_gets_the_final_poll() {
     for (end, kind) in [(1_000_000, None), (2_000_000, Some(ErrorKind::Deadline))] {
         let (simulator, client, id) = gateway(ends_after(end), Schedule::default());
         let mut watch = client.watch(id);
@@ -100,8 +100,8 @@ async fn a_consumer_that_comes_back_after_the_deadline_gets_the_last_look() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_in_flight_outlives_the_deadline_by_its_own_timeout_at_most() {
-    // After 3 requests: in flight when the deadline comes. After 4: the last look itself.
+async fn request_outlives_deadline_by_its_timeout_at_most() {
+    // After 3 requests: the fault is in flight at the deadline. After 4: it is the final poll.
     for (passed, end) in [(3, 110), (4, 120)] {
         let (simulator, client, id) = gateway(endless(), Schedule::every(secs(30)).max_wait(secs(100)));
         simulator.inject(Fault::stall().after(passed));
@@ -110,9 +110,8 @@ async fn a_request_in_flight_outlives_the_deadline_by_its_own_timeout_at_most() 
         assert!(error.to_string().contains("20s"), "{error}");
         assert_eq!(simulator.requests().len(), passed as usize + 1);
     }
-    // A slow answer, asked for in time, still counts.
-    let simulator = Simulator::new();
-    simulator.latency(secs(15));
+    // A slow answer to a request before the deadline still counts.
+    let simulator = slow_simulator(secs(15));
     let id = simulator.add(ends_after(90_000));
     let schedule = Schedule::every(secs(30)).max_wait(secs(100));
     let client = Client::builder("test-key").schedule(schedule).simulator(&simulator).build().unwrap();
@@ -129,7 +128,7 @@ async fn a_request_in_flight_outlives_the_deadline_by_its_own_timeout_at_most() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_wait_at_all_is_one_look() {
+async fn max_wait_zero_makes_one_poll() {
     let schedule = || Schedule::default().max_wait(secs(0));
     let (simulator, client, id) = gateway(endless(), schedule());
     let events: Vec<_> = client.watch(id).collect().await;
@@ -140,7 +139,7 @@ async fn no_wait_at_all_is_one_look() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_first_poll_counts_towards_the_wait_and_is_cut_there() {
+async fn first_poll_delay_counts_towards_max_wait() {
     for (delay, asked) in [(0, vec![0, 40, 80, 100]), (50, vec![50, 90, 100]), (100, vec![100]), (500, vec![100])] {
         let schedule = Schedule::every(secs(40)).max_wait(secs(100)).first_poll_after(secs(delay));
         let (simulator, client, id) = gateway(endless(), schedule);
@@ -151,14 +150,14 @@ async fn a_late_first_poll_counts_towards_the_wait_and_is_cut_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_it_waits_for_days() {
+async fn no_max_wait_waits_for_days() {
     let (simulator, client, id) = gateway(ends_after(3 * 86_400_000), Schedule::default().no_max_wait());
     assert_eq!(client.wait_until_done(id).await.unwrap().status(), Status::Success);
     assert_eq!(simulator.requests().len(), 3 * 2880 + 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_answers_own_error_is_what_ended_the_wait_if_it_is_final() {
+async fn permanent_error_of_final_poll_replaces_deadline() {
     for (fault, kind) in [
         (Fault::status(401), ErrorKind::Unauthorized),
         (Fault::code(501, ""), ErrorKind::TaskFailed),

@@ -7,27 +7,28 @@ use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, ErrorKind, Schedule, Status};
 
 #[tokio::test(start_paused = true)]
-async fn whatever_the_gateway_and_the_caller_write_stays_on_one_line() {
+async fn error_text_stays_on_one_short_line() {
     let simulator = Simulator::new();
     let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
     let long = "x".repeat(100_000);
-    for said in ["two\nlines\r\n", "\u{1b}[31mred", "\u{7}", &long] {
-        let id = simulator
-            .add(SimulatedTask::new().generates_for(Duration::ZERO).ends_with(Status::GenerateFailed).error(1, said));
+    for message in ["two\nlines\r\n", "\u{1b}[31mred", "\u{7}", &long] {
+        let id = simulator.add(
+            SimulatedTask::new().generates_for(Duration::ZERO).ends_with(Status::GenerateFailed).error(1, message),
+        );
         let failed = client.wait_until_done(&id).await.unwrap_err();
-        assert_eq!(failed.task().unwrap().error_message(), Some(said), "whole in the record");
-        simulator.inject(Fault::code(400, said));
-        let refused = client.wait_until_done(format!("id {said}")).await.unwrap_err();
+        assert_eq!(failed.task().unwrap().error_message(), Some(message), "whole in the record");
+        simulator.inject(Fault::code(400, message));
+        let refused = client.wait_until_done(format!("id {message}")).await.unwrap_err();
         for error in [failed, refused] {
-            let told = error.to_string();
-            assert!(told.len() < 2_500 && !told.chars().any(char::is_control), "{told:?}");
+            let text = error.to_string();
+            assert!(text.len() < 2_500 && !text.chars().any(char::is_control), "{text:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_deadline_keeps_the_cause_of_the_last_failure() {
-    // A port that nobody listens on.
+async fn deadline_error_keeps_cause_of_last_failure() {
+    // No server listens on this port.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let schedule = Schedule::every(Duration::from_millis(10)).max_wait(Duration::from_millis(30));
     let client =

@@ -1,4 +1,4 @@
-//! Whatever goes wrong on a real socket is survived, or told at once as what it is.
+//! Each fault on a real socket is survived, or ends the watch at once with its own kind of error.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl Gateway {
         error.clone()
     }
 
-    /// Asserts that this kind is fatal or survived, as it should be.
+    /// Asserts that the watch gives up at this kind of error, or survives it, as documented.
     async fn answers(&self, name: &str, fault: Fault, kind: ErrorKind) -> Error {
         match kind {
             ErrorKind::Unauthorized | ErrorKind::InvalidRequest => self.gives_up(name, fault, kind).await,
@@ -71,7 +71,7 @@ impl Gateway {
     }
 }
 
-/// What the gateway's documents make of a number, as HTTP status or as the body's code.
+/// The documented kind of an HTTP status or body code.
 fn kind_of(number: u16) -> ErrorKind {
     match number {
         401 | 403 => ErrorKind::Unauthorized,
@@ -85,7 +85,7 @@ fn kind_of(number: u16) -> ErrorKind {
 }
 
 #[tokio::test]
-async fn every_http_status_is_what_the_documents_say() {
+async fn every_http_status_has_its_documented_kind() {
     let gateway = Gateway::open().await;
     for status in 400..600 {
         let (name, kind) = (format!("HTTP {status}"), kind_of(status));
@@ -98,7 +98,7 @@ async fn every_http_status_is_what_the_documents_say() {
 }
 
 #[tokio::test]
-async fn every_code_in_the_body_is_what_the_documents_say() {
+async fn every_body_code_has_its_documented_kind() {
     let gateway = Gateway::open().await;
     for code in (400..600).filter(|code| *code != 501) {
         let (name, kind) = (format!("code {code}"), kind_of(code));
@@ -112,7 +112,7 @@ async fn every_code_in_the_body_is_what_the_documents_say() {
 }
 
 #[tokio::test]
-async fn a_failure_told_by_the_envelope_is_the_tasks_end() {
+async fn code_501_in_envelope_ends_the_task() {
     let (events, _) = Gateway::open().await.meets(Fault::code(501, "no video")).await;
     let [StatusEvent::Done(finished)] = &events[..] else { panic!("{events:?}") };
     let task = &finished.task;
@@ -120,7 +120,7 @@ async fn a_failure_told_by_the_envelope_is_the_tasks_end() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_a_record_is_survived() {
+async fn body_without_record_is_survived() {
     let whole = r#"{"code":200,"data":{"taskId":"x","successFlag":0}}"#;
     let bodies: &[(&str, Vec<u8>)] = &[
         ("nothing", Vec::new()),
@@ -140,27 +140,27 @@ async fn a_body_that_is_not_a_record_is_survived() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_short_is_survived() {
+async fn answer_cut_short_is_survived() {
     let gateway = Gateway::open().await;
     let error = gateway.survives("cut short", Fault::truncated(), ErrorKind::Decode).await;
     assert!(error.to_string().contains("cut short"), "{error}");
 }
 
 #[tokio::test]
-async fn a_reset_on_a_first_connection_is_a_failed_poll() {
+async fn reset_of_first_connection_fails_the_poll() {
     let error = Gateway::open().await.survives("reset", Fault::reset(), ErrorKind::Transport).await;
     assert_eq!(error.http_status(), None);
 }
 
 #[tokio::test]
-async fn an_unknown_flag_is_shown_and_the_watch_goes_on() {
+async fn unknown_flag_over_http_is_shown_and_survived() {
     let (events, _) = Gateway::open().await.meets(Fault::body(r#"{"code":200,"data":{"successFlag":9}}"#)).await;
     let [StatusEvent::Generating(progress), StatusEvent::Done(_)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(progress.task.status(), Status::Unknown(9));
 }
 
 #[tokio::test]
-async fn a_stall_is_cut_by_the_request_timeout_and_survived() {
+async fn stalled_request_times_out_and_is_survived() {
     const TIMEOUT: Duration = Duration::from_millis(400);
     let simulator = Simulator::new();
     let server = simulator.serve().await.unwrap();
@@ -177,7 +177,7 @@ async fn a_stall_is_cut_by_the_request_timeout_and_survived() {
 }
 
 #[tokio::test]
-async fn retry_after_is_obeyed_in_both_forms() {
+async fn retry_after_is_obeyed_as_seconds_or_date() {
     let wait = Duration::from_secs(1);
     let faults = [
         Fault::status(429).retry_after("1"),
@@ -196,7 +196,7 @@ async fn retry_after_is_obeyed_in_both_forms() {
 }
 
 #[tokio::test]
-async fn nonsense_in_retry_after_is_no_wait() {
+async fn malformed_retry_after_is_ignored() {
     let gateway = Gateway::open().await;
     for value in ["soon", "-1", "1.5", "", "Thu, 01 Jan 1970 00:00:00 GMT", "0"] {
         let (events, _) = gateway.meets(Fault::status(429).retry_after(value)).await;
@@ -206,7 +206,7 @@ async fn nonsense_in_retry_after_is_no_wait() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_never_recovers_is_given_up_at_the_deadline_with_the_reason() {
+async fn gateway_that_never_recovers_ends_as_deadline() {
     let simulator = Simulator::new();
     let server = simulator.serve().await.unwrap();
     simulator.inject(Fault::reset().always());
@@ -224,7 +224,7 @@ async fn a_gateway_that_never_recovers_is_given_up_at_the_deadline_with_the_reas
 }
 
 #[tokio::test]
-async fn a_storm_of_all_faults_at_once_loses_no_task() {
+async fn many_faults_at_once_lose_no_task() {
     let simulator = Simulator::new();
     simulator.seed(7);
     let server = simulator.serve().await.unwrap();
@@ -243,7 +243,7 @@ async fn a_storm_of_all_faults_at_once_loses_no_task() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told_at_once() {
+async fn wrong_key_ends_watch_at_once() {
     let simulator = Simulator::new();
     simulator.api_key("another-key");
     let server = simulator.serve().await.unwrap();
@@ -257,7 +257,7 @@ async fn a_wrong_key_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_simulator_that_is_sped_up_lives_faster_than_the_clock() {
+async fn simulator_speed_multiplies_the_clock() {
     let started = Instant::now();
     let simulator = Simulator::new();
     simulator.speed(1_000);

@@ -18,8 +18,15 @@ mod circuit_breaker;
 mod connections;
 mod deadline;
 mod errors;
+#[cfg(feature = "callback")]
+mod extra_polls;
 mod faults;
+#[cfg(feature = "rustls")]
+mod http2;
 mod learned;
+mod learned_cost;
+mod learning;
+mod priority;
 mod proxy;
 mod rate_limit;
 mod readme;
@@ -35,3 +42,4 @@ mod support;
 mod tls;
 mod waiting;
 mod watch_all;
+mod watch_all_changes;

@@ -1,4 +1,4 @@
-//! Who may ask when: the request budget, and the bound on requests in flight.
+//! The limits of a client: requests per period, and requests in flight.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,30 +10,30 @@ use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::in_memory::{asked_at, builder, endless, gave_up, most_within, ms, progress, secs};
+use crate::support::driver::Driver;
+use crate::support::in_memory::{asked_at, builder, endless, gave_up, most_within, ms, progress, secs, slow_simulator};
 
 #[tokio::test(start_paused = true)]
-async fn the_budget_holds_in_every_window_and_is_used_up() {
-    let simulator = Simulator::new();
-    simulator.latency(ms(130));
+async fn rate_limit_holds_in_every_window() {
+    let simulator = slow_simulator(ms(130));
     let ids = endless(&simulator, 100);
     let client = builder(&simulator).rate_limit(RateLimit::per(20, secs(10))).build().unwrap();
-    // A fleet, single watches, a clone's and single checks, all within one budget.
-    let mut fleet = client.watch_all(&ids[..40]);
+    // A `WatchAll`, watches of a clone and single polls share one limit.
+    let mut all = client.watch_all(&ids[..40]);
     let other = client.with_schedule(Schedule::every(secs(3))).unwrap();
     let mut alone = select_all(ids[40..80].iter().map(|id| other.watch(id)));
     let checks = join_all(ids[80..].iter().map(|id| client.status(id)));
-    let all = async {
-        tokio::join!(fleet.by_ref().count(), alone.by_ref().count(), checks.map(|all| assert_eq!(all.len(), 20)))
+    let counting = async {
+        tokio::join!(all.by_ref().count(), alone.by_ref().count(), checks.map(|all| assert_eq!(all.len(), 20)))
     };
-    assert!(timeout(secs(300), all).await.is_err());
+    assert!(timeout(secs(300), counting).await.is_err());
     let times = asked_at(&simulator);
     assert_eq!(most_within(&times, secs(10)), 20);
-    assert!(times.len() >= 29 * 20, "the budget is not used: {}", times.len());
+    assert!(times.len() >= 29 * 20, "the limit is not used: {}", times.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_starves_and_turns_go_round() {
+async fn no_watch_starves_under_a_short_rate_limit() {
     let simulator = Simulator::new();
     let ids = endless(&simulator, 60);
     let client = builder(&simulator).rate_limit(RateLimit::per(2, secs(1))).build().unwrap();
@@ -46,7 +46,7 @@ async fn nobody_starves_and_turns_go_round() {
             longest = longest.max(request.at - before);
         }
     }
-    // 60 watches at 2 per second are asked about each 30 s: there is just enough for all.
+    // 60 watches at 30 s need 2 requests per second, which is the limit.
     assert_eq!(last.len(), 60);
     assert!(longest <= secs(62), "{longest:?}");
     let counts = ids.iter().map(|id| simulator.requests().iter().filter(|request| request.task_id == *id).count());
@@ -56,7 +56,7 @@ async fn nobody_starves_and_turns_go_round() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_come_first_served() {
+async fn waiters_are_served_in_order() {
     let simulator = Simulator::new();
     let ids = endless(&simulator, 30);
     let client = builder(&simulator).rate_limit(RateLimit::per(1, secs(1))).build().unwrap();
@@ -69,7 +69,7 @@ async fn first_come_first_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_is_dropped_gives_its_turn_to_the_next() {
+async fn dropped_waiter_gives_its_place_to_the_next() {
     let simulator = Simulator::new();
     let ids = endless(&simulator, 12);
     let client = builder(&simulator).rate_limit(RateLimit::per(1, secs(10))).build().unwrap();
@@ -78,26 +78,25 @@ async fn a_waiter_that_is_dropped_gives_its_turn_to_the_next() {
     for check in waiting.iter_mut().flatten() {
         assert!(check.as_mut().now_or_never().is_none());
     }
-    // The first, some in the middle, and the last.
+    // The first waiter, some in the middle, and the last.
     for dropped in [0, 3, 4, 5, 10] {
         waiting[dropped] = None;
     }
     join_all(waiting.into_iter().flatten()).await.into_iter().for_each(|task| assert!(task.is_ok()));
-    assert_eq!(asked_at(&simulator), (0..7).map(|turn| secs(10 * turn)).collect::<Vec<_>>());
+    assert_eq!(asked_at(&simulator), (0..7).map(|number| secs(10 * number)).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_in_flight_are_bounded_for_all_together() {
+async fn max_in_flight_bounds_all_requests_together() {
     for (most, unset) in [(3, false), (256, true)] {
-        let simulator = Simulator::new();
-        simulator.latency(secs(1));
+        let simulator = slow_simulator(secs(1));
         let ids = endless(&simulator, 700);
         let builder = builder(&simulator);
         let client = if unset { builder } else { builder.max_in_flight(most) }.build().unwrap();
-        let mut fleet = client.watch_all(&ids[..350]);
+        let mut all = client.watch_all(&ids[..350]);
         let mut alone = select_all(ids[350..].iter().map(|id| client.watch(id)));
-        let all = async { tokio::join!(fleet.by_ref().count(), alone.by_ref().count()) };
-        assert!(timeout(secs(20), all).await.is_err());
+        let counting = async { tokio::join!(all.by_ref().count(), alone.by_ref().count()) };
+        assert!(timeout(secs(20), counting).await.is_err());
         // Each is in flight for a second.
         let times = asked_at(&simulator);
         assert_eq!(most_within(&times, secs(1)), most);
@@ -106,9 +105,8 @@ async fn requests_in_flight_are_bounded_for_all_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_nobody_polls_holds_up_the_others_for_one_request_timeout_at_most() {
-    let simulator = Simulator::new();
-    simulator.latency(ms(100));
+async fn unpolled_watch_holds_others_one_request_timeout() {
+    let simulator = slow_simulator(ms(100));
     let ids = endless(&simulator, 4);
     let client = builder(&simulator).max_in_flight(1).request_timeout(secs(5)).build().unwrap();
     let mut left_in_flight = client.watch(&ids[0]);
@@ -120,7 +118,7 @@ async fn a_watch_that_nobody_polls_holds_up_the_others_for_one_request_timeout_a
     progress(polled.next().await);
     let waited = start.elapsed();
     assert!(waited >= secs(5) && waited <= secs(13), "{waited:?}");
-    // Those who come back late find their place again.
+    // A waiter that comes back late still gets a permit.
     progress(left_in_queue.next().await);
     assert_eq!(simulator.requests().len(), 3);
     drop(left_in_flight);
@@ -128,9 +126,8 @@ async fn a_watch_that_nobody_polls_holds_up_the_others_for_one_request_timeout_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_dropped_in_flight_or_in_the_queue_makes_room() {
-    let simulator = Simulator::new();
-    simulator.latency(secs(3));
+async fn dropped_watch_frees_its_permit_or_queue_place() {
+    let simulator = slow_simulator(secs(3));
     let ids = endless(&simulator, 4);
     let client = builder(&simulator).max_in_flight(1).build().unwrap();
     let mut watches: Vec<_> = ids.iter().map(|id| client.watch(id)).collect();
@@ -145,10 +142,9 @@ async fn a_watch_dropped_in_flight_or_in_the_queue_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_that_needs_no_turn_any_more_leaves_the_queue() {
+async fn watch_all_with_nothing_to_poll_leaves_queue() {
     for drained in [false, true] {
-        let simulator = Simulator::new();
-        simulator.latency(secs(3));
+        let simulator = slow_simulator(secs(3));
         let ids = endless(&simulator, 3);
         let client = builder(&simulator).max_in_flight(1).build().unwrap();
         let mut first = client.watch(&ids[0]);
@@ -171,8 +167,8 @@ async fn a_fleet_that_needs_no_turn_any_more_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_comes_late_leaves_the_request_only_the_rest_of_its_time() {
-    for fleet in [false, true] {
+async fn late_permit_leaves_only_the_remaining_timeout() {
+    for driver in Driver::BOTH {
         let simulator = Simulator::new();
         let ids = endless(&simulator, 2);
         let client = builder(&simulator)
@@ -183,19 +179,15 @@ async fn a_turn_that_comes_late_leaves_the_request_only_the_rest_of_its_time() {
         simulator.inject(Fault::stall().only(&ids[1]));
         client.status(&ids[0]).await.unwrap();
         let start = Instant::now();
-        let events: Vec<_> = if fleet {
-            client.watch_all([&ids[1]]).map(|(_, event)| event).collect().await
-        } else {
-            client.watch(&ids[1]).collect().await
-        };
-        // The deadline is at 5 s, its turn at 12 s, and no request outlives the deadline by more than 20 s.
+        let events: Vec<_> = driver.events(&client, &ids[1..]).collect().await;
+        // The deadline is at 5 s, the permit comes at 12 s, and no request outlives the deadline by more than 20 s.
         assert_eq!(events.iter().filter_map(gave_up).collect::<Vec<_>>(), [ErrorKind::Deadline]);
         assert_eq!((start.elapsed(), simulator.requests().len()), (secs(25), 2));
     }
 }
 
 #[test]
-fn limits_that_make_no_sense_are_refused_with_the_reason() {
+fn bad_limits_are_refused_with_the_reason() {
     let client = || builder(&Simulator::new());
     let build = |limit| client().rate_limit(limit).build().map(drop);
     for (result, said) in [
@@ -213,7 +205,7 @@ fn limits_that_make_no_sense_are_refused_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_limited_gateway_refuses_nobody_who_keeps_the_budget() {
+async fn client_within_gateway_limit_is_never_refused() {
     let limit = RateLimit::per(20, secs(10));
     let simulator = Simulator::new();
     simulator.rate_limit(limit);
@@ -222,7 +214,7 @@ async fn a_rate_limited_gateway_refuses_nobody_who_keeps_the_budget() {
     let ends = client.watch_all(&ids).filter(|(_, event)| std::future::ready(matches!(event, StatusEvent::Done(_))));
     assert_eq!(ends.count().await, 100);
     assert!(simulator.requests().iter().all(|request| request.status == Some(200)));
-    // And one that does not is refused.
+    // A client without the limit is refused.
     let careless = builder(&simulator).build().unwrap();
     sleep(secs(10)).await;
     let answers = join_all(ids.iter().map(|id| careless.status(id))).await;
@@ -230,21 +222,19 @@ async fn a_rate_limited_gateway_refuses_nobody_who_keeps_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_something_else_is_not_held_back_by_a_budget_that_is_free() {
-    let simulator = Simulator::new();
-    simulator.latency(ms(10));
+async fn free_rate_limit_delays_no_waiter() {
+    let simulator = slow_simulator(ms(10));
     let ids = endless(&simulator, 100);
-    let budget = RateLimit::per(1_000, secs(3_600));
-    let client = builder(&simulator).rate_limit(budget).max_in_flight(50).build().unwrap();
+    let limit = RateLimit::per(1_000, secs(3_600));
+    let client = builder(&simulator).rate_limit(limit).max_in_flight(50).build().unwrap();
     assert!(timeout(secs(20), client.watch_all(&ids).count()).await.is_err());
     assert!(asked_at(&simulator)[99] <= ms(30), "{:?}", asked_at(&simulator)[99]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_keeps_the_budget_with_a_consumer_that_is_slow() {
+async fn watch_all_with_slow_consumer_keeps_rate_limit() {
     for latency in [ms(0), ms(200)] {
-        let simulator = Simulator::new();
-        simulator.latency(latency);
+        let simulator = slow_simulator(latency);
         let ids = endless(&simulator, 60);
         let client = builder(&simulator).rate_limit(RateLimit::per(20, secs(10))).build().unwrap();
         let mut all = client.watch_all(&ids);
@@ -257,7 +247,7 @@ async fn a_fleet_keeps_the_budget_with_a_consumer_that_is_slow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_gets_its_share_in_a_fleet_of_any_size_and_alone() {
+async fn task_gets_equal_share_with_either_driver() {
     let simulator = Simulator::new();
     let ids = endless(&simulator, 140);
     let client = builder(&simulator).rate_limit(RateLimit::per(2, secs(1))).build().unwrap();
@@ -275,9 +265,8 @@ async fn a_task_gets_its_share_in_a_fleet_of_any_size_and_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_stays_away_holds_up_the_next_for_a_second() {
-    let simulator = Simulator::new();
-    simulator.latency(secs(1));
+async fn absent_waiter_holds_the_next_for_one_second() {
+    let simulator = slow_simulator(secs(1));
     let ids = endless(&simulator, 3);
     let client = builder(&simulator).max_in_flight(1).build().unwrap();
     let [mut first, mut away, mut last] = [0, 1, 2].map(|which| client.watch(&ids[which]));
@@ -287,12 +276,12 @@ async fn a_waiter_that_stays_away_holds_up_the_next_for_a_second() {
     let start = Instant::now();
     tokio::join!(first.next(), last.next());
     assert!(start.elapsed() <= secs(3) + ms(10), "{:?}", start.elapsed());
-    // It finds its place when it comes back.
+    // The absent waiter still gets a permit when it comes back.
     progress(away.next().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_id_takes_no_turn() {
+async fn empty_id_takes_no_permit() {
     let simulator = Simulator::new();
     let id = simulator.add(SimulatedTask::new().never_ends());
     let client = builder(&simulator).rate_limit(RateLimit::per(1, secs(60))).build().unwrap();

@@ -1,4 +1,4 @@
-//! The key follows no redirect to another origin, and a redirect ends no watch.
+//! The API key is not sent along a redirect to another origin, and no redirect ends a watch.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn carries_key(head: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_redirect_to_another_origin_is_not_followed_and_the_watch_goes_on() {
+async fn redirect_to_other_origin_is_a_failed_poll() {
     let elsewhere = RawServer::start(|_, _| Answer::Page(done())).await;
     for status in [301, 302, 303, 307, 308] {
         // Another port, another name of the same host, another scheme.
@@ -48,7 +48,7 @@ async fn a_redirect_to_another_origin_is_not_followed_and_the_watch_goes_on() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_the_same_port_of_another_host_name_is_not_followed() {
+async fn redirect_to_other_host_name_is_not_followed() {
     let home = RawServer::start(|number, head| {
         let port = head.split("host: 127.0.0.1:").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or_default();
         if number == 0 { redirect(302, &format!("http://localhost:{port}/elsewhere")) } else { Answer::Page(done()) }
@@ -60,7 +60,7 @@ async fn a_redirect_to_the_same_port_of_another_host_name_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_redirect_within_the_origin_is_followed_with_the_key() {
+async fn redirect_within_origin_is_followed_with_key() {
     let home = RawServer::start(|number, _| match number {
         0 => redirect(308, "/v2/record-info?taskId=x"),
         _ => Answer::Page(done()),
@@ -75,7 +75,7 @@ async fn a_redirect_within_the_origin_is_followed_with_the_key() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_leads_back_to_itself_is_a_failed_poll() {
+async fn redirect_loop_is_a_failed_poll() {
     const MOST: usize = 10;
     let home = RawServer::start(|number, _| match number {
         0..MOST => redirect(307, "/api/v1/modify/record-info?taskId=x"),
@@ -93,7 +93,7 @@ async fn a_redirect_that_leads_back_to_itself_is_a_failed_poll() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_users_own_follows_without_the_key() {
+async fn custom_client_follows_redirect_without_key() {
     let elsewhere = RawServer::start(|_, _| Answer::Page(done())).await;
     let location = format!("{}/there", elsewhere.url());
     let home = RawServer::start(move |_, _| redirect(302, &location)).await;

@@ -1,4 +1,4 @@
-//! A schedule that makes no sense is refused with a clear error, and one that does is kept to, jitter included.
+//! A bad schedule is refused with a clear error. A good one bounds every pause, jitter included.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::in_memory::{asked_at, builder, gateway, ms, progress, secs};
 const TEN_YEARS: Duration = secs(10 * 366 * 24 * 60 * 60);
 
 #[test]
-fn each_bad_setting_is_refused_by_name() {
+fn bad_schedule_setting_is_refused_by_name() {
     let every = || Schedule::every(secs(30));
     let growing = || Schedule::exponential(secs(10), secs(60));
     let learned = || Schedule::learned(&History::new());
@@ -72,7 +72,7 @@ fn each_bad_setting_is_refused_by_name() {
 }
 
 #[test]
-fn the_edges_of_what_makes_sense_are_accepted() {
+fn extreme_valid_schedules_are_accepted() {
     for schedule in [
         Schedule::default(),
         Schedule::every(Duration::from_nanos(1)),
@@ -88,7 +88,7 @@ fn the_edges_of_what_makes_sense_are_accepted() {
 }
 
 #[test]
-fn the_preview_lists_each_poll_with_the_last_look() {
+fn preview_lists_each_poll_and_the_final_one() {
     let preview = |schedule: Schedule| schedule.preview().collect::<Vec<_>>();
     assert_eq!(preview(Schedule::default()), (0..=30).map(|n| secs(30 * n)).collect::<Vec<_>>());
     let limited = |limit| Schedule::every(secs(40)).max_wait(limit);
@@ -105,14 +105,14 @@ fn the_preview_lists_each_poll_with_the_last_look() {
 }
 
 #[test]
-fn the_preview_of_an_endless_schedule_is_endless_and_lazy() {
+fn preview_of_endless_schedule_is_endless_and_lazy() {
     let late = Schedule::every(secs(30)).no_max_wait().preview().nth(100_000);
     assert_eq!(late, Some(secs(3_000_000)));
     let years = Schedule::every(TEN_YEARS).no_max_wait().preview().take(1000).last();
     assert_eq!(years, Some(TEN_YEARS * 999));
 }
 
-/// How a schedule was made, so that its bounds can be worked out from that alone.
+/// A schedule with the settings that it was made from, which give its bounds.
 #[derive(Debug, Clone)]
 struct Made {
     schedule: Schedule,
@@ -143,7 +143,7 @@ impl Made {
     }
 }
 
-/// Runs a future on a clock of its own that stands still.
+/// Runs a future in a runtime with a paused clock.
 fn on_paused_clock<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without I/O").block_on(future)
@@ -155,29 +155,29 @@ proptest! {
     })]
 
     #[test]
-    fn every_pause_of_a_watch_keeps_within_the_schedules_bounds(made in made()) {
+    fn every_pause_stays_within_schedule_bounds(made in made()) {
         on_paused_clock(async {
             let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), made.schedule.clone().no_max_wait());
             let mut watch = client.watch(id);
-            let mut told = Vec::new();
+            let mut announced = Vec::new();
             for step in 0..12 {
                 let pause = progress(watch.next().await).next_poll_in;
                 let (full, slack) = (made.full(step), 1e-6);
                 prop_assert!(pause <= made.longest, "{pause:?}");
                 prop_assert!(pause.as_secs_f64() <= full + slack, "{pause:?} is over {full} s");
                 prop_assert!(pause.as_secs_f64() >= full * (1.0 - made.jitter) - slack, "{pause:?} is far below {full} s");
-                told.push(pause);
+                announced.push(pause);
             }
-            // The clock counts in milliseconds, and a pause is never cut to fit.
-            for (gap, told) in asked_at(&simulator).windows(2).map(|two| two[1].saturating_sub(two[0])).zip(told) {
-                prop_assert!(told <= gap && gap <= told + ms(1), "told {told:?}, was {gap:?}");
+            // Timers count in whole milliseconds, and round up.
+            for (gap, pause) in asked_at(&simulator).windows(2).map(|two| two[1].saturating_sub(two[0])).zip(announced) {
+                prop_assert!(pause <= gap && gap <= pause + ms(1), "announced {pause:?}, was {gap:?}");
             }
             Ok(())
         })?;
     }
 
     #[test]
-    fn a_preview_grows_by_the_schedules_pauses_and_ends_on_its_limit(made in made(), limit in 0..10_000_000_u64) {
+    fn preview_grows_by_pauses_and_ends_at_limit(made in made(), limit in 0..10_000_000_u64) {
         let limit = ms(limit);
         let polls: Vec<_> = made.schedule.max_wait(limit).preview().take(500).collect();
         prop_assert_eq!(polls[0], Duration::ZERO);

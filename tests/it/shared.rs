@@ -18,7 +18,7 @@ fn minute() -> SimulatedTask {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_number_of_readers_cost_one_poll() {
+async fn many_readers_share_one_poll() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
     let first = client.watch(&id).shared();
     let readers = (0..50).map(|_| first.clone()).chain([first.clone()]);
@@ -34,7 +34,7 @@ async fn any_number_of_readers_cost_one_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_before_someone_reads() {
+async fn shared_watch_sends_nothing_before_first_read() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
     let reader = client.watch(id).shared();
     let other = reader.clone();
@@ -45,7 +45,7 @@ async fn nothing_is_asked_before_someone_reads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_starts_with_the_last_event_known() {
+async fn clone_starts_with_the_latest_event() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
     let mut reader = client.watch(id).shared();
     assert_eq!(progress(reader.next().await).polls, 1);
@@ -62,7 +62,7 @@ async fn a_clone_starts_with_the_last_event_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_skips_to_the_latest_and_gets_the_end() {
+async fn slow_reader_skips_to_latest_and_gets_end() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     let mut slow = client.watch(id).shared();
     let mut fast = slow.clone();
@@ -77,12 +77,12 @@ async fn a_slow_reader_skips_to_the_latest_and_gets_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_a_reader_that_stays_away_or_is_dropped() {
+async fn absent_or_dropped_reader_delays_no_other() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
     simulator.latency(secs(1));
     let start = Instant::now();
     let mut away = client.watch(id).shared();
-    // It has sent the request, and set the timer; it is not polled again.
+    // This reader sends the request, and is not polled again.
     assert!(timeout(ms(500), away.next()).await.is_err());
     let mut other = away.clone();
     assert_eq!(progress(other.next().await).polls, 1);
@@ -99,14 +99,14 @@ async fn nobody_waits_for_a_reader_that_stays_away_or_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn awaited_it_gives_the_end_to_each() {
+async fn awaited_clones_all_get_the_outcome() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
     let shared = client.watch(&id).shared();
     let waits = (0..3).map(|_| shared.clone().wait_until_done()).collect::<Vec<_>>();
     let (tasks, direct) = tokio::join!(join_all(waits), async { shared.clone().await });
     assert!(tasks.iter().all(|task| task.as_ref().unwrap().id() == &id) && direct.is_ok());
     assert_eq!(simulator.requests().len(), 3);
-    // And to who comes after it.
+    // A reader that comes after the end gets it, too.
     assert!(shared.await.is_ok());
     assert_eq!(simulator.requests().len(), 3);
 
@@ -119,7 +119,7 @@ async fn awaited_it_gives_the_end_to_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_reader_takes_the_watch_with_it() {
+async fn last_reader_dropped_stops_the_watch() {
     let (simulator, client, id) = gateway(minute(), Schedule::default());
     let mut reader = client.watch(id).shared();
     let other = reader.clone();
@@ -142,7 +142,7 @@ impl Wake for Counted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_waits_is_woken_by_each_event_whoever_drives() {
+async fn waiting_reader_is_woken_by_each_event() {
     let (_, client, id) = gateway(minute(), Schedule::default());
     let mut driver = client.watch(id).shared();
     let mut waiting = driver.clone();
@@ -162,15 +162,15 @@ async fn a_reader_that_waits_is_woken_by_each_event_whoever_drives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reader_that_brings_the_news_is_not_woken_for_them() {
+async fn reader_that_gets_the_event_is_not_woken() {
     let (_, client, id) = gateway(minute(), Schedule::default());
     let mut reader = client.watch(id).shared();
     let woken = Arc::new(Counted(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&woken));
     assert!(reader.poll_next_unpin(&mut Context::from_waker(&waker)).is_ready());
     assert_eq!(woken.0.load(Ordering::SeqCst), 0);
-    // A watch that has ended already has no news, but an end.
-    let mut ended = client.watch("nobody");
+    // A watch that has ended has no more events, but an outcome.
+    let mut ended = client.watch("unknown");
     assert!(ended.by_ref().count().await > 0);
     let mut shared = ended.shared();
     assert!(shared.next().await.is_none());
@@ -178,10 +178,10 @@ async fn the_reader_that_brings_the_news_is_not_woken_for_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_on_several_threads_all_see_the_end() {
+async fn readers_on_several_threads_all_see_end() {
     let schedule = Schedule::every(ms(2)).no_max_wait();
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), schedule);
-    simulator.speed(600).latency(ms(1));
+    let simulator = simulator.speed(600).latency(ms(1));
     let shared = client.watch(id).shared();
     let readers = (0..20).map(|reader| {
         let mut shared = shared.clone();

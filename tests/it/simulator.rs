@@ -1,4 +1,4 @@
-//! The simulator does what it is told, and the same again with the same seed.
+//! The simulator follows its settings, and repeats itself with the same seed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn statuses(simulator: &Simulator, count: usize) -> Vec<Option<u16>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_with_a_probability_are_independent_and_repeatable() {
+async fn random_faults_are_independent_and_repeatable() {
     let run = || async {
         let simulator = Simulator::new();
         simulator.seed(42);
@@ -34,7 +34,7 @@ async fn faults_with_a_probability_are_independent_and_repeatable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_answer_keeps_its_headers_and_odd_statuses_are_500() {
+async fn truncated_answer_keeps_headers() {
     let simulator = Simulator::new();
     simulator.inject(Fault::truncated().retry_after("77"));
     simulator.inject(Fault::status(99));
@@ -48,7 +48,7 @@ async fn a_cut_answer_keeps_its_headers_and_odd_statuses_are_500() {
 }
 
 #[test]
-fn a_client_may_be_made_on_another_clock_than_its_watches() {
+fn client_made_on_another_clock_still_works() {
     let paused = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let simulator = Simulator::new();
     let id = simulator.add(SimulatedTask::new().never_ends());

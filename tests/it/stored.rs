@@ -10,7 +10,7 @@ fn task(status: &str) -> Task {
 }
 
 #[test]
-fn a_format_without_types_of_its_own_keeps_the_status() {
+fn status_survives_a_format_without_types() {
     for status in ["GENERATING", "SUCCESS", "CREATE_TASK_FAILED", "GENERATE_FAILED", "CALLBACK_FAILED"] {
         let stored = postcard::to_stdvec(&task(status)).unwrap();
         assert_eq!(postcard::from_bytes::<Task>(&stored).unwrap(), task(status));
@@ -18,7 +18,7 @@ fn a_format_without_types_of_its_own_keeps_the_status() {
 }
 
 #[test]
-fn a_status_reads_back_from_its_name_and_from_its_flag() {
+fn status_reads_back_from_name_and_flag() {
     for flag in -1..=9 {
         let status: Status = from_value(json!(flag)).unwrap();
         assert_eq!(status.flag(), flag);
@@ -32,7 +32,7 @@ fn a_status_reads_back_from_its_name_and_from_its_flag() {
 }
 
 #[test]
-fn an_id_is_found_by_its_text() {
+fn task_id_is_found_by_its_text() {
     let id = TaskId::from("x");
     let map = HashMap::from([(id.clone(), 1)]);
     assert_eq!(map.get("x"), Some(&1));

@@ -1,4 +1,4 @@
-//! A watch is a lazy stream: what each poll found out, the moment it is known, up to exactly one end.
+//! A watch is a lazy stream: one event per poll, as soon as it is known, and exactly one terminal event.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_before_the_stream_is_polled_first_and_then_at_once() {
+async fn first_request_goes_out_at_first_stream_poll() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     let mut watch = client.watch(&id);
     let waiting = client.wait_until_done(&id);
@@ -28,7 +28,7 @@ async fn nothing_is_asked_before_the_stream_is_polled_first_and_then_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_tell_which_attempt_how_long_so_far_and_when_next() {
+async fn events_carry_attempt_elapsed_time_and_next_pause() {
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), Schedule::default());
     simulator.inject(Fault::status(502).after(1).times(3));
     let mut watch = client.watch(&id);
@@ -59,7 +59,7 @@ async fn events_tell_which_attempt_how_long_so_far_and_when_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_told_when_it_is_known_and_the_pause_belongs_to_the_next_poll() {
+async fn event_is_yielded_before_the_pause() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     simulator.latency(ms(700));
     let mut watch = client.watch(id);
@@ -74,7 +74,7 @@ async fn an_event_is_told_when_it_is_known_and_the_pause_belongs_to_the_next_pol
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_consumer_gets_one_poll_at_once_and_no_burst() {
+async fn slow_consumer_gets_one_poll_and_no_burst() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
     let mut watch = client.watch(id);
     watch.next().await.unwrap();
@@ -82,13 +82,13 @@ async fn a_slow_consumer_gets_one_poll_at_once_and_no_burst() {
     for _ in 0..2 {
         watch.next().await.unwrap();
     }
-    sleep(secs(10)).await; // away, but not longer than the pause
+    sleep(secs(10)).await; // absent, but for less than the pause
     watch.next().await.unwrap();
     assert_eq!(asked_at(&simulator), [0, 300, 330, 360].map(secs));
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_terminal_flag_is_the_last_item_and_then_comes_nothing_for_ever() {
+async fn terminal_flag_is_the_last_item() {
     for status in [Status::Success, Status::CreateTaskFailed, Status::GenerateFailed, Status::CallbackFailed] {
         let ending = SimulatedTask::new().generates_for(secs(45)).ends_with(status).error(422, "too dark");
         let (simulator, client, id) = gateway(ending, Schedule::default());
@@ -111,7 +111,7 @@ async fn each_terminal_flag_is_the_last_item_and_then_comes_nothing_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn giving_up_is_the_last_item_too() {
+async fn gave_up_is_the_last_item() {
     for (fault, kind) in [(Fault::status(401), ErrorKind::Unauthorized), (Fault::stall().always(), ErrorKind::Deadline)]
     {
         let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
@@ -131,7 +131,7 @@ async fn giving_up_is_the_last_item_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_flag_is_visible_and_the_watch_goes_on() {
+async fn unknown_flag_is_shown_and_watch_goes_on() {
     let strange = SimulatedTask::new().generates_for(secs(60)).meanwhile(Status::Unknown(9));
     let (simulator, client, id) = gateway(strange, Schedule::default());
     simulator.inject(Fault::body(format!(r#"{{"code":200,"data":{{"taskId":"{id}"}}}}"#)).after(1));
@@ -145,25 +145,25 @@ async fn an_unknown_flag_is_visible_and_the_watch_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_serializes_as_an_object_with_its_name() {
+async fn event_serializes_as_object_with_its_name() {
     let limit = Schedule::default().max_wait(secs(45));
     let (simulator, client, id) = gateway(SimulatedTask::new().generates_for(secs(60)), limit);
     simulator.inject(Fault::code(429, "slow down").retry_after("7").after(1));
-    let told: Vec<_> = client.watch(&id).map(|event| serde_json::to_value(event).unwrap()).collect().await;
-    assert_eq!(told.len(), 4);
+    let events: Vec<_> = client.watch(&id).map(|event| serde_json::to_value(event).unwrap()).collect().await;
+    assert_eq!(events.len(), 4);
     let fields = |event: &Value| {
         let fields = ["event", "polls", "consecutive", "elapsed_ms", "next_poll_in_ms"];
         fields.map(|name| event.get(name).cloned().unwrap_or_default())
     };
-    assert_eq!(fields(&told[0]), [json!("generating"), json!(1), Value::Null, json!(0), json!(30_000)]);
-    assert_eq!(told[0]["task"]["id"], json!(id));
-    assert_eq!(told[0]["task"]["status"], json!("GENERATING"));
-    assert_eq!(fields(&told[1]), [json!("poll_failed"), json!(2), json!(1), json!(30_000), json!(7_000)]);
-    assert_eq!(told[1]["error"]["kind"], json!("rate_limited"));
-    assert_eq!(told[1]["error"]["retry_after_ms"], json!(7_000));
-    let error = &told[3]["error"];
-    assert_eq!(told[3].as_object().unwrap().len(), 2, "event and error: {error}");
-    assert_eq!((&told[3]["event"], &error["kind"]), (&json!("gave_up"), &json!("deadline")));
+    assert_eq!(fields(&events[0]), [json!("generating"), json!(1), Value::Null, json!(0), json!(30_000)]);
+    assert_eq!(events[0]["task"]["id"], json!(id));
+    assert_eq!(events[0]["task"]["status"], json!("GENERATING"));
+    assert_eq!(fields(&events[1]), [json!("poll_failed"), json!(2), json!(1), json!(30_000), json!(7_000)]);
+    assert_eq!(events[1]["error"]["kind"], json!("rate_limited"));
+    assert_eq!(events[1]["error"]["retry_after_ms"], json!(7_000));
+    let error = &events[3]["error"];
+    assert_eq!(events[3].as_object().unwrap().len(), 2, "event and error: {error}");
+    assert_eq!((&events[3]["event"], &error["kind"]), (&json!("gave_up"), &json!("deadline")));
     assert_eq!((&error["polls"], &error["elapsed_ms"]), (&json!(4), &json!(45_000)));
     assert_eq!(error["transient"], json!(true));
 
@@ -208,7 +208,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_task_is_the_same_task_after_a_round_trip_through_serde(record in record()) {
+    fn task_survives_a_serde_round_trip(record in record()) {
         let task: Task = serde_json::from_value(record.clone()).unwrap();
         prop_assert_eq!(serde_json::to_value(&task).unwrap(), record.clone());
         let text = serde_json::to_string(&task).unwrap();

@@ -15,7 +15,7 @@ fn ends_with(status: Status) -> SimulatedTask {
     SimulatedTask::new().generates_for(secs(70)).ends_with(status).error(400, "no audio")
 }
 
-/// All that a caller can see of an outcome, but for dates: those are of the real clock.
+/// All that a caller can see of an outcome, without the dates, which are of the real clock.
 fn seen(outcome: &Result<Task, Error>) -> Value {
     let mut seen = outcome.as_ref().map_or_else(|error| json!(error), |task| json!(task));
     for date in ["/created_at_ms", "/completed_at_ms", "/task/created_at_ms", "/task/completed_at_ms"] {
@@ -25,7 +25,7 @@ fn seen(outcome: &Result<Task, Error>) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_ways_of_waiting_give_the_same_end() {
+async fn all_ways_of_waiting_give_same_outcome() {
     let (good, urls) = (Status::Success, [""; 0]);
     let cases = [
         (ends_with(good), None, None),
@@ -42,7 +42,7 @@ async fn all_ways_of_waiting_give_the_same_end() {
         let outcomes = [0, 1, 2, 3, 4, 5].map(|way| {
             let (task, fault) = (task.clone(), fault.clone());
             async move {
-                // A gateway each, with the same id and the same time since the task's creation.
+                // Each way has a gateway of its own, with the same id and the same time since the task's creation.
                 let (simulator, client, id) = gateway(task, Schedule::default().max_wait(secs(100)));
                 if let Some(fault) = fault {
                     simulator.inject(fault);
@@ -78,7 +78,7 @@ async fn all_ways_of_waiting_give_the_same_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flag_4_is_a_success_with_a_note() {
+async fn flag_4_is_a_success_with_result() {
     let (_, client, id) = gateway(ends_with(Status::CallbackFailed), Schedule::default());
     let task = client.wait_until_done(&id).await.unwrap();
     assert_eq!((task.id(), task.status()), (&id, Status::CallbackFailed));
@@ -86,7 +86,7 @@ async fn flag_4_is_a_success_with_a_note() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_task_tells_the_vendors_code_and_reason_and_never_the_envelopes_success() {
+async fn failed_task_error_gives_vendor_code_and_reason() {
     let plain = "Video generation task failed";
     for (status, fault, code, reason) in [
         (Status::CreateTaskFailed, None, 400, "no audio"),
@@ -113,7 +113,7 @@ async fn a_failed_task_tells_the_vendors_code_and_reason_and_never_the_envelopes
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_task_without_a_reason_is_given_none() {
+async fn failed_task_without_reason_gets_none() {
     let silent = SimulatedTask::new().generates_for(secs(0)).ends_with(Status::GenerateFailed);
     let (_, client, id) = gateway(silent, Schedule::default());
     let error = client.wait_until_done(&id).await.unwrap_err();
@@ -132,7 +132,7 @@ fn rows(kind: ErrorKind, statuses: &[u16], codes: &[(i64, &str)]) -> Vec<Row> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_polling_again_may_mend_is_an_event_and_the_watch_goes_on() {
+async fn transient_error_is_an_event_and_is_survived() {
     use ErrorKind as K;
     let null = "recordInfo is null";
     let mut table = rows(K::Transport, &[408, 425], &[(408, ""), (425, "")]);
@@ -173,7 +173,7 @@ async fn what_polling_again_may_mend_is_an_event_and_the_watch_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_polling_again_cannot_mend_ends_the_watch_at_once() {
+async fn permanent_error_ends_the_watch_at_once() {
     use ErrorKind as K;
     let mut table = rows(K::Unauthorized, &[401, 403], &[(401, "no access"), (403, "")]);
     let texts = [(400, "bad"), (402, "no credits"), (422, "taskId cannot be empty"), (409, ""), (451, "")];
@@ -197,12 +197,12 @@ async fn what_polling_again_cannot_mend_ends_the_watch_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_not_known_yet_is_waited_for_and_one_never_known_is_given_up_after_the_grace() {
+async fn unknown_task_is_given_up_after_grace() {
     let (simulator, client, id) = gateway(SimulatedTask::new().unknown_for(secs(40)), Schedule::default());
     assert_eq!(client.wait_until_done(&id).await.unwrap().status(), Status::Success);
 
     let first = simulator.requests().len();
-    let events: Vec<_> = client.watch("nobody").collect().await;
+    let events: Vec<_> = client.watch("unknown").collect().await;
     assert_eq!(events.last().and_then(gave_up), Some(ErrorKind::NotFound));
     let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
     assert!(!error.is_transient() && error.code() == Some(422));
@@ -212,13 +212,13 @@ async fn a_task_not_known_yet_is_waited_for_and_one_never_known_is_given_up_afte
     assert!(waited >= secs(60) && waited <= secs(60) + ms(1), "{waited:?}");
 
     let impatient = Client::builder("test-key").simulator(&simulator).grace(secs(0)).build().unwrap();
-    assert_eq!(impatient.watch("nobody").collect::<Vec<_>>().await.len(), 1);
+    assert_eq!(impatient.watch("unknown").collect::<Vec<_>>().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_never_undercut_and_nonsense_in_it_means_the_schedules_interval() {
+async fn retry_after_is_never_undercut() {
     let year_1994 = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let told = [
+    let headers = [
         ("5", 5),
         (" 45 ", 45),
         ("0", 30),
@@ -233,7 +233,7 @@ async fn retry_after_is_never_undercut_and_nonsense_in_it_means_the_schedules_in
     ];
     let dates = [(40, 40), (500, 500), (901, 900), (10_000_000, 900)];
     for fault in [Fault::status(429), Fault::code(430, ""), Fault::code(455, ""), Fault::status(503)] {
-        let texts = told.map(|(text, gap)| (fault.clone().retry_after(text), gap));
+        let texts = headers.map(|(text, gap)| (fault.clone().retry_after(text), gap));
         let dates = dates.map(|(after, gap)| (fault.clone().retry_after_date(secs(after)), gap));
         for (fault, gap) in texts.into_iter().chain(dates) {
             let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
@@ -247,7 +247,7 @@ async fn retry_after_is_never_undercut_and_nonsense_in_it_means_the_schedules_in
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default().no_max_wait());
     simulator.inject(Fault::status(429).retry_after("100000000000000000000"));
     assert_eq!(failure(client.watch(id).next().await).next_poll_in, secs(24 * 60 * 60), "no mistake is waited out");
-    // Of an answer that asks for no rest it is a floor as well.
+    // It is a floor for other failures, too.
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
     simulator.inject(Fault::status(502).retry_after("12"));
     assert_eq!(failure(client.watch(id).next().await).next_poll_in, secs(12));

@@ -1,5 +1,5 @@
-//! The key is in no text that leaves the crate, even if the gateway repeats it, and no URL that opens a result is in a
-//! log or error.
+//! No text that leaves the crate holds the API key, even if the gateway repeats it. No error, and no log line above
+//! debug, holds the URL of a result.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn client(key: &str, url: String) -> ClientBuilder {
     Client::builder(key).base_url(url).schedule(schedule)
 }
 
-/// Asserts that what was logged so far of this task, or of none, holds no key, and above debug no result's URL.
+/// Asserts that the log lines of this task, and those of no task, hold no key, and above debug no result's URL.
 fn assert_log_is_clean(of_task: &str) {
     let log = log();
     assert!(log.contains("luma.watch") && log.contains(&format!("task_id={of_task}")), "nothing was logged: {log}");
@@ -35,7 +35,7 @@ fn assert_log_is_clean(of_task: &str) {
     }
 }
 
-/// All that an error says, whichever way it is asked.
+/// An error in every form in which it can be printed.
 fn all_of(error: &Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
     let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
@@ -52,7 +52,7 @@ fn all_of_event(event: &StatusEvent) -> String {
 }
 
 #[tokio::test]
-async fn nothing_that_can_be_printed_holds_the_key() {
+async fn no_printed_value_holds_the_key() {
     for key in KEYS {
         let simulator = Simulator::new();
         simulator.api_key(key);
@@ -76,7 +76,7 @@ async fn nothing_that_can_be_printed_holds_the_key() {
 }
 
 #[test]
-fn a_setting_that_is_refused_is_not_repeated() {
+fn refused_setting_is_not_repeated_in_error() {
     let errors = [
         Client::new(format!("{MARK} {MARK}")).unwrap_err(),
         Client::new(format!("{MARK}\n")).unwrap_err(),
@@ -102,7 +102,7 @@ fn echoes(key: &str) -> Vec<String> {
         .iter()
         .map(|code| json(json!({"code": code, "msg": format!("Bearer {key} is not valid, {key}!")})))
         .collect();
-    // Where a long text is cut, it may be cut within the key.
+    // A long text may be cut within the key.
     let long = [280, 290, 294].map(|filled| json(json!({"code": 429, "msg": format!("{}{key}", "-".repeat(filled))})));
     echoes.extend(long);
     echoes.extend([200, 403, 429, 502].map(|status| page(status, "", &format!("<html><p>{key}</p></html>"))));
@@ -125,7 +125,7 @@ fn echoes(key: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_key_that_the_gateway_repeats_is_taken_out() {
+async fn key_repeated_by_gateway_is_removed() {
     let mut leaks = Vec::new();
     for key in KEYS {
         let said = Arc::new(Mutex::new(String::new()));
@@ -146,7 +146,7 @@ async fn a_key_that_the_gateway_repeats_is_taken_out() {
 }
 
 #[tokio::test]
-async fn no_error_prints_a_url_with_a_query() {
+async fn no_error_prints_url_with_query() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
@@ -175,7 +175,7 @@ async fn no_error_prints_a_url_with_a_query() {
 }
 
 #[tokio::test]
-async fn a_results_url_is_in_no_log_line_above_debug() {
+async fn result_url_is_logged_at_debug_at_most() {
     let odd = record(r#""successFlag":1,"response":{"resultUrls":[{"url":"https://files.example.com/v.mp4?sign=1"}]}"#);
     let server = RawServer::start(move |number, _| {
         Answer::Page(match number {

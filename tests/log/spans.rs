@@ -1,4 +1,4 @@
-//! A watch is one span, and an event per poll at its level, in whatever subscriber the program has.
+//! A watch is one span, with one event per poll.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn simulator() -> (Simulator, Client) {
     (simulator, client)
 }
 
-/// The one watch of this task: outcome, polls and time of its span, and its events as "LEVEL message".
+/// The one watch of this task: outcome, polls and elapsed time of its span, and its events as "LEVEL message".
 fn story_of(id: &str) -> (Vec<String>, Vec<String>) {
     let seen = watches_of(id);
     let [WatchSpan { span, closed: true, events }] = &seen[..] else { panic!("{seen:?}") };
@@ -25,7 +25,7 @@ fn story_of(id: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_is_one_span_and_each_poll_one_event() {
+async fn watch_is_one_span_and_poll_one_event() {
     let (simulator, client) = simulator();
     simulator.add_as("whole", SimulatedTask::new().generates_for(Duration::from_secs(45)));
     simulator.inject(Fault::status(429).after(1));
@@ -36,7 +36,7 @@ async fn a_watch_is_one_span_and_each_poll_one_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_end_is_told_by_name() {
+async fn span_names_every_outcome() {
     let (simulator, client) = simulator();
     let ends = |status| SimulatedTask::new().generates_for(Duration::ZERO).ends_with(status);
     simulator.add_as("success", ends(Status::Success));
@@ -62,7 +62,7 @@ async fn every_end_is_told_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_is_dropped_under_way_says_so() {
+async fn dropped_watch_is_logged_as_dropped() {
     let (simulator, client) = simulator();
     simulator.add_as("between", SimulatedTask::new());
     let mut watch = client.watch("between");
@@ -83,14 +83,14 @@ async fn a_watch_that_is_dropped_under_way_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_is_never_polled_is_not_seen() {
+async fn unpolled_watch_is_not_logged() {
     let (_, client) = simulator();
     drop(client.watch("unpolled"));
     assert_eq!(watches_of("unpolled").len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_has_ended_is_not_dropped() {
+async fn ended_watch_is_not_logged_as_dropped() {
     let (simulator, client) = simulator();
     simulator.add_as("ended", SimulatedTask::new().generates_for(Duration::ZERO));
     let mut watch = client.watch("ended");
@@ -103,7 +103,7 @@ async fn a_watch_that_has_ended_is_not_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_poll_tells_why_and_what_comes_next() {
+async fn failed_poll_event_has_error_and_next_pause() {
     let (simulator, client) = simulator();
     simulator.add_as("why", SimulatedTask::new());
     simulator.inject(Fault::code(429, "slow down").retry_after("7"));

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::select_all;
 use luma_watch::simulator::{SimulatedTask, Simulator};
-use luma_watch::{Client, ClientBuilder, ErrorKind, PollFailure, Progress, Schedule, StatusEvent, TaskId};
-use tokio::time::{Instant, timeout_at};
+use luma_watch::{Client, ClientBuilder, ErrorKind, History, PollFailure, Progress, Schedule, StatusEvent, TaskId};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -58,7 +55,14 @@ pub(crate) fn builder(simulator: &Simulator) -> ClientBuilder {
     Client::builder("test-key").simulator(simulator)
 }
 
-/// So many tasks that never end.
+/// A gateway that takes this long to answer.
+pub(crate) fn slow_simulator(latency: Duration) -> Simulator {
+    let simulator = Simulator::new();
+    simulator.latency(latency);
+    simulator
+}
+
+/// Adds this many tasks that never end.
 pub(crate) fn endless(simulator: &Simulator, count: usize) -> Vec<TaskId> {
     (0..count).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect()
 }
@@ -69,12 +73,25 @@ pub(crate) fn most_within(times: &[Duration], period: Duration) -> usize {
     times.iter().map(within).max().unwrap_or(0)
 }
 
-/// Watches tasks that do not end, in a fleet or each alone, until then.
-pub(crate) async fn watch_until(until: Instant, client: &Client, ids: &[TaskId], fleet: bool) {
-    let events = if fleet {
-        timeout_at(until, client.watch_all(ids).count()).await
-    } else {
-        timeout_at(until, select_all(ids.iter().map(|id| client.watch(id))).count()).await
-    };
-    assert!(events.is_err(), "all have ended");
+/// Forty tasks that took about five minutes.
+pub(crate) fn five_minutes() -> History {
+    (0..40).map(|task| secs(260 + 2 * task)).collect()
+}
+
+/// A client whose watches follow this history, and add to it.
+pub(crate) fn learning_client(simulator: &Simulator, history: &History) -> Client {
+    builder(simulator).schedule(Schedule::learned(history)).build().unwrap()
+}
+
+/// When each request came, in seconds from the first.
+#[cfg(feature = "callback")]
+pub(crate) fn seconds(simulator: &Simulator) -> Vec<f64> {
+    let asked = asked_at(simulator);
+    asked.iter().map(|at| (*at - asked[0]).as_secs_f64()).collect()
+}
+
+/// A callback about this task.
+#[cfg(feature = "callback")]
+pub(crate) fn callback(id: &TaskId) -> luma_watch::Callback {
+    luma_watch::Callback::parse(format!(r#"{{"code":200,"data":{{"taskId":"{id}"}}}}"#).as_bytes()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! A server of plain bytes: it answers each request as the test says, and keeps what it was asked.
+//! A server that sends the bytes a test gives it, and records the requests.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,22 +8,22 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-/// What a request is answered with.
+/// The answer to a request.
 pub(crate) enum Answer {
     /// These bytes; the connection is kept.
     Page(String),
-    /// These bytes; then the connection is closed, without a word of it in them.
+    /// These bytes; then the connection is closed, which they do not announce.
     LastPage(String),
     /// The connection is closed.
     Close,
-    /// Nothing.
+    /// No answer; the connection is kept.
     Silence,
 }
 
-/// A request as it came.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// On which connection, from 0.
+    /// The number of its connection, from 0.
     pub(crate) connection: usize,
     /// Its request line and headers.
     pub(crate) head: String,
@@ -100,7 +100,7 @@ impl RawServer {
     }
 }
 
-/// The head of the next request; none once the client has hung up.
+/// The head of the next request. `None`: the client has closed the connection.
 pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -109,7 +109,7 @@ pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String
     Some(String::from_utf8(head).unwrap())
 }
 
-/// A whole answer with this record.
+/// An HTTP answer with this record.
 pub(crate) fn record(fields: &str) -> String {
     let body = format!(r#"{{"code":200,"msg":"success","data":{{{fields}}}}}"#);
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
