@@ -90,7 +90,11 @@ async fn run(variant: &str, polls: usize, url: &'static str) -> usize {
         let schedule = Schedule::every(PAUSE).no_max_wait();
         Client::builder(KEY).base_url(url).schedule(schedule).build().unwrap()
     };
-    let http = || reqwest::Client::builder().no_proxy().build().unwrap();
+    // With the library's own pings, which cost instructions over HTTP/2 only.
+    let http = || {
+        let builder = reqwest::Client::builder().no_proxy().http2_keep_alive_interval(Duration::from_secs(10));
+        builder.http2_keep_alive_timeout(Duration::from_secs(5)).build().unwrap()
+    };
     let task = match variant.trim_end_matches(INFO).trim_end_matches(HTTP2) {
         "bare" => {
             let (http, url) = (http(), hand_loop::url(url, TASK_ID));
