@@ -110,7 +110,7 @@ impl ClientCore {
         timeout: Duration,
         span: Option<&Span>,
     ) -> PollFuture {
-        let (core, sent_at) = (Arc::clone(self), Instant::now());
+        let (core, sent_at) = (Arc::clone(self), permit.acquired_at());
         let poll = async move { PollOutcome::Polled { result: core.send(&request, permit, timeout).await, sent_at } };
         match span {
             Some(span) => Box::pin(poll.instrument(span.clone())),

@@ -16,7 +16,10 @@ impl Epoch {
     /// From the epoch to this instant; negative for an earlier one, because a watch may run on another clock than the one on
     /// which its client was made.
     pub(crate) fn nanos(self, at: Instant) -> i64 {
-        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let nanos = |duration: Duration| {
+            let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+            seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(duration.subsec_nanos()))
+        };
         match at.checked_duration_since(self.0) {
             Some(after) => nanos(after),
             None => nanos(self.0.saturating_duration_since(at)).saturating_neg(),

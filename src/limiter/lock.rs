@@ -24,14 +24,16 @@ impl Limiter {
     /// A permit, if one is free now and nothing waits for it. `cooldown`: for how long a refusal that names no time opens the
     /// circuit breaker.
     pub(crate) fn try_acquire(self: &Arc<Self>, cooldown: Duration) -> Option<Permit> {
-        let lease = self.locked(|state| state.try_acquire(Instant::now()))?;
-        Some(self.permit(lease, cooldown))
+        let now = Instant::now();
+        let lease = self.locked(|state| state.try_acquire(now))?;
+        Some(self.permit(lease, now, cooldown))
     }
 
     /// A permit for a final poll in spite of an open circuit breaker: one of all watches gets it, once per cooldown.
     pub(crate) fn try_acquire_final(self: &Arc<Self>, cooldown: Duration) -> Option<Permit> {
-        let lease = self.locked(|state| state.try_acquire_final(Instant::now()))?;
-        Some(self.permit(lease, cooldown))
+        let now = Instant::now();
+        let lease = self.locked(|state| state.try_acquire_final(now))?;
+        Some(self.permit(lease, now, cooldown))
     }
 
     /// The first of `count` tickets: places in the order of waiting.
@@ -45,16 +47,17 @@ impl Limiter {
         request: &AcquireRequest<'_>,
         cooldown: Duration,
     ) -> Result<Permit, Instant> {
-        let lease = self.locked(|state| state.poll_acquire(request, Instant::now()))?;
-        Ok(self.permit(lease, cooldown))
+        let now = Instant::now();
+        let lease = self.locked(|state| state.poll_acquire(request, now))?;
+        Ok(self.permit(lease, now, cooldown))
     }
 
     pub(super) fn cancel(&self, ticket: u64) {
         self.locked(|state| state.cancel(ticket, Instant::now()));
     }
 
-    fn permit(self: &Arc<Self>, lease: u64, cooldown: Duration) -> Permit {
-        Permit { limiter: Arc::clone(self), lease, cooldown, release: Release::Abandoned }
+    fn permit(self: &Arc<Self>, lease: u64, acquired_at: Instant, cooldown: Duration) -> Permit {
+        Permit { limiter: Arc::clone(self), lease, acquired_at, cooldown, release: Release::Abandoned }
     }
 
     fn locked<T>(&self, visit: impl FnOnce(&mut State) -> T) -> T {
@@ -74,11 +77,17 @@ impl Limiter {
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
     lease: u64,
+    acquired_at: Instant,
     cooldown: Duration,
     release: Release,
 }
 
 impl Permit {
+    /// When it was acquired, which is when its request is counted as sent.
+    pub(crate) const fn acquired_at(&self) -> Instant {
+        self.acquired_at
+    }
+
     /// The request is over, with this failure or none. A refusal that asks for fewer requests opens the circuit breaker.
     pub(crate) fn settle(mut self, failure: Option<&Error>) {
         let refusal = failure.filter(|error| error.kind().is_throttling());

@@ -74,15 +74,20 @@ impl Http {
     }
 
     async fn send(&self, id: &TaskId) -> Result<Response, Error> {
-        match self.client.execute(self.request(id)?).await {
-            // The gateway closed a kept connection in the moment of its use: a GET can be sent again. Only once per answer,
-            // or a gateway in trouble would get double traffic.
-            Err(error) if is_unprocessed(&error) && self.has_answered.swap(false, Ordering::Relaxed) => {
-                self.client.execute(self.request(id)?).await
-            }
-            result => result,
+        // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
+        let first = self.client.execute(self.request(id)?);
+        let error = match first.await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        // The gateway closed a kept connection in the moment of its use: a GET can be sent again. Only once per answer, or a
+        // gateway in trouble would get double traffic.
+        if !is_unprocessed(&error) || !self.has_answered.swap(false, Ordering::Relaxed) {
+            return Err(failure(error));
         }
-        .map_err(failure)
+        drop(error);
+        let second = self.client.execute(self.request(id)?);
+        second.await.map_err(failure)
     }
 
     /// Sends one request. Dropping the future aborts it.

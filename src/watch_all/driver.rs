@@ -266,7 +266,7 @@ impl Driver {
     /// Sends the request at once: it is counted as sent now.
     fn send(&mut self, key: Key, permit: Permit, cx: &mut Context<'_>) {
         let Some(slot) = self.slots.slot(key) else { return };
-        let (now, timeout) = (Instant::now(), self.core.gateway.timeout());
+        let (now, timeout) = (permit.acquired_at(), self.core.gateway.timeout());
         let timeout = self.permit_wait(slot).map_or(timeout, |wait| wait.time_for_request(now, timeout));
         if slot.watch.is_extra(now) {
             self.inbox.sent(slot.watch.id());
