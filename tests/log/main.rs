@@ -1,5 +1,5 @@
 //! What the crate logs. One subscriber is set for the whole process, so these tests are a binary of their own.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 #[allow(dead_code)] // only part of it is needed here
 #[path = "../it/support/raw_server.rs"]

@@ -17,10 +17,16 @@ use crate::subscriber::{install, log};
 const MARK: &str = "s3cr3t";
 const KEYS: [&str; 2] = ["sk-s3cr3t-0123456789", r#"s3cr3t"with\all%20<signs>"#];
 
+const INTERVAL: Duration = Duration::from_millis(10);
+
 fn client(key: &str, url: String) -> ClientBuilder {
     install();
-    let schedule = Schedule::every(Duration::from_millis(10)).max_wait(Duration::from_millis(50));
-    Client::builder(key).base_url(url).schedule(schedule)
+    Client::builder(key).base_url(url).schedule(Schedule::every(INTERVAL))
+}
+
+/// A client that gives up soon, for a gateway whose answers end no watch.
+fn impatient_client(key: &str, url: String) -> ClientBuilder {
+    client(key, url).schedule(Schedule::every(INTERVAL).max_wait(INTERVAL * 5))
 }
 
 /// Asserts that the log lines of this task, and those of no task, hold no key, and above debug no result's URL.
@@ -131,7 +137,7 @@ async fn key_repeated_by_gateway_is_removed() {
         let said = Arc::new(Mutex::new(String::new()));
         let next = Arc::clone(&said);
         let server = RawServer::start(move |_, _| Answer::LastPage(next.lock().unwrap().clone())).await;
-        let client = client(key, server.url()).build().unwrap();
+        let client = impatient_client(key, server.url()).build().unwrap();
         for echo in echoes(key) {
             said.lock().unwrap().clone_from(&echo);
             let mut texts: Vec<_> = client.watch("repeated").map(|event| all_of_event(&event)).collect().await;
@@ -164,7 +170,7 @@ async fn no_error_prints_url_with_query() {
     servers.push(RawServer::start(|_, _| Answer::Silence).await);
     urls.extend(servers.iter().map(RawServer::url));
     for url in urls {
-        let client = client("key", url.clone()).request_timeout(Duration::from_millis(300)).build().unwrap();
+        let client = impatient_client("key", url.clone()).request_timeout(Duration::from_millis(300)).build().unwrap();
         let error = client.status("asked").await.unwrap_err();
         let end = client.wait_until_done("asked").await.unwrap_err();
         for text in [all_of(&error), all_of(&end)] {
