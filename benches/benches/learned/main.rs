@@ -9,6 +9,7 @@
 mod optimum;
 mod plot;
 mod polls;
+mod schedules;
 mod tasks;
 
 use std::time::Instant;
@@ -17,7 +18,8 @@ use luma_watch::{History, Schedule};
 use luma_watch_benches::command_line::{self, CommandLine};
 
 use optimum::optimum;
-use polls::{Figures, at_delay, instants, seconds};
+use polls::{Figures, at_delay, seconds};
+use schedules::{fixed, learned, steady};
 use tasks::{Work, all_works};
 
 const COUNTS: [usize; 6] = [1, 2, 5, 20, 100, 1_000];
@@ -99,43 +101,6 @@ fn rounds(work: &Work, count: usize) -> u64 {
         (50..500, true) => 20,
         (_, true) => 3,
     }
-}
-
-/// A schedule that does not change.
-fn steady(work: &Work, schedule: &Schedule) -> Figures {
-    let mut figures = Figures::default();
-    for tasks in std::iter::once(&work.before).chain(&work.after) {
-        figures.watch(tasks, instants(schedule));
-    }
-    figures
-}
-
-fn fixed(work: &Work, interval: f64) -> Figures {
-    steady(work, &Schedule::every(seconds(interval)))
-}
-
-/// After `count` tasks. Where the tasks change: over `count` tasks of the first kind and `count` of the second, with an
-/// empty history at the start.
-fn learned(work: &Work, count: usize, rounds: u64, aim: f64, longest: f64) -> Figures {
-    let mut figures = Figures::default();
-    for round in 0..rounds {
-        let mut random = fastrand::Rng::with_seed(round);
-        let history = History::new();
-        let schedule = Schedule::learned(&history).aim_for_delay(seconds(aim)).longest_pause(seconds(60.0 * longest));
-        let halves = std::iter::once(&work.before).chain(&work.after);
-        for tasks in halves {
-            for _ in 0..count {
-                if work.after.is_some() {
-                    figures.watch(tasks, instants(&schedule));
-                }
-                history.record(seconds(tasks.draw(&mut random)));
-            }
-        }
-        if work.after.is_none() {
-            figures.watch(&work.before, instants(&schedule));
-        }
-    }
-    figures
 }
 
 /// Measures the time to record a task, to plan, and to compute a pause.

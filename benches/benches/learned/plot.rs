@@ -4,8 +4,8 @@ use plotters::prelude::*;
 
 use crate::optimum::optimum;
 use crate::polls::{Figures, seconds};
+use crate::schedules::{fixed, learned, steady};
 use crate::tasks::{Tasks, Work};
-use crate::{fixed, learned, steady};
 use luma_watch::Schedule;
 
 const SIZE: (u32, u32) = (860, 520);
