@@ -33,3 +33,20 @@ fn readme_has_at_most_1000_words() {
 fn readme_links_lead_to_pages_of_the_docs() {
     assert_eq!(link_names(README), link_names(LINKS));
 }
+
+#[test]
+fn architecture_lists_each_source_file_by_name() {
+    fn check(folder: &std::path::Path, page: &str) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && name != "tests" && name != "guide" {
+                check(&path, page);
+            } else if path.is_file() && name != "tests.rs" {
+                assert!(page.contains(name), "{} is missing in ARCHITECTURE.md", path.display());
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    check(&root.join("src"), &fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap());
+}
