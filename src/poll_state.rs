@@ -178,13 +178,12 @@ impl PollState {
         let step = self.steps().saturating_sub(1);
         self.note_good_answer(&task, scheduled_at.is_some());
         let age = if config.schedule.history().is_some() { Some(self.note_age(context)) } else { context.age };
-        let next_poll_in = match scheduled_at {
+        let next_poll_in = if let Some(scheduled_at) = scheduled_at {
             // As if there had been no extra poll: the final poll of the schedule is still to come.
-            Some(scheduled_at) => Some(scheduled_at.saturating_sub(elapsed)),
-            None => {
-                let pause = self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age });
-                pause.and_then(|pause| next_poll::cut_at_deadline(config, pause, elapsed))
-            }
+            Some(scheduled_at.saturating_sub(elapsed))
+        } else {
+            let pause = self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age });
+            pause.and_then(|pause| next_poll::cut_at_deadline(config, pause, elapsed))
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();

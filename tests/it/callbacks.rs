@@ -88,7 +88,7 @@ async fn poll_now_counts_running_watches() {
     sleep(secs(1)).await;
     assert_eq!(simulator.requests().len(), before + 5);
     let elsewhere = Client::builder("test-key").simulator(&simulator).build().unwrap();
-    assert_eq!((elsewhere.poll_now(&id), client.poll_now(&TaskId::from("unknown"))), (0, 0));
+    assert_eq!((elsewhere.poll_now(&id), client.poll_now("unknown")), (0, 0));
     drop(unpolled);
     running.iter().for_each(JoinHandle::abort);
     while running.next().await.is_some() {}
