@@ -3,7 +3,7 @@
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{SimulatedTask, Simulator};
-use luma_watch::{Callback, Client, ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
+use luma_watch::{Callback, Client, ErrorKind, RateLimit, Schedule, StatusEvent};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
