@@ -35,7 +35,7 @@ pub(crate) use response::{Response, ResponseContext};
 #[derive(Debug)]
 pub(crate) struct PollState {
     polls: u32,
-    stage: Stage,
+    lifecycle: Lifecycle,
     /// In 1/65536 of a pause: how far its polls are from those of the watches that started with it. 0: not staggered.
     offset: u16,
     /// Boxed: most watches never have any.
@@ -43,7 +43,7 @@ pub(crate) struct PollState {
 }
 
 #[derive(Debug, PartialEq)]
-enum Stage {
+enum Lifecycle {
     Idle,
     Running,
     Over,
@@ -71,12 +71,12 @@ impl PollState {
     pub(crate) fn new(config: &WatchConfig) -> Self {
         let policy = config.schedule.start();
         let uncommon = policy.has_state().then(|| Box::new(Uncommon { policy, ..Uncommon::default() }));
-        Self { polls: 0, stage: Stage::Idle, offset: 0, uncommon }
+        Self { polls: 0, lifecycle: Lifecycle::Idle, offset: 0, uncommon }
     }
 
     /// The stream is polled for the first time.
     pub(crate) fn start(&mut self, offset: u16) {
-        self.stage = Stage::Running;
+        self.lifecycle = Lifecycle::Running;
         self.offset = offset;
     }
 
@@ -86,7 +86,7 @@ impl PollState {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.stage == Stage::Running
+        self.lifecycle == Lifecycle::Running
     }
 
     /// How many requests were sent and are over.
@@ -146,7 +146,7 @@ impl PollState {
             }
         };
         if decision.next == Next::End {
-            self.stage = Stage::Over;
+            self.lifecycle = Lifecycle::Over;
         }
         decision
     }

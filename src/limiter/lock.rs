@@ -8,17 +8,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limits::{LimiterConfig, Release};
-use super::state::State;
+use super::state::LimiterState;
 use super::waiter::AcquireRequest;
 use crate::error::Error;
 
 /// The limits of one client and its clones.
 #[derive(Debug)]
-pub(crate) struct Limiter(Mutex<State>);
+pub(crate) struct Limiter(Mutex<LimiterState>);
 
 impl Limiter {
     pub(crate) fn new(config: LimiterConfig) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State::new(config))))
+        Arc::new(Self(Mutex::new(LimiterState::new(config))))
     }
 
     /// A permit, if one is free now and nothing waits for it. `cooldown`: for how long a refusal that names no time opens the
@@ -60,7 +60,7 @@ impl Limiter {
         Permit { limiter: Arc::clone(self), lease, acquired_at, cooldown, release: Release::Abandoned }
     }
 
-    fn locked<T>(&self, visit: impl FnOnce(&mut State) -> T) -> T {
+    fn locked<T>(&self, visit: impl FnOnce(&mut LimiterState) -> T) -> T {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = visit(&mut state);
         let (wake, retired) = (mem::take(&mut state.queue.wake), mem::take(&mut state.queue.retired));

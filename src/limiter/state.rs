@@ -8,12 +8,12 @@ use super::waiter::AcquireRequest;
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct LimiterState {
     limits: Limits,
     pub(super) queue: WaitQueue,
 }
 
-impl State {
+impl LimiterState {
     pub(super) fn new(config: LimiterConfig) -> Self {
         Self { limits: Limits::new(config), queue: WaitQueue::new() }
     }

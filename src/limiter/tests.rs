@@ -19,7 +19,7 @@ use super::priority::Priority;
 use super::rate_limit::RateLimit;
 use super::rate_limiter::RateLimiter;
 use super::sliding_window::SlidingWindow;
-use super::state::State;
+use super::state::LimiterState;
 use super::waiter::AcquireRequest;
 
 const fn ms(millis: u64) -> Duration {
@@ -220,7 +220,7 @@ const LEASE: Duration = secs(5);
 
 /// A queue with its limits, its waiters, and what is in flight.
 struct World {
-    limiter: State,
+    limiter: LimiterState,
     now: Instant,
     requests: u32,
     in_flight: usize,
@@ -232,7 +232,7 @@ struct World {
 impl World {
     fn new(requests: u32, in_flight: usize) -> Self {
         let rate_limit = (requests > 0).then(|| RateLimit::per(requests, PERIOD));
-        let limiter = State::new(LimiterConfig { rate_limit, max_in_flight: in_flight, lease: LEASE });
+        let limiter = LimiterState::new(LimiterConfig { rate_limit, max_in_flight: in_flight, lease: LEASE });
         let (waiters, flying, sent) = (Vec::new(), Vec::new(), Vec::new());
         Self { limiter, now: Instant::now(), requests, in_flight, waiters, flying, sent }
     }
@@ -370,7 +370,7 @@ proptest! {
 #[test]
 fn the_waiter_of_least_value_is_not_starved() {
     let rate_limit = Some(RateLimit::per(1, secs(1)));
-    let mut limiter = State::new(LimiterConfig { rate_limit, max_in_flight: 9, lease: secs(20) });
+    let mut limiter = LimiterState::new(LimiterConfig { rate_limit, max_in_flight: 9, lease: secs(20) });
     let mut now = Instant::now();
     let mut permits = [0; 100];
     let priorities: Vec<_> = (0..100).map(|waiter| Priority::new(move |_| f64::from(waiter))).collect();

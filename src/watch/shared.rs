@@ -23,7 +23,7 @@ impl Watch {
         let task_id = self.task_id().clone();
         let wakers = Arc::new(WakerSet::default());
         let waker = Waker::from(Arc::clone(&wakers));
-        let state = Mutex::new(State { watch: self, latest: None, version: 0 });
+        let state = Mutex::new(SharedState { watch: self, latest: None, version: 0 });
         SharedWatch::of(Arc::new(Inner { task_id, state, wakers, waker }))
     }
 }
@@ -64,13 +64,13 @@ pub struct SharedWatch {
 
 struct Inner {
     task_id: TaskId,
-    state: Mutex<State>,
+    state: Mutex<SharedState>,
     wakers: Arc<WakerSet>,
     /// Wakes all readers.
     waker: Waker,
 }
 
-struct State {
+struct SharedState {
     watch: Watch,
     latest: Option<StatusEvent>,
     /// The number of events so far.
@@ -109,7 +109,7 @@ impl SharedWatch {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SharedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -54,24 +54,24 @@ use crate::task_watch::{NextPoll, TaskWatch};
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct Watch {
     task_id: TaskId,
-    state: State,
+    state: WatchState,
 }
 
-enum State {
+enum WatchState {
     Running(Pin<Box<dyn Stream<Item = StatusEvent> + Send>>),
     Ended(Result<Task, Error>),
 }
 
 impl Watch {
     pub(crate) fn new(core: Arc<ClientCore>, task_id: TaskId) -> Self {
-        let state = State::Running(Box::pin(events(Subscribed::new(TaskWatch::new(core, task_id.clone())))));
+        let state = WatchState::Running(Box::pin(events(Subscribed::new(TaskWatch::new(core, task_id.clone())))));
         Self { task_id, state }
     }
 
     /// A watch of these events.
     #[cfg(test)]
     pub(super) fn of_events(events: impl Stream<Item = StatusEvent> + Send + 'static) -> Self {
-        Self { task_id: TaskId::from("t"), state: State::Running(Box::pin(events)) }
+        Self { task_id: TaskId::from("t"), state: WatchState::Running(Box::pin(events)) }
     }
 
     /// The task that is watched.
@@ -82,8 +82,8 @@ impl Watch {
 
     pub(crate) const fn outcome(&self) -> Option<&Result<Task, Error>> {
         match &self.state {
-            State::Running(_) => None,
-            State::Ended(outcome) => Some(outcome),
+            WatchState::Running(_) => None,
+            WatchState::Ended(outcome) => Some(outcome),
         }
     }
 
@@ -114,10 +114,10 @@ impl Stream for Watch {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
         let this = self.get_mut();
-        let State::Running(events) = &mut this.state else { return Poll::Ready(None) };
+        let WatchState::Running(events) = &mut this.state else { return Poll::Ready(None) };
         let Some(event) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
         if let Some(outcome) = event.outcome() {
-            this.state = State::Ended(outcome);
+            this.state = WatchState::Ended(outcome);
         }
         Poll::Ready(Some(event))
     }
@@ -125,7 +125,7 @@ impl Stream for Watch {
 
 impl FusedStream for Watch {
     fn is_terminated(&self) -> bool {
-        matches!(self.state, State::Ended(_))
+        matches!(self.state, WatchState::Ended(_))
     }
 }
 
@@ -143,8 +143,8 @@ impl fmt::Debug for Watch {
         let mut out = f.debug_struct("Watch");
         out.field("task_id", &self.task_id);
         match &self.state {
-            State::Running(_) => out.finish_non_exhaustive(),
-            State::Ended(outcome) => out.field("outcome", outcome).finish(),
+            WatchState::Running(_) => out.finish_non_exhaustive(),
+            WatchState::Ended(outcome) => out.field("outcome", outcome).finish(),
         }
     }
 }

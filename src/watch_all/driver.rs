@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::coalescing_timer::CoalescingTimer;
-use super::in_flight::InFlight;
+use super::in_flight::InFlightPolls;
 use super::pending_polls::PendingPolls;
 use super::ready_queue::ReadyQueue;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
@@ -33,7 +33,7 @@ pub(super) struct Driver {
     acquire: Acquire,
     inbox: Inbox,
     pending: PendingPolls,
-    in_flight: InFlight,
+    in_flight: InFlightPolls,
     /// Not yielded yet.
     outcomes: VecDeque<(Key, PollOutcome)>,
     /// Empty between two polls, to be filled again.
@@ -53,7 +53,7 @@ impl Driver {
             acquire,
             inbox,
             pending: PendingPolls::default(),
-            in_flight: InFlight::new(),
+            in_flight: InFlightPolls::new(),
             outcomes: VecDeque::new(),
             due: Vec::new(),
             timer: CoalescingTimer::default(),

@@ -9,7 +9,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use super::task_slots::Key;
 use crate::client_core::{PollFuture, PollOutcome};
 
-pub(super) struct InFlight {
+pub(super) struct InFlightPolls {
     polls: FuturesUnordered<InFlightPoll>,
     /// How many of them were aborted: an entry cannot be taken out before its end.
     aborted: usize,
@@ -21,7 +21,7 @@ struct InFlightPoll {
     poll: Option<PollFuture>,
 }
 
-impl InFlight {
+impl InFlightPolls {
     pub(super) fn new() -> Self {
         Self { polls: FuturesUnordered::new(), aborted: 0 }
     }

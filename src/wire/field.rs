@@ -20,7 +20,7 @@ macro_rules! fields {
     ($json:expr, $($name:ident = $key:literal at $path:literal),+ $(,)?) => {{
         use std::fmt;
         use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-        use $crate::wire::field::{Field, Key};
+        use $crate::wire::field::{Field, Text};
         #[derive(Default)]
         struct Fields<'a> { $($name: Option<Field<'a>>),+ }
         struct Cut;
@@ -31,7 +31,7 @@ macro_rules! fields {
             }
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut fields = Fields::default();
-                while let Some(Key(key)) = map.next_key()? {
+                while let Some(Text(key)) = map.next_key()? {
                     match &*key {
                         $($key => fields.$name = Field::new($path, map.next_value()?),)+
                         _ => drop(map.next_value::<IgnoredAny>()?),
@@ -49,7 +49,7 @@ pub(crate) use fields;
 
 /// A text, borrowed if it holds no escapes.
 #[derive(Deserialize)]
-pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Reads a field that may be absent.
 pub(crate) fn optional<'a, T>(
@@ -80,7 +80,7 @@ impl<'a> Field<'a> {
         if !self.is_text() {
             return Ok(Cow::Borrowed(self.json));
         }
-        serde_json::from_str::<Key<'a>>(self.json).map(|text| text.0).map_err(|_| self.type_error("a valid text"))
+        serde_json::from_str::<Text<'a>>(self.json).map(|text| text.0).map_err(|_| self.type_error("a valid text"))
     }
 
     /// As `unwrapped`; a text whose escapes cannot be read (half a surrogate pair) stays as it is written.
