@@ -146,11 +146,7 @@ impl TaskWatch {
         }
         let decision = self.state.on_response(&self.core.config, &self.id, response, context);
         self.learn(&decision.event, context);
-        let polls = self.state.polls();
-        match self.span.as_deref() {
-            Some(span) => span.in_scope(|| log_event(&decision.event, polls)),
-            None => log_event(&decision.event, polls),
-        }
+        log_event(self.span.as_deref(), &decision.event, self.state.polls());
         let next = match decision.next {
             // From the end of the response, wherever the consumer is meanwhile.
             Next::Poll { after, server_mandated } => Some(NextPoll { at: add_or_now(now, after), server_mandated }),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tracing::field::{self, Empty};
+use tracing::level_filters::LevelFilter;
 use tracing::{Span, debug, info, info_span, warn};
 
 use crate::event::{PollFailure, StatusEvent};
@@ -15,9 +16,13 @@ pub(super) fn span(task_id: &TaskId) -> Option<Box<Span>> {
     (!span.is_disabled()).then(|| Box::new(span))
 }
 
-/// One log event per poll.
-pub(super) fn log_event(event: &StatusEvent, polls: u32) {
-    match event {
+/// One log event per poll, in the span of the watch.
+pub(super) fn log_event(span: Option<&Span>, event: &StatusEvent, polls: u32) {
+    let is_debug = matches!(event, StatusEvent::Generating(_) | StatusEvent::Done(_));
+    if is_debug && LevelFilter::current() < LevelFilter::DEBUG {
+        return; // to enter the span for nothing costs more than this look
+    }
+    let log = || match event {
         StatusEvent::Generating(progress) => {
             let next_poll_in = progress.next_poll_in;
             debug!(polls, status = %progress.task.status(), ?next_poll_in, "not finished");
@@ -28,6 +33,10 @@ pub(super) fn log_event(event: &StatusEvent, polls: u32) {
         }
         StatusEvent::Done(finished) => debug!(polls, status = %finished.task.status(), "finished"),
         StatusEvent::GaveUp(error) => warn!(polls, error = error as &dyn std::error::Error, "gave up"),
+    };
+    match span {
+        Some(span) => span.in_scope(log),
+        None => log(),
     }
 }
 
