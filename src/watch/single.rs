@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use crate::client_core::ClientCore;
 use crate::error::Error;
@@ -188,7 +188,10 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
             if let Some(next) = next {
                 if let Some(Notified { scheduled_at, not_before }) = watch.sleep_or_notified(next).await {
                     watch.task.poll_early(scheduled_at);
-                    sleep_until(not_before).await;
+                    // A timer would take a millisecond even for a time that has come.
+                    if not_before > Instant::now() {
+                        sleep_until(not_before).await;
+                    }
                 }
             }
         }
