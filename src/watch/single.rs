@@ -188,14 +188,19 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
             if let Some(next) = next {
                 if let Some(Notified { scheduled_at, not_before }) = watch.sleep_or_notified(next).await {
                     watch.task.poll_early(scheduled_at);
-                    // A timer would take a millisecond even for a time that has come.
-                    if not_before > Instant::now() {
+                    if !has_come(not_before) {
                         sleep_until(not_before).await;
                     }
                 }
             }
         }
     }
+}
+
+/// Whether a timer can be spared, which takes a millisecond even for a time that has come. By value: a borrowed instant would
+/// take up room in the loop.
+fn has_come(at: Instant) -> bool {
+    at <= Instant::now()
 }
 
 /// A watch that can be notified, from the first poll of its stream to its drop.
