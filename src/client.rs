@@ -80,6 +80,24 @@ impl Client {
 
     /// The same client, connections and limits shared, with another schedule for the watches that it starts from now on.
     ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use luma_watch::Schedule;
+    /// use std::time::Duration;
+    ///
+    /// let patient = client.with_schedule(Schedule::default().max_wait(Duration::from_secs(25 * 60)))?;
+    /// let task = patient.wait_until_done(&id).await?;
+    /// assert!(task.status().is_success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Schedule::validate`].
     pub fn with_schedule(&self, schedule: Schedule) -> Result<Self, Error> {
@@ -106,6 +124,20 @@ impl Client {
     /// It is not retried, with one exception: where a kept connection breaks in the moment of its use, the request is sent
     /// again at once. It waits for the rate limit and for the bound on requests in flight, but not for a gateway that has
     /// asked the watches to hold back.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let task = client.status(&id).await?;
+    /// assert!(!task.status().is_terminal());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Why the record could not be read. A task that failed is no error here: its record says so.
@@ -135,12 +167,50 @@ impl Client {
     /// Watches a task: a stream of its events, up to its end. Nothing is sent before the stream is polled.
     ///
     /// With an empty id the first event is [`GaveUp`](crate::StatusEvent::GaveUp), and nothing is sent.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use futures::StreamExt;
+    ///
+    /// let mut watch = client.watch(&id);
+    /// let first = watch.next().await.expect("an event");
+    /// assert_eq!(first.task().map(|task| task.id()), Some(&id));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn watch(&self, task_id: impl Into<TaskId>) -> Watch {
         Watch::new(Arc::clone(&self.core), task_id.into())
     }
 
     /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Nothing is sent before
     /// the stream is polled; an id that comes twice is watched once.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use futures::StreamExt;
+    ///
+    /// let ids = [simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new())];
+    /// let mut all = client.watch_all(&ids);
+    /// while let Some((id, event)) = all.next().await {
+    ///     if let Some(outcome) = event.outcome() {
+    ///         println!("{id}: {:?}", outcome?.result_urls());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn watch_all<I>(&self, task_ids: I) -> WatchAll
     where
         I: IntoIterator,
@@ -153,6 +223,20 @@ impl Client {
 
     /// Waits for a task's end and returns the task: the same as `watch(task_id).wait_until_done()`, see
     /// [`Watch::wait_until_done`].
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let task = client.wait_until_done(&id).await?;
+    /// assert_eq!(task.result_urls().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.

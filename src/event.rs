@@ -74,6 +74,24 @@ impl StatusEvent {
 
     /// Exactly what [`Watch::wait_until_done`](crate::Watch::wait_until_done) gives after this event: the task if there is
     /// a result to fetch, or the reason why there is none. `None` while more events come.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use futures::StreamExt;
+    ///
+    /// let events: Vec<_> = client.watch(&id).collect().await;
+    /// let (last, before) = events.split_last().expect("a last event");
+    /// assert!(before.iter().all(|event| event.outcome().is_none()));
+    /// assert!(matches!(last.outcome(), Some(Ok(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn outcome(&self) -> Option<Result<Task, Error>> {
         match self {

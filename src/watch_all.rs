@@ -70,6 +70,22 @@ impl WatchAll {
     /// Watches one more task, from the next poll of the stream on. Returns `false` if the task is watched already.
     ///
     /// After [`drain`](Self::drain) a pushed task is not polled any more, and comes back from [`stop`](Self::stop).
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let mut all = client.watch_all([&id]);
+    /// assert!(all.push("8f2b77a1c0de4f6f9f1c2a3b4c5d6e7f"));
+    /// assert!(!all.push(&id), "it is watched already");
+    /// assert_eq!(all.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn push(&mut self, task_id: impl Into<TaskId>) -> bool {
         let added = self.driver.push(task_id.into());
         self.wake();
@@ -78,6 +94,21 @@ impl WatchAll {
 
     /// Stops watching a task before its end: its request in flight is aborted, and no more events of it come. Returns `false`
     /// if the task is not watched, or not any more.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let mut all = client.watch_all([&id]);
+    /// assert!(all.remove(&id));
+    /// assert!(all.is_empty() && !all.remove(&id));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove(&mut self, task_id: impl AsRef<str>) -> bool {
         let removed = self.driver.remove(task_id.as_ref());
         if removed {
@@ -128,6 +159,21 @@ impl WatchAll {
     ///
     /// The tasks themselves go on, and are billed: watch the same ids again, now or later. Tasks that ended with
     /// [`GaveUp`](StatusEvent::GaveUp) have left before, and are not among them.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let mut all = client.watch_all([&id]);
+    /// assert_eq!(all.stop(), [id]);
+    /// assert!(all.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&mut self) -> Vec<TaskId> {
         let new = Self::new(Arc::clone(self.driver.core()));
         let mut stopped = mem::replace(self, new);

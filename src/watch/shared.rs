@@ -19,6 +19,23 @@ use crate::task::{Task, TaskId};
 
 impl Watch {
     /// Lets any number of readers watch the task, with one polling loop for all of them.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let first = client.watch(&id).shared();
+    /// let second = first.clone();
+    /// let (one, other) = tokio::join!(first, second);
+    /// assert_eq!(one?, other?);
+    /// assert_eq!(simulator.requests().len(), 11); // polled for both at once
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shared(self) -> SharedWatch {
         let task_id = self.task_id().clone();
         let wakers = Arc::new(WakerSet::default());

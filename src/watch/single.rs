@@ -93,6 +93,24 @@ impl Watch {
     /// `Ok` means that there is a result to fetch: flag 1, or flag 4 (only the vendor's callback failed;
     /// [`Task::status`] says which), with at least one URL.
     ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use futures::StreamExt;
+    ///
+    /// let mut watch = client.watch(&id);
+    /// watch.next().await; // looks at the first event, and waits for the rest
+    /// let task = watch.wait_until_done().await?;
+    /// assert!(task.status().is_success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// - [`TaskFailed`](ErrorKind::TaskFailed): flags 2 and 3, with the vendor's code and message.
     /// - [`MissingResult`](ErrorKind::MissingResult): a success without a URL.
