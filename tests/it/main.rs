@@ -28,6 +28,9 @@ mod learned_cost;
 mod learning;
 mod priority;
 mod proxy;
+mod random_drops;
+#[cfg(feature = "callback")]
+mod random_stories;
 mod rate_limit;
 mod readme;
 mod redirects;
