@@ -13,6 +13,7 @@ mod learn;
 mod next_poll;
 mod poll_priority;
 mod response;
+mod uncommon;
 
 use std::time::Duration;
 
@@ -25,11 +26,10 @@ use crate::task::{Status, Task, TaskId};
 pub(crate) use config::WatchConfig;
 use deadline::Deadline;
 pub(crate) use decision::{Decision, Next};
-use extra::Extra;
-use failure_streak::FailureStreak;
 use last_record::{LastObservation, LastRecord};
 pub(crate) use poll_priority::PollPriority;
 pub(crate) use response::{Response, ResponseContext};
+use uncommon::Uncommon;
 
 /// What a watch remembers between polls: only what the next decision needs, because there may be 100,000 watches.
 #[derive(Debug)]
@@ -47,24 +47,6 @@ enum Lifecycle {
     Idle,
     Running,
     Over,
-}
-
-/// What a watch without failures, extra polls or a stateful schedule never needs.
-#[derive(Debug, Default)]
-struct Uncommon {
-    policy: PolicyState,
-    counts: Counts,
-    streak: FailureStreak,
-    extra: Extra,
-    last_record: LastRecord,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    /// Failed polls.
-    failures: u32,
-    /// Good answers to extra polls, which do not move the schedule on.
-    extra: u32,
 }
 
 impl PollState {

@@ -215,7 +215,7 @@ impl Driver {
         }
         for key in due.drain(..) {
             let Some(slot) = self.slots.slot(key) else { continue };
-            let wait = self.permit_wait(slot).map(|wait| wait.after(now, self.core.gateway.timeout()));
+            let wait = slot.permit_wait(self.core.epoch).map(|wait| wait.after(now, self.core.gateway.timeout()));
             match wait {
                 None => self.queue(key, now, cx),
                 Some(Some(wait)) => self.wait(key, wait, cx),
@@ -223,16 +223,6 @@ impl Driver {
             }
         }
         self.due = due;
-    }
-
-    /// How the task waits for its permit, if it does.
-    fn permit_wait(&self, slot: &Slot) -> Option<PermitWait> {
-        let until = slot.due().and_then(|due| self.core.epoch.instant(due));
-        match slot.stage {
-            Stage::Queued => Some(PermitWait::Queued { until }),
-            Stage::FinalQueued => Some(PermitWait::Final { until }),
-            Stage::Scheduled | Stage::CoolingDown | Stage::InFlight => None,
-        }
     }
 
     /// Sends as many requests as may go now, unless the consumer is far behind with the outcomes of the last ones.
@@ -267,7 +257,7 @@ impl Driver {
     fn send(&mut self, key: Key, permit: Permit, cx: &mut Context<'_>) {
         let Some(slot) = self.slots.slot(key) else { return };
         let (now, timeout) = (permit.acquired_at(), self.core.gateway.timeout());
-        let timeout = self.permit_wait(slot).map_or(timeout, |wait| wait.time_for_request(now, timeout));
+        let timeout = slot.permit_wait(self.core.epoch).map_or(timeout, |wait| wait.time_for_request(now, timeout));
         if slot.watch.is_extra(now) {
             self.inbox.sent(slot.watch.id());
         }

@@ -9,6 +9,8 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::timer_queue::TimerQueue;
+use crate::clock::Epoch;
+use crate::final_poll::PermitWait;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
 
@@ -173,6 +175,16 @@ impl Slot {
     /// Whether it waits for a permit.
     pub(super) const fn is_queued(&self) -> bool {
         matches!(self.stage, Stage::Queued | Stage::FinalQueued)
+    }
+
+    /// How it waits for its permit, if it does.
+    pub(super) fn permit_wait(&self, epoch: Epoch) -> Option<PermitWait> {
+        let until = self.due.and_then(|due| epoch.instant(due));
+        match self.stage {
+            Stage::Queued => Some(PermitWait::Queued { until }),
+            Stage::FinalQueued => Some(PermitWait::Final { until }),
+            Stage::Scheduled | Stage::CoolingDown | Stage::InFlight => None,
+        }
     }
 
     /// In nanoseconds from the client's epoch.

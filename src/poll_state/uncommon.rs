@@ -1,0 +1,24 @@
+//! The state that most watches never have: one box, so that the others carry a pointer only.
+
+use super::extra::Extra;
+use super::failure_streak::FailureStreak;
+use super::last_record::LastRecord;
+use crate::schedule::PolicyState;
+
+/// What a watch without failures, extra polls or a stateful schedule never needs.
+#[derive(Debug, Default)]
+pub(super) struct Uncommon {
+    pub(super) policy: PolicyState,
+    pub(super) counts: Counts,
+    pub(super) streak: FailureStreak,
+    pub(super) extra: Extra,
+    pub(super) last_record: LastRecord,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Failed polls.
+    pub(super) failures: u32,
+    /// Good answers to extra polls, which do not move the schedule on.
+    pub(super) extra: u32,
+}
