@@ -64,7 +64,7 @@ impl Client {
             }
         };
         let api_key = variable("APIKLEY_API_KEY")?.ok_or_else(|| {
-            Error::config("the environment variable APIKLEY_API_KEY is not set or empty: it holds the API key")
+            Error::config("the environment variable APIKLEY_API_KEY is not set, or is empty: set it to the API key")
         })?;
         let builder = Self::builder(api_key);
         match variable("APIKLEY_BASE_URL")? {

@@ -173,7 +173,7 @@ impl ClientBuilder {
         if let Some(simulator) = self.simulator {
             if self.base_url.is_some() || self.http_client.is_some() {
                 return Err(Error::config(
-                    "a simulator in memory has no base_url and no http_client: leave them out, or use Simulator::serve and its URL",
+                    "a simulator cannot be combined with base_url or http_client: leave them out, or use Simulator::serve and its URL",
                 ));
             }
             return Ok(Transport::InMemory(simulator.in_memory(self.api_key)?));

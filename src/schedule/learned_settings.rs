@@ -41,7 +41,7 @@ impl LearnedSettings {
     pub(super) fn validate(self) -> Result<(), Error> {
         let Targets { mean_delay, shortest_pause, longest_pause } = self.targets();
         if mean_delay.is_zero() {
-            return Err(Error::config("aim_for_delay is zero: it is the mean delay to accept, and none cannot be had"));
+            return Err(Error::config("aim_for_delay is zero: it must be above zero"));
         }
         bounded("aim_for_delay", mean_delay)?;
         positive("shortest_pause", shortest_pause)?;
