@@ -155,7 +155,7 @@ impl Client {
         }
         let permit = match core.try_acquire() {
             Some(permit) => permit,
-            None => core.acquire().past_breaker().permit().await,
+            None => core.acquire_urgent().await,
         };
         let request = PollRequest { id: id.clone(), wants_age: false };
         match core.send(&request, permit, core.gateway.timeout()).await {

@@ -1,18 +1,18 @@
 //! What all watches of one client share, and how a request gets its permit and is sent.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::clock::Epoch;
 use crate::error::Error;
-use crate::final_poll::PermitWait;
 use crate::gateway::{Gateway, PollRequest, PollResponse};
-use crate::limiter::{Acquire, Limiter, Permit};
+use crate::limiter::{Acquire, Acquired, Class, Limiter, Permit, PermitRequest, Settled};
 use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
@@ -51,43 +51,26 @@ impl ClientCore {
 
     /// A permit, if one is free now and nothing waits for it.
     pub(crate) fn try_acquire(&self) -> Option<Permit> {
-        self.limiter.try_acquire(self.config.schedule.cooldown())
-    }
-
-    /// A permit for a final poll in spite of an open circuit breaker, see [`Limiter::try_acquire_final`].
-    pub(crate) fn try_acquire_final(&self) -> Option<Permit> {
-        self.limiter.try_acquire_final(self.config.schedule.cooldown())
+        self.limiter.try_acquire()
     }
 
     /// A waiter for a permit.
     pub(crate) fn acquire(&self) -> Acquire {
-        Acquire::new(Arc::clone(&self.limiter), self.config.schedule.cooldown())
+        Acquire::new(Arc::clone(&self.limiter))
     }
 
-    /// Waits for a permit around the deadline, and says how long the request may take. `None`: no permit came in time.
-    pub(crate) async fn acquire_until(
-        &self,
-        mut acquire: Acquire,
-        deadline: Option<Instant>,
-    ) -> Option<(Permit, Duration)> {
-        let timeout = self.gateway.timeout();
-        let mut wait = PermitWait::begin(deadline, Instant::now(), timeout);
-        loop {
-            let final_permit = match wait {
-                PermitWait::Final { .. } => self.try_acquire_final(),
-                PermitWait::Queued { .. } => None,
-            };
-            let permit = match (final_permit, wait.until()) {
-                (Some(permit), _) => Some(permit),
-                (None, Some(until)) => timeout_at(until, acquire.permit()).await.ok(),
-                (None, None) => Some(acquire.permit().await),
-            };
-            let now = Instant::now();
-            match permit {
-                Some(permit) => return Some((permit, wait.time_for_request(now, timeout))),
-                None => wait = wait.after(now, timeout)?,
+    /// Waits for a permit for a single check: past an open circuit breaker, and without an end.
+    pub(crate) async fn acquire_urgent(&self) -> Permit {
+        let mut acquire = pin!(self.acquire());
+        let request = PermitRequest { class: Class::Urgent, ..PermitRequest::NORMAL };
+        poll_fn(|cx| {
+            loop {
+                if let Some(Acquired::Permit(permit)) = ready!(acquire.as_mut().poll(cx, &request)) {
+                    return Poll::Ready(permit);
+                }
             }
-        }
+        })
+        .await
     }
 
     /// Sends a request, and settles its permit with the response.
@@ -98,7 +81,15 @@ impl ClientCore {
         timeout: Duration,
     ) -> Result<PollResponse, Error> {
         let result = self.gateway.poll(request, timeout).await;
-        permit.settle(result.as_ref().err());
+        permit.settle(match &result {
+            Ok(_) => Settled::Answered,
+            Err(error) if error.kind().is_throttling() => {
+                let asked = error.retry_after().filter(|wait| !wait.is_zero());
+                let cooldown = asked.unwrap_or_else(|| self.config.schedule.cooldown()).min(self.config.retry_after_cap);
+                Settled::Refused { error: error.clone().of_task(&request.id, None), cooldown }
+            }
+            Err(_) => Settled::Failed,
+        });
         result
     }
 

@@ -16,10 +16,6 @@ impl Epoch {
     /// From the epoch to this instant; negative for an earlier one, because a watch may run on another clock than the one on
     /// which its client was made.
     pub(crate) fn nanos(self, at: Instant) -> i64 {
-        let nanos = |duration: Duration| {
-            let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-            seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(duration.subsec_nanos()))
-        };
         match at.checked_duration_since(self.0) {
             Some(after) => nanos(after),
             None => nanos(self.0.saturating_duration_since(at)).saturating_neg(),
@@ -36,6 +32,12 @@ impl Epoch {
         let distance = Duration::from_nanos(nanos.unsigned_abs());
         if nanos < 0 { self.0.checked_sub(distance) } else { self.0.checked_add(distance) }
     }
+}
+
+/// A duration in nanoseconds.
+pub(crate) fn nanos(duration: Duration) -> i64 {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(duration.subsec_nanos()))
 }
 
 /// No schedule and no `Retry-After` reaches the clock's end. If one does, polling at once is the lesser evil.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::limiter::Class;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PermitWait {
     /// Until the deadline, if there is one.
@@ -24,6 +26,14 @@ impl PermitWait {
             return Self::Final { until: now.checked_add(request_timeout) };
         }
         Self::Queued { until: deadline }
+    }
+
+    /// Which limits the poll is under.
+    pub(crate) const fn class(self) -> Class {
+        match self {
+            Self::Queued { .. } => Class::Normal,
+            Self::Final { .. } => Class::Urgent,
+        }
     }
 
     /// When this part of the wait is over.

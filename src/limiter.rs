@@ -1,11 +1,13 @@
-//! The limits that all requests of one client share: a rate limit, a bound on requests in flight, and a circuit breaker.
+//! The limits that all requests of one client share: a rate limit, a bound on requests in flight, a circuit breaker, and a budget
+//! for repeats.
 //!
 //! [`Limits`](limits::Limits) decides whether a request may go now, and if not, when. [`WaitQueue`](wait_queue::WaitQueue)
 //! decides which waiter is next. [`Limiter`] is the lock around both, [`Acquire`] the future of a waiter.
 
 mod acquire;
+mod calls;
 mod circuit_breaker;
-mod dispatch;
+mod congestion_window;
 mod in_flight;
 mod limits;
 mod lock;
@@ -13,18 +15,23 @@ mod pacer;
 mod priority;
 mod rate_limit;
 mod rate_limiter;
+mod refusal;
+mod retry_budget;
 mod sliding_window;
 mod state;
 mod wait_queue;
 mod waiter;
+mod waiters;
 
-pub(crate) use acquire::Acquire;
+pub(crate) use acquire::{Acquire, Acquired, PermitRequest};
 pub(crate) use limits::LimiterConfig;
-pub(crate) use lock::{Limiter, Permit};
+pub(crate) use lock::{Limiter, Permit, Settled};
 pub(crate) use priority::{Priority, Sampler};
 pub use rate_limit::RateLimit;
+pub(crate) use refusal::{Cooldown, Refusal};
 #[cfg(feature = "simulator")]
 pub(crate) use sliding_window::SlidingWindow;
+pub(crate) use waiter::Class;
 
 #[cfg(test)]
 mod tests;

@@ -4,20 +4,21 @@
 mod log;
 
 use std::fmt;
-use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use crate::client_core::{ClientCore, PollFuture, PollOutcome};
 use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
 use crate::gateway::{PollRequest, PollResponse};
-use crate::limiter::{Permit, Priority};
-use crate::notify::WatchKey;
+use crate::final_poll::PermitWait;
+use crate::limiter::{Acquire, Acquired, Permit, PermitRequest, Priority};
 use crate::poll_state::{Next, PollState, Response, ResponseContext};
 use crate::task::TaskId;
 use crate::wire::is_blank;
@@ -30,6 +31,13 @@ pub(crate) struct TaskWatch {
     /// In nanoseconds from the client's epoch.
     started: i64,
     span: Option<Box<Span>>,
+}
+
+/// What a poll gets that waits for its permit.
+pub(crate) enum Waited {
+    /// And how long the request may take.
+    Permit(Permit, Duration),
+    NotPolled,
 }
 
 /// When to poll next.
@@ -104,28 +112,39 @@ impl TaskWatch {
         self.core.poll(self.request(), permit, timeout, self.span.as_deref())
     }
 
-    /// Sends a request when there is a permit for it. `key`: whose notifications the request answers.
-    pub(crate) fn poll_when_permitted(&self, key: WatchKey) -> PollFuture {
-        if let Some(outcome) = self.validate() {
-            return Box::pin(ready(outcome));
-        }
-        if let Some(permit) = self.core.try_acquire() {
-            self.core.registry.sent(key, &self.id);
-            return self.poll(permit, self.core.gateway.timeout());
-        }
-        let mut acquire = self.core.acquire();
-        acquire.set_priority(self.priority());
-        let (core, request, deadline) = (Arc::clone(&self.core), self.request(), self.deadline());
-        let poll = async move {
-            let Some((permit, timeout)) = core.acquire_until(acquire, deadline).await else {
-                return PollOutcome::NotPolled;
+    /// How a poll that begins now waits for its permit.
+    pub(crate) fn permit_wait(&self, now: Instant) -> PermitWait {
+        PermitWait::begin(self.deadline(), now, self.core.gateway.timeout())
+    }
+
+    /// Waits for a permit, around the deadline.
+    pub(crate) fn poll_permit(
+        &mut self,
+        mut acquire: Pin<&mut Acquire>,
+        wait: &mut PermitWait,
+        cx: &mut Context<'_>,
+    ) -> Poll<Waited> {
+        let timeout = self.core.gateway.timeout();
+        let priority = if acquire.is_queued() { None } else { self.priority() };
+        loop {
+            let request = PermitRequest {
+                class: wait.class(),
+                priority: priority.as_ref(),
+                until: wait.until(),
+                known_refusal: None,
+                ..PermitRequest::NORMAL
             };
-            core.registry.sent(key, &request.id);
-            core.poll(request, permit, timeout, None).await
-        };
-        match &self.span {
-            Some(span) => Box::pin(poll.instrument(Span::clone(span))),
-            None => Box::pin(poll),
+            match ready!(acquire.as_mut().poll(cx, &request)) {
+                Some(Acquired::Permit(permit)) => {
+                    let timeout = wait.time_for_request(permit.acquired_at(), timeout);
+                    return Poll::Ready(Waited::Permit(permit, timeout));
+                }
+                Some(Acquired::HeldBack(_)) => {}
+                None => match wait.after(Instant::now(), timeout) {
+                    Some(next) => *wait = next,
+                    None => return Poll::Ready(Waited::NotPolled),
+                },
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod coalescing_timer;
 mod driver;
 mod in_flight;
+mod lane;
 mod pending_polls;
 mod ready_queue;
 mod task_slots;

@@ -155,7 +155,7 @@ impl ClientBuilder {
         if self.request_timeout.is_zero() {
             return Err(Error::config("the request timeout is zero: no answer could come in time"));
         }
-        Ok(WatchConfig { schedule: self.schedule.clone(), grace: self.grace })
+        Ok(WatchConfig { schedule: self.schedule.clone(), grace: self.grace, retry_after_cap: Duration::from_secs(120) })
     }
 
     fn limiter_config(&self) -> Result<LimiterConfig, Error> {

@@ -1,82 +1,120 @@
 //! Waiting for a permit.
 
-use std::future::poll_fn;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::lock::{Limiter, Permit};
 use super::priority::Priority;
-use super::waiter::AcquireRequest;
-use crate::lazy_sleep::LazySleep;
+use super::state::NoPermit;
+use super::waiter::{AcquireRequest, Class};
+use super::waiters::Key;
 
-/// A waiter. Dropping it leaves the queue, and its permit goes to the next.
-///
-/// It has one timer, set to when it gets a permit as far as that is known, and is woken where that comes sooner.
+pin_project! {
+    /// A waiter. Dropping it leaves the queue, and its permit goes to the next.
+    ///
+    /// Its timer is part of it, so that a watch that waits for a permit takes hardly more room than one in its pause.
+    #[derive(Debug)]
+    pub(crate) struct Acquire {
+        limiter: Arc<Limiter>,
+        place: Option<Key>,
+        // Whether it was to come again after its last permit.
+        comes_again: bool,
+        #[pin]
+        timer: Sleep,
+    }
+
+    impl PinnedDrop for Acquire {
+        fn drop(this: Pin<&mut Self>) {
+            this.leave();
+        }
+    }
+}
+
+/// What a waiter waits for.
 #[derive(Debug)]
-pub(crate) struct Acquire {
-    limiter: Arc<Limiter>,
-    cooldown: Duration,
-    past_breaker: bool,
-    priority: Option<Priority>,
-    ticket: Option<u64>,
-    timer: LazySleep,
+pub(crate) struct PermitRequest<'a> {
+    /// Its place in the order of waiting. `None`: behind all others.
+    pub(crate) ticket: Option<u64>,
+    /// For how many requests it waits, one after the other. With more than one, it must come again at once after each permit,
+    /// or [leave](Acquire::leave).
+    pub(crate) weight: usize,
+    pub(crate) class: Class,
+    /// Kept from the last time if there is none.
+    pub(crate) priority: Option<&'a Priority>,
+    /// When it stops waiting, or goes on in another way.
+    pub(crate) until: Option<Instant>,
+    /// The number of the last refusal that it knows of.
+    pub(crate) known_refusal: Option<u32>,
+}
+
+impl PermitRequest<'_> {
+    /// One request, when its turn comes.
+    pub(crate) const NORMAL: Self =
+        Self { ticket: None, weight: 1, class: Class::Normal, priority: None, until: None, known_refusal: None };
+}
+
+/// What a waiter gets.
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    Permit(Permit),
+    /// All requests are held back, for a refusal with this number. The waiter stays in the queue.
+    HeldBack(u32),
 }
 
 impl Acquire {
-    /// `cooldown`: for how long a refusal that names no time opens the circuit breaker.
-    pub(crate) fn new(limiter: Arc<Limiter>, cooldown: Duration) -> Self {
-        Self { limiter, cooldown, past_breaker: false, priority: None, ticket: None, timer: LazySleep::default() }
+    pub(crate) fn new(limiter: Arc<Limiter>) -> Self {
+        Self { limiter, place: None, comes_again: false, timer: sleep_until(Instant::now()) }
     }
 
-    /// Passes an open circuit breaker.
-    pub(crate) fn past_breaker(mut self) -> Self {
-        self.past_breaker = true;
-        self
+    /// Whether it is in the queue.
+    pub(crate) const fn is_queued(&self) -> bool {
+        self.place.is_some()
     }
 
-    pub(crate) fn set_priority(&mut self, priority: Option<Priority>) {
-        self.priority = priority;
-    }
-
-    /// Waits with this ticket, or with a new one if there is none. `weight`: for how many requests it waits, one after the
-    /// other.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, ticket: Option<u64>, weight: usize) -> Poll<Permit> {
-        if ticket.is_some() && self.ticket != ticket {
-            self.cancel();
-            self.ticket = ticket;
-        }
-        let ticket = *self.ticket.get_or_insert_with(|| self.limiter.issue(1));
-        let (past_breaker, priority) = (self.past_breaker, self.priority.as_ref());
-        let request = AcquireRequest { ticket, waker: cx.waker(), weight, past_breaker, priority };
+    /// Ready with what the waiter gets, or with nothing when the time of the request is over. It stays in the queue then.
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        request: &PermitRequest<'_>,
+    ) -> Poll<Option<Acquired>> {
+        let mut this = self.project();
+        let &PermitRequest { ticket, weight, class, priority, known_refusal, until } = request;
+        let request = AcquireRequest { ticket, waker: cx.waker(), weight, class, priority };
         loop {
-            match self.limiter.poll_acquire(&request, self.cooldown) {
+            let NoPermit { comes_again, held_back } = match this.limiter.poll_acquire(this.place, &request) {
                 Ok(permit) => {
-                    self.ticket = None;
-                    return Poll::Ready(permit);
+                    *this.comes_again = weight > 1;
+                    return Poll::Ready(Some(Acquired::Permit(permit)));
                 }
-                Err(at) => ready!(self.timer.poll(cx, at)),
+                Err(no_permit) => no_permit,
+            };
+            *this.comes_again = false;
+            if let Some(number) = held_back.filter(|_| held_back != known_refusal) {
+                return Poll::Ready(Some(Acquired::HeldBack(number)));
+            }
+            let wakes = until.map_or(comes_again, |until| until.min(comes_again));
+            if this.timer.deadline() != wakes {
+                this.timer.as_mut().reset(wakes);
+            }
+            ready!(this.timer.as_mut().poll(cx));
+            if until.is_some_and(|until| until <= wakes) {
+                return Poll::Ready(None);
             }
         }
     }
 
-    /// Leaves the queue.
-    pub(crate) fn cancel(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.limiter.cancel(ticket);
+    /// Leaves the queue, until it is polled again.
+    pub(crate) fn leave(self: Pin<&mut Self>) {
+        let this = self.project();
+        if let Some(key) = this.place.take() {
+            this.limiter.cancel(key);
+        } else if std::mem::take(this.comes_again) {
+            this.limiter.dispatch();
         }
-    }
-
-    /// Waits for a permit for one request.
-    ///
-    /// Cancel safety: dropping the future keeps the place in the queue.
-    pub(crate) async fn permit(&mut self) -> Permit {
-        poll_fn(|cx| self.poll(cx, None, 1)).await
-    }
-}
-
-impl Drop for Acquire {
-    fn drop(&mut self) {
-        self.cancel();
     }
 }

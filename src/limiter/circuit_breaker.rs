@@ -1,43 +1,55 @@
-//! The circuit breaker: one answer that asks for fewer requests (429, maintenance) stops all requests of the client. When
-//! the cooldown is over, one request probes the gateway. If it is not refused, the rest follow one by one.
+//! The circuit breaker: one answer that asks for fewer requests (429, maintenance) stops the requests of the client. When the
+//! cooldown is over, one request probes the gateway. If it is not refused, the rest follow one by one. A good answer to any
+//! request that went after the refusal ends the cooldown as well.
 
-use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::pacer::Pacer;
+use super::refusal::{Cooldown, Refusal};
 
 /// After the probe the waiting requests follow within this time, or within the cooldown if that is shorter.
 const MAX_RECOVERY: Duration = Duration::from_secs(10);
 /// The largest gap between two requests that follow the probe.
 const MAX_GAP: Duration = Duration::from_millis(100);
+/// A refusal that makes the cooldown longer by less than this is no news.
+const MIN_NEWS: Duration = Duration::from_secs(1);
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
-pub(super) enum CircuitBreaker {
+pub(super) struct CircuitBreaker {
+    state: State,
+    /// How many refusals have begun a cooldown, or made it longer.
+    refusals: u32,
+}
+
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+enum State {
     /// Requests pass.
     Closed,
     /// No request passes before the cooldown is over; then one does, as a probe.
     Open(Open),
     /// The probe is in flight.
     HalfOpen(Open, Probe),
-    /// The probe was answered: requests pass one by one.
+    /// The gateway answers again: requests pass one by one.
     Recovering(Recovering),
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Open {
+#[derive(Clone, Debug)]
+struct Open {
+    /// When the last refusal came: an answer to an older request says nothing about it.
+    refused_at: Instant,
     until: Instant,
     cooldown: Duration,
-    /// Whether one watch has made its final poll in spite of the cooldown.
-    final_poll_used: bool,
+    refusal: Arc<Refusal>,
 }
 
 /// The request that finds out whether the gateway answers again.
-#[cfg_attr(test, derive(Clone))]
-#[derive(Debug)]
-pub(super) struct Probe {
+#[derive(Clone, Copy, Debug)]
+struct Probe {
     lease: u64,
     /// When another probe may go, because this one may not be polled any more.
     expires: Instant,
@@ -47,89 +59,146 @@ pub(super) struct Probe {
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
-pub(super) struct Recovering {
+struct Recovering {
     until: Instant,
     pacer: Pacer,
 }
 
+/// The state of the breaker, for those who ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BreakerState {
+    Closed,
+    Open,
+    HalfOpen,
+    Recovering,
+}
+
 impl CircuitBreaker {
+    pub(super) const fn new() -> Self {
+        Self { state: State::Closed, refusals: 0 }
+    }
+
+    pub(super) const fn state(&self) -> BreakerState {
+        match self.state {
+            State::Closed => BreakerState::Closed,
+            State::Open(_) => BreakerState::Open,
+            State::HalfOpen(..) => BreakerState::HalfOpen,
+            State::Recovering(_) => BreakerState::Recovering,
+        }
+    }
+
     /// How many requests may pass now.
     pub(super) fn allows(&mut self, now: Instant) -> usize {
-        match self {
-            Self::Closed => usize::MAX,
-            Self::Open(Open { until, .. }) => usize::from(*until <= now),
-            Self::HalfOpen(_, Probe { expires, .. }) => usize::from(*expires <= now),
-            Self::Recovering(Recovering { until, .. }) if *until <= now => {
-                *self = Self::Closed;
+        match &self.state {
+            State::Closed => usize::MAX,
+            State::Open(Open { until, .. }) => usize::from(*until <= now),
+            State::HalfOpen(_, Probe { expires, .. }) => usize::from(*expires <= now),
+            State::Recovering(Recovering { until, .. }) if *until <= now => {
+                self.state = State::Closed;
                 usize::MAX
             }
-            Self::Recovering(Recovering { pacer, .. }) => pacer.allows(now),
+            State::Recovering(Recovering { pacer, .. }) => pacer.allows(now),
         }
     }
 
     /// A request passes that was allowed to.
     pub(super) fn pass(&mut self, lease: u64, now: Instant, lasts: Duration, behind: usize) {
-        match self {
-            Self::Closed => {}
-            Self::Open(open) | Self::HalfOpen(open, _) => {
+        match &mut self.state {
+            State::Closed => {}
+            State::Open(open) | State::HalfOpen(open, _) => {
                 let expires = now.checked_add(lasts).unwrap_or(now);
-                *self = Self::HalfOpen(*open, Probe { lease, expires, behind });
+                self.state = State::HalfOpen(open.clone(), Probe { lease, expires, behind });
             }
-            Self::Recovering(Recovering { pacer, .. }) => pacer.pass(now),
+            State::Recovering(Recovering { pacer, .. }) => pacer.pass(now),
         }
     }
 
-    /// When the request with `ahead` others before it may pass, and whether that is sure or depends on the probe.
+    /// When the request with `ahead` others before it may pass, and whether that is sure: the answer to a probe comes sooner.
     pub(super) fn opens(&self, ahead: usize, now: Instant) -> (Instant, bool) {
-        match self {
-            Self::Closed => (now, true),
-            Self::Open(Open { until, .. }) => (*until, ahead == 0),
-            Self::HalfOpen(_, Probe { expires, .. }) => (*expires, ahead == 0),
-            Self::Recovering(Recovering { until, pacer }) => (pacer.opens(ahead).min(*until), true),
+        match &self.state {
+            State::Closed => (now, true),
+            State::Open(Open { until, .. }) => (*until, ahead == 0),
+            State::HalfOpen(_, Probe { expires, .. }) => (*expires, false),
+            State::Recovering(Recovering { until, pacer }) => (pacer.opens(ahead).min(*until), true),
         }
     }
 
-    /// Whether a watch may make its final poll although no request passes: one of all watches, once per cooldown.
-    pub(super) fn allows_final_poll(&mut self, now: Instant) -> bool {
-        let blocked = self.allows(now) == 0;
-        match self {
-            Self::Open(open) | Self::HalfOpen(open, _) if blocked => !mem::replace(&mut open.final_poll_used, true),
-            _ => false,
+    /// Why and for how long requests are held back, if they are.
+    pub(super) fn cooldown(&self, now: Instant) -> Option<Cooldown> {
+        let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
+        let remaining = open.until.saturating_duration_since(now);
+        Some(Cooldown { refusal: Refusal::clone(&open.refusal), remaining, number: self.refusals })
+    }
+
+    /// The number of the refusal for which requests are held back, if they are.
+    pub(super) const fn held_back_number(&self) -> Option<u32> {
+        match self.state {
+            State::Open(_) | State::HalfOpen(..) => Some(self.refusals),
+            State::Closed | State::Recovering(_) => None,
         }
     }
 
-    /// The gateway asks for fewer requests.
-    pub(super) fn trip(&mut self, now: Instant, cooldown: Duration) {
-        let mut until = now.checked_add(cooldown).unwrap_or(now);
-        let mut final_poll_used = false;
-        if let Self::Open(open) | Self::HalfOpen(open, _) = self {
+    /// The gateway asks for fewer requests. Returns whether that is news.
+    pub(super) fn trip(&mut self, now: Instant, cooldown: Duration, refusal: Arc<Refusal>) -> bool {
+        let until = now.checked_add(cooldown).unwrap_or(now);
+        let mut open = Open { refused_at: now, until, cooldown, refusal };
+        let mut is_news = true;
+        if let State::Open(before) | State::HalfOpen(before, _) = &self.state {
             // Other requests that were in flight bring the same refusal.
-            until = until.max(open.until);
-            final_poll_used = open.final_poll_used && open.until > now;
+            is_news = before.until <= now || until.saturating_duration_since(before.until) >= MIN_NEWS;
+            if !is_news {
+                open.refusal = Arc::clone(&before.refusal);
+            }
+            open.until = until.max(before.until);
         }
-        *self = Self::Open(Open { until, cooldown, final_poll_used });
+        self.refusals = self.refusals.wrapping_add(u32::from(is_news));
+        self.state = State::Open(open);
+        is_news
     }
 
-    /// A request was answered, and not refused. `waiting`: how many requests follow if it was the probe.
-    pub(super) fn completed(&mut self, lease: u64, now: impl FnOnce() -> Instant, waiting: impl FnOnce() -> usize) {
-        let Self::HalfOpen(Open { cooldown, .. }, probe) = self else { return };
-        if probe.lease != lease {
-            return;
+    /// A request that went at `sent` was answered, and not refused. `waiting`: how many requests wait.
+    pub(super) fn answered(
+        &mut self,
+        lease: u64,
+        sent: Instant,
+        is_good: bool,
+        now: impl FnOnce() -> Instant,
+        waiting: impl FnOnce() -> usize,
+    ) {
+        let (ends, behind) = match &self.state {
+            State::Closed | State::Recovering(_) => return,
+            State::Open(open) => (is_good && sent > open.refused_at, 0),
+            State::HalfOpen(open, probe) => {
+                (probe.lease == lease || is_good && sent > open.refused_at, probe.behind)
+            }
+        };
+        if ends {
+            self.recover(now(), waiting().max(behind));
         }
+    }
+
+    /// Ends the cooldown, if there is one. `waiting` requests follow one by one. Returns whether there was one.
+    pub(super) fn recover(&mut self, now: Instant, waiting: usize) -> bool {
+        let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return false };
         // Twice as fast as needed, so that requests that come meanwhile find room.
-        let slots = u32::try_from(waiting().max(probe.behind)).unwrap_or(u32::MAX).saturating_mul(2);
-        let recovery = MAX_RECOVERY.min(*cooldown);
-        let Some(gap) = recovery.checked_div(slots) else { return *self = Self::Closed };
-        let (now, gap) = (now(), gap.min(MAX_GAP));
-        let after = |time: Duration| now.checked_add(time).unwrap_or(now);
-        *self = Self::Recovering(Recovering { until: after(recovery), pacer: Pacer::new(gap, after(gap)) });
+        let slots = u32::try_from(waiting).unwrap_or(u32::MAX).saturating_mul(2);
+        let recovery = MAX_RECOVERY.min(open.cooldown);
+        self.state = match recovery.checked_div(slots) {
+            None => State::Closed,
+            Some(gap) => {
+                let gap = gap.min(MAX_GAP);
+                let after = |time: Duration| now.checked_add(time).unwrap_or(now);
+                State::Recovering(Recovering { until: after(recovery), pacer: Pacer::new(gap, after(gap)) })
+            }
+        };
+        true
     }
 
     /// A request was dropped without an answer. If it was the probe, another may go.
     pub(super) fn abandoned(&mut self, lease: u64) {
-        if let Self::HalfOpen(open, probe) = self {
+        if let State::HalfOpen(open, probe) = &self.state {
             if probe.lease == lease {
-                *self = Self::Open(*open);
+                self.state = State::Open(open.clone());
             }
         }
     }

@@ -6,36 +6,51 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::congestion_window::CongestionWindow;
+
+/// At most this number of leases is cleaned up in one visit, so that no visit is long.
+const MAX_CLEANED: usize = 64;
+
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct InFlight {
-    max: usize,
     lease: Duration,
+    window: CongestionWindow,
     count: usize,
-    /// When each lease expires, in the order in which they were taken; none for a lease that is over. The first one is not
-    /// over.
+    /// When each lease expires, in the order in which they were taken; none for a lease that is over.
     expirations: VecDeque<Option<Instant>>,
     /// The number of the first lease.
     first: u64,
 }
 
 impl InFlight {
-    pub(super) const fn new(max: usize, lease: Duration) -> Self {
-        Self { max, lease, count: 0, expirations: VecDeque::new(), first: 0 }
+    pub(super) fn new(max: usize, lease: Duration) -> Self {
+        Self { lease, window: CongestionWindow::new(max), count: 0, expirations: VecDeque::new(), first: 0 }
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// How many requests may be in flight now.
+    pub(super) fn allowed(&self, now: Instant) -> usize {
+        self.window.size(now)
     }
 
     /// How many more requests may be in flight now.
     pub(super) fn free(&mut self, now: Instant) -> usize {
-        if self.count >= self.max {
+        let allowed = self.allowed(now);
+        if self.count >= allowed {
             self.expire(now);
         }
-        self.max.saturating_sub(self.count)
+        allowed.saturating_sub(self.count)
     }
 
     /// The number of a new lease.
     pub(super) fn take(&mut self, now: Instant) -> u64 {
         // Otherwise one lease that is never released would keep all later ones in the list.
         self.expire(now);
+        self.window.sent(now, self.count);
         self.expirations.push_back(Some(now.checked_add(self.lease).unwrap_or(now)));
         self.count = self.count.saturating_add(1);
         self.first.saturating_add(self.expirations.len() as u64).saturating_sub(1)
@@ -48,25 +63,36 @@ impl InFlight {
         if expiration.is_some() {
             self.count = self.count.saturating_sub(1);
         }
-        while let Some(None) = self.expirations.front() {
-            self.expirations.pop_front();
-            self.first = self.first.saturating_add(1);
-        }
+        self.clean(|expiration| expiration.is_none());
     }
 
-    /// When there is room, at the latest, for the request with `ahead` others before it. `None`: that depends on when
-    /// other requests end.
-    pub(super) fn opens(&mut self, ahead: usize, now: Instant) -> Option<Instant> {
-        match ahead.checked_sub(self.free(now)) {
-            None => Some(now),
-            Some(0) => self.expirations.front().copied().flatten(),
-            Some(_) => None,
-        }
+    /// A good answer came, before its lease was released.
+    pub(super) fn answered(&mut self) {
+        self.window.answered(self.count);
+    }
+
+    /// The request that went at `sent` was refused.
+    pub(super) fn refused(&mut self, sent: Instant, now: Instant) {
+        self.window.refused(sent, now);
+    }
+
+    /// When there is room for one more, if no request ends before.
+    pub(super) fn opens(&self, now: Instant) -> Option<Instant> {
+        let expires = self.expirations.iter().take(MAX_CLEANED).copied().flatten().next();
+        self.window.grows_at(now).into_iter().chain(expires).min()
     }
 
     fn expire(&mut self, now: Instant) {
-        while self.expirations.front().copied().flatten().is_some_and(|expiration| expiration <= now) {
-            self.release(self.first);
+        self.clean(|expiration| expiration.is_none_or(|expiration| expiration <= now));
+    }
+
+    /// Takes the first leases out of the list, as long as they are over.
+    fn clean(&mut self, is_over: impl Fn(&Option<Instant>) -> bool) {
+        for _ in 0..MAX_CLEANED {
+            let Some(expiration) = self.expirations.front().copied().filter(&is_over) else { break };
+            self.expirations.pop_front();
+            self.first = self.first.saturating_add(1);
+            self.count = self.count.saturating_sub(usize::from(expiration.is_some()));
         }
     }
 }

@@ -1,17 +1,18 @@
 //! May a request go now, and if not, when? The rate limit, the requests in flight and the circuit breaker together. Pure:
 //! the caller gives the time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::circuit_breaker::CircuitBreaker;
+use super::circuit_breaker::{BreakerState, CircuitBreaker};
 use super::in_flight::InFlight;
 use super::rate_limit::RateLimit;
 use super::rate_limiter::RateLimiter;
-
-/// The resolution of tokio's timer.
-const TICK: Duration = Duration::from_millis(1);
+use super::refusal::{Cooldown, Refusal};
+use super::retry_budget::RetryBudget;
+use super::waiter::Class;
 
 /// The settings.
 #[derive(Clone, Copy, Debug)]
@@ -23,14 +24,23 @@ pub(crate) struct LimiterConfig {
 }
 
 /// How a permit comes back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Release {
-    /// The gateway answered, or the request failed.
-    Completed,
+    /// The gateway answered with a record.
+    Answered,
+    /// The request failed, but the gateway does not ask for fewer requests.
+    Failed,
     /// The gateway asks for no requests for this long.
-    Throttled(Duration),
+    Throttled(Duration, Arc<Refusal>),
     /// The request was dropped before its end.
     Abandoned,
+}
+
+/// A request that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) lease: u64,
+    pub(super) at: Instant,
 }
 
 #[cfg_attr(test, derive(Clone))]
@@ -39,6 +49,7 @@ pub(super) struct Limits {
     rate: Option<RateLimiter>,
     in_flight: InFlight,
     breaker: CircuitBreaker,
+    retries: RetryBudget,
     lease: Duration,
 }
 
@@ -47,8 +58,18 @@ impl Limits {
         Self {
             rate: config.rate_limit.map(RateLimiter::new),
             in_flight: InFlight::new(config.max_in_flight, config.lease),
-            breaker: CircuitBreaker::Closed,
+            breaker: CircuitBreaker::new(),
+            retries: RetryBudget::new(),
             lease: config.lease,
+        }
+    }
+
+    /// How many requests of this class may go now.
+    pub(super) fn allows(&mut self, class: Class, now: Instant) -> usize {
+        match class {
+            Class::Urgent => self.free(now),
+            Class::Normal => self.free(now).min(self.breaker.allows(now)),
+            Class::Retry => self.free(now).min(self.breaker.allows(now)).min(self.retries.tokens(now)),
         }
     }
 
@@ -58,51 +79,97 @@ impl Limits {
         allowed.min(self.in_flight.free(now))
     }
 
-    /// How many requests the circuit breaker lets pass now.
-    pub(super) fn passing(&mut self, now: Instant) -> usize {
-        self.breaker.allows(now)
+    /// When the request of this class with `ahead` others before it may go, and whether that is sure: it may be sooner if it
+    /// depends on requests in flight.
+    pub(super) fn opens(&mut self, class: Class, ahead: usize, now: Instant) -> (Instant, bool) {
+        let (mut opens, mut sure) = (self.rate_opens(ahead, now), true);
+        if self.in_flight.free(now) <= ahead {
+            let room = self.in_flight.opens(now).or_else(|| now.checked_add(self.lease));
+            (opens, sure) = (opens.max(room.unwrap_or(now)), false);
+        }
+        if class != Class::Urgent {
+            let (passes, is_sure) = self.breaker.opens(ahead, now);
+            (opens, sure) = (opens.max(passes), sure && is_sure);
+        }
+        if class == Class::Retry {
+            opens = opens.max(self.retries.next_token(now));
+        }
+        (opens, sure)
     }
 
-    /// Whether one final poll may go now although the breaker is open.
-    pub(super) fn allows_final_poll(&mut self, now: Instant) -> bool {
-        self.free(now) > 0 && self.breaker.allows_final_poll(now)
-    }
-
-    /// When the request with `ahead` others before it may go. Where that cannot be known, because it depends on requests in
-    /// flight, a time at which all of them are over.
-    pub(super) fn opens(&mut self, ahead: usize, past_breaker: bool, now: Instant) -> Instant {
-        let allowed = self.rate.as_mut().map_or(now, |rate| rate.opens(ahead, now));
-        let (passed, sure) = if past_breaker { (now, true) } else { self.breaker.opens(ahead, now) };
-        let room = self.in_flight.opens(ahead, now);
-        let opens = allowed.max(passed).max(room.unwrap_or(now)).max(now.checked_add(TICK).unwrap_or(now));
-        if sure && room.is_some() { opens } else { opens.checked_add(self.lease).unwrap_or(opens) }
+    /// When the rate limit lets that request go: not before, whatever is answered.
+    pub(super) fn rate_opens(&mut self, ahead: usize, now: Instant) -> Instant {
+        self.rate.as_mut().map_or(now, |rate| rate.opens(ahead, now))
     }
 
     /// A request goes now; returns its lease. `behind`: how many requests wait behind it in the same `WatchAll`.
-    pub(super) fn take(&mut self, now: Instant, past_breaker: bool, behind: usize) -> u64 {
+    pub(super) fn take(&mut self, class: Class, now: Instant, behind: usize) -> u64 {
         let lease = self.in_flight.take(now);
         if let Some(rate) = &mut self.rate {
             rate.take(now);
         }
-        if !past_breaker {
+        if class != Class::Urgent {
             self.breaker.pass(lease, now, self.lease, behind);
         }
+        if class == Class::Retry {
+            self.retries.take(now);
+        }
         lease
+    }
+
+    /// Takes a token for an early repeat of a failed poll, if there is one.
+    pub(super) fn take_retry(&mut self, now: Instant) -> bool {
+        self.retries.take(now)
     }
 
     /// A request is over. `now` is called only where the time matters, and rarely does. `waiting`: how many requests wait.
     pub(super) fn release(
         &mut self,
-        lease: u64,
-        release: Release,
+        sent: Sent,
+        release: &Release,
         now: &impl Fn() -> Instant,
         waiting: impl FnOnce() -> usize,
     ) {
-        self.in_flight.release(lease);
+        let Sent { lease, at } = sent;
         match release {
-            Release::Completed => self.breaker.completed(lease, now, waiting),
-            Release::Throttled(cooldown) => self.breaker.trip(now(), cooldown),
+            Release::Answered => {
+                self.in_flight.answered();
+                self.retries.good_answer();
+                self.breaker.answered(lease, at, true, now, waiting);
+            }
+            Release::Failed => self.breaker.answered(lease, at, false, now, waiting),
+            Release::Throttled(cooldown, refusal) => {
+                self.in_flight.refused(at, now());
+                self.breaker.trip(now(), *cooldown, Arc::clone(refusal));
+            }
             Release::Abandoned => self.breaker.abandoned(lease),
         }
+        self.in_flight.release(lease);
+    }
+
+    /// Ends a cooldown, if there is one.
+    pub(super) fn resume(&mut self, now: Instant, waiting: usize) -> bool {
+        self.breaker.recover(now, waiting)
+    }
+
+    pub(super) fn cooldown(&self, now: Instant) -> Option<Cooldown> {
+        self.breaker.cooldown(now)
+    }
+
+    pub(super) const fn held_back_number(&self) -> Option<u32> {
+        self.breaker.held_back_number()
+    }
+
+    pub(super) fn breaker_state(&mut self, now: Instant) -> BreakerState {
+        self.breaker.allows(now); // a recovery may be over
+        self.breaker.state()
+    }
+
+    pub(super) const fn in_flight(&self) -> usize {
+        self.in_flight.count()
+    }
+
+    pub(super) fn allowed_in_flight(&self, now: Instant) -> usize {
+        self.in_flight.allowed(now)
     }
 }

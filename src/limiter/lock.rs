@@ -3,13 +3,15 @@
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::limits::{LimiterConfig, Release};
-use super::state::LimiterState;
+use super::limits::{LimiterConfig, Release, Sent};
+use super::refusal::{Cooldown, Refusal};
+use super::state::{LimiterState, NoPermit};
 use super::waiter::AcquireRequest;
+use super::waiters::Key;
 use crate::error::Error;
 
 /// The limits of one client and its clones.
@@ -21,19 +23,11 @@ impl Limiter {
         Arc::new(Self(Mutex::new(LimiterState::new(config))))
     }
 
-    /// A permit, if one is free now and nothing waits for it. `cooldown`: for how long a refusal that names no time opens the
-    /// circuit breaker.
-    pub(crate) fn try_acquire(self: &Arc<Self>, cooldown: Duration) -> Option<Permit> {
+    /// A permit, if one is free now and nothing waits for it.
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
         let now = Instant::now();
         let lease = self.locked(|state| state.try_acquire(now))?;
-        Some(self.permit(lease, now, cooldown))
-    }
-
-    /// A permit for a final poll in spite of an open circuit breaker: one of all watches gets it, once per cooldown.
-    pub(crate) fn try_acquire_final(self: &Arc<Self>, cooldown: Duration) -> Option<Permit> {
-        let now = Instant::now();
-        let lease = self.locked(|state| state.try_acquire_final(now))?;
-        Some(self.permit(lease, now, cooldown))
+        Some(self.permit(lease, now))
     }
 
     /// The first of `count` tickets: places in the order of waiting.
@@ -41,23 +35,50 @@ impl Limiter {
         self.locked(|state| state.queue.issue(count))
     }
 
+    /// How many permits one `WatchAll` may take at once: half of the free ones, so that others find some if its consumer is
+    /// slow to come again.
+    pub(crate) fn share(&self) -> usize {
+        let free = self.locked(|state| state.limits.free(Instant::now()));
+        free.div_ceil(2).max(1)
+    }
+
+    /// Takes a token of the retry budget, if there is one: a failed poll may be repeated early.
+    pub(crate) fn take_retry(&self) -> bool {
+        self.locked(|state| state.limits.take_retry(Instant::now()))
+    }
+
+    /// Why and for how long requests are held back, if they are.
+    pub(crate) fn cooldown(&self) -> Option<Cooldown> {
+        self.locked(|state| state.limits.cooldown(Instant::now()))
+    }
+
+    /// Ends a cooldown at once. Returns whether there was one.
+    pub(crate) fn resume(&self) -> bool {
+        self.locked(|state| state.resume(Instant::now()))
+    }
+
     /// A waiter comes for a permit: the permit, or when it should come again.
     pub(super) fn poll_acquire(
         self: &Arc<Self>,
+        place: &mut Option<Key>,
         request: &AcquireRequest<'_>,
-        cooldown: Duration,
-    ) -> Result<Permit, Instant> {
+    ) -> Result<Permit, NoPermit> {
         let now = Instant::now();
-        let lease = self.locked(|state| state.poll_acquire(request, now))?;
-        Ok(self.permit(lease, now, cooldown))
+        let lease = self.locked(|state| state.poll_acquire(place, request, now))?;
+        Ok(self.permit(lease, now))
     }
 
-    pub(super) fn cancel(&self, ticket: u64) {
-        self.locked(|state| state.cancel(ticket, Instant::now()));
+    pub(super) fn cancel(&self, key: Key) {
+        self.locked(|state| state.cancel(key, Instant::now()));
     }
 
-    fn permit(self: &Arc<Self>, lease: u64, acquired_at: Instant, cooldown: Duration) -> Permit {
-        Permit { limiter: Arc::clone(self), lease, acquired_at, cooldown, release: Release::Abandoned }
+    /// Calls the waiters for which there are permits.
+    pub(super) fn dispatch(&self) {
+        self.locked(|state| state.dispatch(Instant::now()));
+    }
+
+    fn permit(self: &Arc<Self>, lease: u64, acquired_at: Instant) -> Permit {
+        Permit { limiter: Arc::clone(self), sent: Sent { lease, at: acquired_at }, release: Release::Abandoned }
     }
 
     fn locked<T>(&self, visit: impl FnOnce(&mut LimiterState) -> T) -> T {
@@ -76,33 +97,43 @@ impl Limiter {
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
-    lease: u64,
-    acquired_at: Instant,
-    cooldown: Duration,
+    sent: Sent,
     release: Release,
 }
 
 impl Permit {
     /// When it was acquired, which is when its request is counted as sent.
     pub(crate) const fn acquired_at(&self) -> Instant {
-        self.acquired_at
+        self.sent.at
     }
 
-    /// The request is over, with this failure or none. A refusal that asks for fewer requests opens the circuit breaker.
-    pub(crate) fn settle(mut self, failure: Option<&Error>) {
-        let refusal = failure.filter(|error| error.kind().is_throttling());
-        self.release = match refusal {
-            Some(error) => {
-                Release::Throttled(error.retry_after().filter(|wait| !wait.is_zero()).unwrap_or(self.cooldown))
+    /// The request is over.
+    pub(crate) fn settle(mut self, outcome: Settled) {
+        self.release = match outcome {
+            Settled::Answered => Release::Answered,
+            Settled::Failed => Release::Failed,
+            Settled::Refused { error, cooldown } => {
+                let refusal = Refusal { error, at: Instant::now(), date: SystemTime::now() };
+                Release::Throttled(cooldown, Arc::new(refusal))
             }
-            None => Release::Completed,
         };
     }
 }
 
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// The gateway answered with a record.
+    Answered,
+    /// It failed, but the gateway does not ask for fewer requests.
+    Failed,
+    /// The gateway asks for fewer requests: none for the time of `cooldown`.
+    Refused { error: Error, cooldown: Duration },
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Self { limiter, lease, release, .. } = self;
-        limiter.locked(|state| state.release(*lease, *release, Instant::now));
+        let Self { limiter, sent, release } = self;
+        limiter.locked(|state| state.release(*sent, release, Instant::now));
     }
 }

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Of more waiters than this, a random sample of this size is compared: its best is among the best of all.
-const SAMPLE_SIZE: usize = 64;
 /// Each permit whose number is a multiple of this goes to the waiter that has waited longest.
 const FIFO_EVERY: u64 = 16;
 
@@ -62,9 +60,9 @@ impl Sampler {
         self.permits % FIFO_EVERY == 0
     }
 
-    /// The indices to compare: all of `count`, or a sample.
-    pub(crate) fn sample(&mut self, count: usize) -> impl Iterator<Item = usize> {
-        let takes_all = count <= SAMPLE_SIZE;
-        (0..count.min(SAMPLE_SIZE)).map(move |index| if takes_all { index } else { self.random.usize(..count) })
+    /// The indices to compare: all of `count`, or a random sample of this size, whose best is among the best of all.
+    pub(crate) fn sample(&mut self, count: usize, size: usize) -> impl Iterator<Item = usize> {
+        let takes_all = count <= size;
+        (0..count.min(size)).map(move |index| if takes_all { index } else { self.random.usize(..count) })
     }
 }

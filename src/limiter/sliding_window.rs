@@ -6,6 +6,9 @@ use tokio::time::Instant;
 
 use super::rate_limit::RateLimit;
 
+/// At most this number of instants is cleaned up in one visit, so that no visit is long.
+const MAX_CLEANED: usize = 64;
+
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(crate) struct SlidingWindow {
@@ -30,7 +33,10 @@ impl SlidingWindow {
         let expired = |sent: &Instant| {
             now.saturating_duration_since(*sent) >= period || sent.saturating_duration_since(now) > period
         };
-        while self.sent.front().is_some_and(expired) {
+        for _ in 0..MAX_CLEANED {
+            if !self.sent.front().is_some_and(expired) {
+                break;
+            }
             self.sent.pop_front();
         }
         self.size().saturating_sub(self.sent.len())

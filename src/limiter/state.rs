@@ -2,15 +2,25 @@
 
 use tokio::time::Instant;
 
-use super::limits::{LimiterConfig, Limits, Release};
+use super::limits::{LimiterConfig, Limits, Release, Sent};
 use super::wait_queue::WaitQueue;
-use super::waiter::AcquireRequest;
+use super::waiter::{AcquireRequest, Class};
+use super::waiters::Key;
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct LimiterState {
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) queue: WaitQueue,
+}
+
+/// Why a waiter does not get a permit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoPermit {
+    /// When it should come again.
+    pub(super) comes_again: Instant,
+    /// The number of the refusal for which it is held back, if it is.
+    pub(super) held_back: Option<u32>,
 }
 
 impl LimiterState {
@@ -21,31 +31,46 @@ impl LimiterState {
     /// A lease, if a request may go now and nothing waits.
     pub(super) fn try_acquire(&mut self, now: Instant) -> Option<u64> {
         let Self { limits, queue } = self;
-        let free = queue.is_empty() && limits.free(now) > 0 && limits.passing(now) > 0;
-        free.then(|| limits.take(now, false, 0))
-    }
-
-    /// A lease for a final poll in spite of an open circuit breaker.
-    pub(super) fn try_acquire_final(&mut self, now: Instant) -> Option<u64> {
-        self.limits.allows_final_poll(now).then(|| self.limits.take(now, true, 0))
+        queue.lets_pass(limits.allows(Class::Normal, now)).then(|| limits.take(Class::Normal, now, 0))
     }
 
     /// A waiter comes for a permit: the lease, or when it should come again.
-    pub(super) fn poll_acquire(&mut self, request: &AcquireRequest<'_>, now: Instant) -> Result<u64, Instant> {
-        self.queue.poll_acquire(request, &mut self.limits, now)
+    pub(super) fn poll_acquire(
+        &mut self,
+        place: &mut Option<Key>,
+        request: &AcquireRequest<'_>,
+        now: Instant,
+    ) -> Result<u64, NoPermit> {
+        let Self { limits, queue } = self;
+        queue.poll_acquire(place, request, limits, now).map_err(|comes_again| {
+            let held_back = limits.held_back_number().filter(|_| request.class != Class::Urgent);
+            NoPermit { comes_again, held_back }
+        })
     }
 
     /// A waiter does not want a permit any more.
-    pub(super) fn cancel(&mut self, ticket: u64, now: Instant) {
-        self.queue.cancel(ticket, &mut self.limits, now);
+    pub(super) fn cancel(&mut self, key: Key, now: Instant) {
+        self.queue.cancel(key, &mut self.limits, now);
+    }
+
+    /// Calls the waiters for which there are permits.
+    pub(super) fn dispatch(&mut self, now: Instant) {
+        self.queue.dispatch(&mut self.limits, now);
     }
 
     /// A request is over. `now` is called only where the time matters, and rarely does.
-    pub(super) fn release(&mut self, lease: u64, release: Release, now: impl Fn() -> Instant) {
+    pub(super) fn release(&mut self, sent: Sent, release: &Release, now: impl Fn() -> Instant) {
         let Self { limits, queue } = self;
-        limits.release(lease, release, &now, || queue.total_weight());
-        if !queue.is_empty() {
-            queue.notify_eligible(None, limits, now());
+        limits.release(sent, release, &now, || queue.weight());
+        if queue.len() > 0 {
+            queue.dispatch(limits, now());
         }
+    }
+
+    /// Ends a cooldown, if there is one.
+    pub(super) fn resume(&mut self, now: Instant) -> bool {
+        let was_held_back = self.limits.resume(now, self.queue.weight());
+        self.dispatch(now);
+        was_held_back
     }
 }

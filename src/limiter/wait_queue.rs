@@ -1,18 +1,35 @@
 //! Which waiter is next. Pure: the caller gives the time, and wakes the wakers that it is given.
 //!
-//! A permit is never assigned to a waiter that is not there: waiters are woken, and claim their permit when they come. So a
-//! request goes out in the moment in which it is counted, and a waiter that stays away is passed over.
+//! A permit is never assigned to a waiter, which may not be polled any more. A free permit *calls* the next waiter: it is woken,
+//! and has a short time to come and take the permit. So a request goes out in the moment in which it is counted, and
+//! nobody waits for a waiter that is away, except for that short time, once.
+//!
+//! - A waiter whose own timer has passed and that did not come is away: it is passed over without a call.
+//! - A waiter that is away keeps its ticket: when it comes, it is in the queue again, at its old place.
+//! - One waiter, the sentinel, has its timer set to the next moment in which time alone changes something: a permit is free,
+//!   or a called waiter is late. The others come seldom, only to show that they are there and in case that the sentinel is away.
+//! - No visit takes more than [`MAX_STEPS`] steps, however many waiters there are.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::dispatch::{CLAIM_TIMEOUT, Dispatch};
+use super::calls::Calls;
 use super::limits::Limits;
-use super::priority::{Priority, Sampler};
-use super::waiter::{AcquireRequest, Waiter};
+use super::waiter::{AcquireRequest, Class, Presence, Waiter};
+use super::waiters::{Key, Waiters};
+use crate::clock::{Epoch, nanos};
+
+/// Waiters looked at in one visit.
+pub(super) const MAX_STEPS: usize = 96;
+/// The resolution of tokio's timer.
+const TICK: Duration = Duration::from_millis(1);
+/// How often the sentinel comes where only an answer changes something: an answer calls a waiter, which may be away.
+const SENTINEL_GAP: Duration = Duration::from_millis(100);
+/// How often each other waiter comes, and one more millisecond for each waiter: 1,000 visits per second at most.
+const MIN_BEAT: Duration = Duration::from_secs(1);
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
@@ -20,45 +37,35 @@ pub(super) struct WaitQueue {
     /// Wakers to wake, and wakers to drop, once the lock is free: dropping a waker may drop a task, and with it a waiter.
     pub(super) wake: Vec<Waker>,
     pub(super) retired: Vec<Waker>,
-    /// By ticket: the waiter that came first is first.
-    waiters: BTreeMap<u64, Waiter>,
+    waiters: Waiters,
+    calls: Calls,
+    /// The waiter that looks after the time, and when it comes.
+    sentinel: Option<(Key, i64)>,
     next_ticket: u64,
-    /// All waiters, in any order, to draw samples from.
-    tickets: Vec<u64>,
-    /// Waiters that were woken and have not come yet.
-    notified: BTreeSet<u64>,
-    /// How many waiters have a priority.
-    prioritized: usize,
-    sampler: Sampler,
-    /// Waiters that stand for more than one request, as a `WatchAll` does.
-    weighted: BTreeSet<u64>,
-    /// How many waiters may pass an open circuit breaker.
-    past_breaker: usize,
+    epoch: Epoch,
+}
+
+/// One visit under the lock.
+struct Visit {
+    now: Instant,
+    /// The same, in nanoseconds from the epoch.
+    at: i64,
+    /// What it may still do.
+    steps: usize,
 }
 
 impl WaitQueue {
     pub(super) fn new() -> Self {
+        let epoch = Epoch::now();
         Self {
             wake: Vec::new(),
             retired: Vec::new(),
-            waiters: BTreeMap::new(),
+            waiters: Waiters::new(epoch),
+            calls: Calls::new(),
+            sentinel: None,
             next_ticket: 0,
-            tickets: Vec::new(),
-            notified: BTreeSet::new(),
-            prioritized: 0,
-            sampler: Sampler::new(),
-            weighted: BTreeSet::new(),
-            past_breaker: 0,
+            epoch,
         }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
-    }
-
-    /// For how many requests the waiters wait.
-    pub(super) fn total_weight(&self) -> usize {
-        self.waiters.values().map(|waiter| waiter.weight).fold(0, usize::saturating_add)
     }
 
     /// The first of `count` tickets in a row.
@@ -68,187 +75,282 @@ impl WaitQueue {
         first
     }
 
-    /// A waiter comes for a permit: the lease of its request, or when it should come again.
+    /// The number of waiters in the queue.
+    pub(super) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// For how many requests they wait.
+    pub(super) const fn weight(&self) -> usize {
+        self.waiters.weight()
+    }
+
+    /// Whether a request that comes now may pass all waiters: none of them waits for this permit.
+    pub(super) fn lets_pass(&self, permits: usize) -> bool {
+        let waiting = self.waiters.len_of(Class::Urgent).saturating_add(self.waiters.len_of(Class::Normal));
+        waiting == 0 && permits > self.calls.all_expected()
+    }
+
+    /// A waiter comes for a permit: the lease of its request, or when it should come again. `place`: where it is in the queue.
+    ///
+    /// A waiter for more than one request that gets a permit must come again at once, or call [`dispatch`](Self::dispatch).
     pub(super) fn poll_acquire(
         &mut self,
+        place: &mut Option<Key>,
         request: &AcquireRequest<'_>,
         limits: &mut Limits,
         now: Instant,
     ) -> Result<u64, Instant> {
-        let &AcquireRequest { ticket, weight, past_breaker, .. } = request;
-        let was_notified = self.notified.remove(&ticket);
-        self.enter(request, now);
-        let returns_at = match self.notify_eligible(Some((ticket, was_notified)), limits, now) {
-            Some(at) if at <= now => {
-                self.remove(ticket);
-                self.sampler.count();
-                let lease = limits.take(now, past_breaker, weight.saturating_sub(1));
-                self.notify_eligible(None, limits, now);
-                return Ok(lease);
-            }
-            Some(at) => at,
-            None => self.estimate(ticket, past_breaker, limits, now),
-        };
-        if let Some(waiter) = self.waiters.get_mut(&ticket) {
-            waiter.returns_at = returns_at;
+        let mut visit = self.visit(now);
+        let (key, was_called) = self.come(*place, request, &visit);
+        *place = Some(key);
+        let has_permit = was_called && limits.allows(request.class, now) > 0;
+        if has_permit || self.offer(Some(key), limits, &mut visit) {
+            *place = None;
+            return Ok(self.grant(key, limits, &mut visit));
         }
-        Err(returns_at)
+        Err(self.stay(key, limits, &visit))
     }
 
     /// A waiter does not want a permit any more.
-    pub(super) fn cancel(&mut self, ticket: u64, limits: &mut Limits, now: Instant) {
-        self.remove(ticket);
-        self.notify_eligible(None, limits, now);
+    pub(super) fn cancel(&mut self, key: Key, limits: &mut Limits, now: Instant) {
+        self.remove(key);
+        self.dispatch(limits, now);
     }
 
-    /// Adds the waiter, or brings it up to date.
-    fn enter(&mut self, request: &AcquireRequest<'_>, now: Instant) {
-        let &AcquireRequest { ticket, waker, weight, past_breaker, priority } = request;
-        if let Some(waiter) = self.waiters.get_mut(&ticket) {
-            (waiter.weight, waiter.notified, waiter.returns_at) = (weight, None, now);
-            if !waiter.waker.will_wake(waker) {
-                self.retired.push(mem::replace(&mut waiter.waker, waker.clone()));
+    /// Calls the waiters for which there are permits.
+    pub(super) fn dispatch(&mut self, limits: &mut Limits, now: Instant) {
+        if self.waiters.len() > 0 {
+            let mut visit = self.visit(now);
+            self.offer(None, limits, &mut visit);
+            self.appoint_sentinel(limits, &visit);
+        }
+    }
+
+    fn visit(&self, now: Instant) -> Visit {
+        Visit { now, at: self.epoch.nanos(now), steps: MAX_STEPS }
+    }
+
+    /// Adds the waiter, or brings it up to date. Returns whether it was called, and comes in time.
+    fn come(&mut self, place: Option<Key>, request: &AcquireRequest<'_>, visit: &Visit) -> (Key, bool) {
+        let &AcquireRequest { ticket, waker, weight, class, priority } = request;
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        // A place with another ticket is another place.
+        let place = place.filter(|key| {
+            let stays = self.waiters.get(*key).is_some_and(|waiter| ticket.is_none_or(|ticket| waiter.ticket == ticket));
+            if !stays {
+                self.remove(*key);
             }
+            stays
+        });
+        let Some((key, waiter)) = place.and_then(|key| Some((key, self.waiters.get_mut(key)?))) else {
+            let ticket = ticket.unwrap_or_else(|| self.issue(1));
+            let (waker, priority, at) = (waker.clone(), priority.cloned(), visit.at);
+            let presence = Presence::Away; // until it is in the queue
+            let waiter = Waiter { waker, priority, ticket, since: at, at, weight, index: 0, class, presence };
+            let key = self.waiters.add(waiter);
+            self.waiters.enqueue(key);
+            return (key, false);
+        };
+        if !waiter.waker.will_wake(waker) {
+            self.retired.push(mem::replace(&mut waiter.waker, waker.clone()));
+        }
+        let (presence, called, called_as) = (waiter.presence, waiter.at, waiter.class);
+        waiter.at = visit.at;
+        match presence {
+            Presence::Waiting => {
+                if waiter.weight == weight && waiter.class == class && priority.is_none() {
+                    return (key, false);
+                }
+                self.waiters.dequeue(key);
+            }
+            Presence::Called => {
+                self.calls.end(called_as);
+                self.calls.note_latency(called, visit.at);
+            }
+            Presence::Away => self.calls.note_latency(called, visit.at),
+        }
+        self.waiters.update(key, weight, class, priority);
+        self.waiters.enqueue(key);
+        (key, presence == Presence::Called)
+    }
+
+    /// Calls the waiters for which there are permits. Returns whether there is one for `current`, which is here now.
+    fn offer(&mut self, current: Option<Key>, limits: &mut Limits, visit: &mut Visit) -> bool {
+        self.lapse(visit);
+        while visit.steps > 0 {
+            let Some((key, _)) = self.next(limits, visit) else { break };
+            if current == Some(key) {
+                return true;
+            }
+            visit.steps = visit.steps.saturating_sub(1);
+            if self.is_overdue(key, visit) {
+                self.put_away(key);
+            } else {
+                self.call(key, visit);
+            }
+        }
+        let class = current.and_then(|key| self.waiters.get(key)).map(|waiter| waiter.class);
+        class.is_some_and(|class| self.calls.may_overtake(visit.at) && limits.allows(class, visit.now) > 0)
+    }
+
+    /// The next waiter for which there is a permit, and its class.
+    fn next(&mut self, limits: &mut Limits, visit: &mut Visit) -> Option<(Key, Class)> {
+        let expected = |class| self.calls.expected(class);
+        let [urgent, normal, retry] = Class::ALL;
+        // A call for a permit of one class takes it from the others as well.
+        let (all, repeats) = (self.calls.all_expected(), expected(retry));
+        let mut permits = |class: Class, taken: usize| {
+            if self.waiters.len_of(class) == 0 { 0 } else { self.calls.to_call(limits.allows(class, visit.now)).saturating_sub(taken) }
+        };
+        let free = [permits(urgent, all), permits(normal, all), permits(retry, all.max(repeats))];
+        let most = free.into_iter().max().filter(|most| *most > 0)?;
+        let eligible = |class: Class| free.get(class as usize).is_some_and(|free| *free > 0);
+        let key = self.waiters.next(eligible, most, visit.now, &mut visit.steps)?;
+        Some((key, self.waiters.get(key)?.class))
+    }
+
+    fn call(&mut self, key: Key, visit: &Visit) {
+        self.waiters.dequeue(key);
+        self.dismiss_sentinel(key);
+        let Some(waiter) = self.waiters.get_mut(key) else { return };
+        (waiter.presence, waiter.at) = (Presence::Called, visit.at);
+        self.wake.push(waiter.waker.clone());
+        self.calls.call(key, waiter.class, visit.at);
+    }
+
+    /// Called waiters that did not come in time are away.
+    fn lapse(&mut self, visit: &mut Visit) {
+        while let Some((key, called)) = self.calls.front().filter(|_| visit.steps > 0) {
+            let is_out = |waiter: &&mut Waiter| waiter.presence == Presence::Called && waiter.at == called;
+            let waiter = self.waiters.get_mut(key).filter(is_out);
+            if waiter.is_some() && called.saturating_add(self.calls.claim_time()) > visit.at {
+                break;
+            }
+            if let Some(waiter) = waiter {
+                waiter.presence = Presence::Away;
+                self.calls.lapsed(waiter.class, called);
+            }
+            self.calls.pop_front();
+            visit.steps = visit.steps.saturating_sub(1);
+        }
+    }
+
+    /// Whether a waiter's own timer has passed, and it did not come.
+    fn is_overdue(&self, key: Key, visit: &Visit) -> bool {
+        let due = self.waiters.get(key).map_or(i64::MAX, |waiter| waiter.at);
+        due.saturating_add(self.calls.claim_time()) < visit.at
+    }
+
+    fn put_away(&mut self, key: Key) {
+        self.waiters.dequeue(key);
+        self.dismiss_sentinel(key);
+        if let Some(waiter) = self.waiters.get_mut(key) {
+            waiter.presence = Presence::Away;
+        }
+    }
+
+    /// The waiter gets a permit, and leaves. The next ones are called, unless it comes again at once.
+    fn grant(&mut self, key: Key, limits: &mut Limits, visit: &mut Visit) -> u64 {
+        let waiter = self.remove(key);
+        let (class, weight) = waiter.map_or((Class::Normal, 1), |waiter| waiter);
+        self.calls.taken();
+        self.waiters.sampler.count();
+        let lease = limits.take(class, visit.now, weight.saturating_sub(1));
+        if weight <= 1 && self.waiters.len() > 0 {
+            self.offer(None, limits, visit);
+            self.appoint_sentinel(limits, visit);
+        }
+        lease
+    }
+
+    /// The waiter waits on. Returns when it should come again.
+    fn stay(&mut self, key: Key, limits: &mut Limits, visit: &Visit) -> Instant {
+        let (changes, slack) = self.next_change(limits, visit);
+        let changes_at = self.epoch.nanos(changes);
+        let is_late = |at: i64| at.saturating_add(self.calls.claim_time()) < visit.at;
+        let is_sentinel = match self.sentinel {
+            Some((sentinel, at)) if sentinel != key && is_late(at) => {
+                self.put_away(sentinel);
+                true
+            }
+            Some((sentinel, at)) if sentinel != key => at > changes_at.saturating_add(nanos(slack)),
+            _ => true,
+        };
+        let comes = if is_sentinel {
+            self.sentinel = Some((key, changes_at));
+            changes
         } else {
-            let waiter = Waiter {
-                waker: waker.clone(),
-                weight,
-                past_breaker,
-                priority: None,
-                index: self.tickets.len(),
-                since: now,
-                notified: None,
-                returns_at: now,
-            };
-            self.tickets.push(ticket);
-            self.waiters.insert(ticket, waiter);
-            self.past_breaker = self.past_breaker.saturating_add(usize::from(past_breaker));
+            // Not before the rate limit lets anyone go, and not all at once.
+            let beat = self.beat(key);
+            let after = |from: Instant, time: Duration| from.checked_add(time).unwrap_or(from);
+            after(visit.now, beat).max(after(limits.rate_opens(0, visit.now), beat / 2))
+        };
+        if let Some(waiter) = self.waiters.get_mut(key) {
+            waiter.at = self.epoch.nanos(comes);
         }
-        self.set_priority(ticket, priority);
-        if weight > 1 {
-            self.weighted.insert(ticket);
-        }
+        comes
     }
 
-    fn set_priority(&mut self, ticket: u64, priority: Option<&Priority>) {
-        let Some(waiter) = self.waiters.get_mut(&ticket) else { return };
-        self.prioritized = self.prioritized.saturating_sub(usize::from(waiter.priority.is_some()));
-        self.prioritized = self.prioritized.saturating_add(usize::from(priority.is_some()));
-        waiter.priority = priority.cloned();
+    /// When time alone changes something: a called waiter is late, or there is a permit beside those for which waiters were called.
+    /// The second value: how much later is soon enough.
+    fn next_change(&self, limits: &mut Limits, visit: &Visit) -> (Instant, Duration) {
+        let after = |time: Duration| visit.now.checked_add(time).unwrap_or(visit.now);
+        let (soonest, gap) = (after(TICK), after(SENTINEL_GAP));
+        if visit.steps == 0 {
+            return (soonest, Duration::ZERO); // there is more to do
+        }
+        let lapse = self.calls.next_lapse().and_then(|lapse| self.epoch.instant(lapse)).map(|at| (at, SENTINEL_GAP));
+        let ahead = self.calls.all_expected();
+        let classes = Class::ALL.into_iter().filter(|class| self.waiters.len_of(*class) > 0);
+        let opens = classes.map(|class| match limits.opens(class, ahead, visit.now) {
+            (at, true) => (at, Duration::ZERO),
+            // An answer calls a waiter, which may be away: somebody should look soon.
+            (at, false) => (at.min(gap), SENTINEL_GAP),
+        });
+        let (at, slack) = opens.chain(lapse).min().unwrap_or((gap, SENTINEL_GAP));
+        (at.max(soonest), slack)
     }
 
-    /// Wakes all waiters for which there is a permit. `current`: a waiter that is here now, and whether it was woken. Returns
-    /// when there is a permit for it: now, or later if it is the next one.
-    pub(super) fn notify_eligible(
-        &mut self,
-        current: Option<(u64, bool)>,
-        limits: &mut Limits,
-        now: Instant,
-    ) -> Option<Instant> {
-        let (free, passing) = (limits.free(now), limits.passing(now));
-        let (current, woken) =
-            current.map_or((None, None), |(current, woken)| (Some(current), woken.then_some(current)));
-        let mut dispatch = Dispatch::new(current, now, free, passing);
-        let best = self.best(woken, free.min(passing), now);
-        let Self { waiters, wake, past_breaker, .. } = self;
-        let in_order = if best.is_none() { waiters.len() } else { 0 };
-        for (ticket, waiter) in waiters.iter_mut().take(in_order) {
-            if dispatch.is_over(*past_breaker) {
-                break;
+    /// How long until a waiter shows that it is there: at different times, so that they do not come all at once.
+    fn beat(&self, key: Key) -> Duration {
+        let waiters = u64::try_from(self.waiters.len()).unwrap_or(u64::MAX);
+        let beat = MIN_BEAT.max(Duration::from_millis(waiters));
+        let part = u8::try_from(key.wrapping_mul(0x9E37_79B9) >> 24).unwrap_or(0);
+        beat.mul_f64(0.5 + f64::from(part) / 512.0)
+    }
+
+    /// Wakes a waiter to look after the time, if nobody does.
+    fn appoint_sentinel(&mut self, limits: &mut Limits, visit: &Visit) {
+        let claim_time = self.calls.claim_time();
+        if let Some((key, at)) = self.sentinel {
+            let (changes, slack) = self.next_change(limits, visit);
+            let needed = self.epoch.nanos(changes).saturating_add(nanos(slack));
+            if at.saturating_add(claim_time) < visit.at {
+                self.put_away(key);
+            } else if at <= needed {
+                return;
             }
-            dispatch.offer(*ticket, waiter, wake);
         }
-        for ticket in best.into_iter().flatten() {
-            let Some(waiter) = waiters.get_mut(&ticket) else { continue };
-            if dispatch.is_over(*past_breaker) {
-                break;
-            }
-            dispatch.offer(ticket, waiter, wake);
-        }
-        self.notified.extend(dispatch.notified.iter().copied());
-        for ticket in &dispatch.absent {
-            self.remove(*ticket);
-        }
-        let next = self.wake_next(&dispatch, false, limits);
-        let next_past_breaker =
-            if dispatch.passing == 0 && self.past_breaker > 0 { self.wake_next(&dispatch, true, limits) } else { None };
-        dispatch.current_gets.then_some(now).or(next).or(next_past_breaker)
-    }
-
-    /// The waiters that get the permits, if they are not simply the first ones: the waiters that were woken, then those to
-    /// which a permit is worth most.
-    fn best(&mut self, woken: Option<u64>, permits: usize, now: Instant) -> Option<BTreeSet<u64>> {
-        if self.prioritized == 0 || permits == 0 || self.waiters.len() <= permits {
-            return None;
-        }
-        let mut best: BTreeSet<u64> = woken.into_iter().chain(self.notified.iter().copied()).collect();
-        while best.len() < permits {
-            best.insert(self.next_best(&best, now)?);
-        }
-        Some(best)
-    }
-
-    fn next_best(&mut self, chosen: &BTreeSet<u64>, now: Instant) -> Option<u64> {
-        let Self { waiters, sampler, weighted, tickets, .. } = self;
-        let is_left = |ticket: &u64| !chosen.contains(ticket);
-        let oldest = || waiters.keys().copied().find(is_left);
-        if sampler.is_fifo() {
-            return oldest();
-        }
-        let sample = sampler.sample(tickets.len()).filter_map(|index| tickets.get(index));
-        // A `WatchAll` has the value of its best task, and so is always compared.
-        let left = sample.chain(weighted.iter()).filter(|ticket| is_left(ticket));
-        let values = left.filter_map(|ticket| Some((waiters.get(ticket)?.value(now), *ticket)));
-        let best = values.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)));
-        best.map(|(_, ticket)| ticket).or_else(oldest)
-    }
-
-    /// The first waiter without a permit may be the first only since just now: then its own timer brings it back too late,
-    /// and it is woken. Returns when there is a permit for it, if it is the current waiter.
-    fn wake_next(&mut self, dispatch: &Dispatch, past_breaker: bool, limits: &mut Limits) -> Option<Instant> {
-        let now = dispatch.now;
-        // A waiter whose own timer fired long ago, and that did not come, is away.
-        let is_here = |waiter: &Waiter| waiter.returns_at.checked_add(CLAIM_TIMEOUT).is_none_or(|until| until > now);
-        let is_next =
-            |waiter: &Waiter| waiter.notified.is_none() && (waiter.past_breaker || !past_breaker) && is_here(waiter);
-        let (&ticket, waiter) = self.waiters.iter().find(|(_, waiter)| is_next(waiter))?;
-        let (returns_at, passes) = (waiter.returns_at, waiter.past_breaker);
-        let opens = limits.opens(dispatch.offered, passes, now);
-        let opens = dispatch.claim_deadline.map_or(opens, |deadline| opens.min(deadline));
-        if Some(ticket) == dispatch.current {
-            return Some(opens);
-        }
-        if returns_at > opens {
-            let waiter = self.waiters.get_mut(&ticket)?;
-            waiter.returns_at = opens;
+        let key = self.sentinel.map(|(key, _)| key).or_else(|| self.waiters.last());
+        self.sentinel = key.map(|key| (key, visit.at.saturating_add(claim_time)));
+        if let Some(waiter) = key.and_then(|key| self.waiters.get(key)) {
             self.wake.push(waiter.waker.clone());
         }
-        None
     }
 
-    /// When there is a permit for this ticket; later if waiters before it give up.
-    fn estimate(&mut self, ticket: u64, past_breaker: bool, limits: &mut Limits, now: Instant) -> Instant {
-        let first = self.waiters.first_key_value().map_or(ticket, |(first, _)| *first);
-        let mut ahead = usize::try_from(ticket.saturating_sub(first)).unwrap_or(usize::MAX);
-        if past_breaker {
-            // While the breaker is open, it overtakes all others.
-            ahead = ahead.min(self.past_breaker.saturating_sub(1));
-        }
-        limits.opens(ahead, past_breaker, now)
+    fn dismiss_sentinel(&mut self, key: Key) {
+        self.sentinel.take_if(|(sentinel, _)| *sentinel == key);
     }
 
-    fn remove(&mut self, ticket: u64) {
-        self.notified.remove(&ticket);
-        self.weighted.remove(&ticket);
-        if let Some(waiter) = self.waiters.remove(&ticket) {
-            self.prioritized = self.prioritized.saturating_sub(usize::from(waiter.priority.is_some()));
-            self.past_breaker = self.past_breaker.saturating_sub(usize::from(waiter.past_breaker));
-            self.retired.push(waiter.waker);
-            self.tickets.swap_remove(waiter.index);
-            let moved = self.tickets.get(waiter.index);
-            if let Some(moved) = moved.and_then(|ticket| self.waiters.get_mut(ticket)) {
-                moved.index = waiter.index;
-            }
+    /// Removes a waiter. Returns its class and its weight.
+    fn remove(&mut self, key: Key) -> Option<(Class, usize)> {
+        self.dismiss_sentinel(key);
+        let Waiter { waker, class, weight, presence, .. } = self.waiters.remove(key)?;
+        if presence == Presence::Called {
+            self.calls.end(class);
         }
+        self.retired.push(waker);
+        Some((class, weight as usize))
     }
 }

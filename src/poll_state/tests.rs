@@ -27,7 +27,7 @@ struct Bench {
 
 impl Bench {
     fn new(schedule: Schedule) -> Self {
-        let config = WatchConfig { schedule, grace: secs(60) };
+        let config = WatchConfig { schedule, grace: secs(60), retry_after_cap: secs(120) };
         let mut state = PollState::new(&config);
         state.start(0);
         Self { config, state, id: TaskId::from("t") }

@@ -1,24 +1,26 @@
 //! One task as a stream: the polling loop.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::future::{Future, IntoFuture, poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
+use std::time::Duration;
 
 use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
 use tokio::time::{Instant, sleep_until};
 
-use crate::client_core::ClientCore;
+use crate::client_core::{ClientCore, PollFuture, PollOutcome};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::event::StatusEvent;
+use crate::limiter::Permit;
 use crate::notify::{Notified, SleepOrNotified, WatchKey};
 use crate::task::{Task, TaskId};
-use crate::task_watch::{NextPoll, TaskWatch};
+use crate::task_watch::{NextPoll, TaskWatch, Waited};
 
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why the wait is over.
 /// Made by [`Client::watch`](crate::Client::watch).
@@ -133,7 +135,7 @@ impl Stream for Watch {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
         let this = self.get_mut();
         let WatchState::Running(events) = &mut this.state else { return Poll::Ready(None) };
-        let Some(event) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
+        let Some(event) = task::ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
         if let Some(outcome) = event.outcome() {
             this.state = WatchState::Ended(outcome);
         }
@@ -180,7 +182,7 @@ impl Future for Wait {
             if let Some(outcome) = self.0.outcome() {
                 return Poll::Ready(outcome.clone());
             }
-            ready!(Pin::new(&mut self.0).poll_next(cx));
+            task::ready!(Pin::new(&mut self.0).poll_next(cx));
         }
     }
 }
@@ -188,21 +190,8 @@ impl Future for Wait {
 /// The loop: poll, decide, yield, pause. What lives across the pause exists once per watch, so it is kept small.
 fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
     stream! {
-        let mut started = false;
+        let mut next = watch.start();
         loop {
-            // In one expression, so that nothing of the poll takes up room during the pause.
-            let next = if started {
-                let outcome = watch.task.poll_when_permitted(watch.key).await;
-                let (event, next) = watch.task.on_response(outcome);
-                yield event;
-                if next.is_none() {
-                    return;
-                }
-                next
-            } else {
-                started = true;
-                watch.start()
-            };
             if let Some(next) = next {
                 if let Some(Notified { scheduled_at, not_before }) = watch.sleep_or_notified(next).await {
                     watch.task.poll_early(scheduled_at);
@@ -211,6 +200,25 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
                     }
                 }
             }
+            // In one expression, so that nothing of the poll takes up room during the pause.
+            let poll = match watch.poll_now() {
+                Some(poll) => poll,
+                None => {
+                    let mut acquire = pin!(watch.task.core().acquire());
+                    let mut wait = watch.task.permit_wait(Instant::now());
+                    match poll_fn(|cx| watch.task.poll_permit(acquire.as_mut(), &mut wait, cx)).await {
+                        Waited::Permit(permit, timeout) => watch.poll(permit, timeout),
+                        Waited::NotPolled => Box::pin(ready(PollOutcome::NotPolled)),
+                    }
+                }
+            };
+            let outcome = poll.await;
+            let (event, after) = watch.task.on_response(outcome);
+            yield event;
+            if after.is_none() {
+                return;
+            }
+            next = after;
         }
     }
 }
@@ -236,6 +244,20 @@ impl Subscribed {
     fn start(&mut self) -> Option<NextPoll> {
         self.key = self.task.core().registry.subscribe(self.task.id());
         self.task.start()
+    }
+
+    /// A poll that goes at once, if there is a permit for it, or if no request needs to be sent.
+    fn poll_now(&self) -> Option<PollFuture> {
+        if let Some(outcome) = self.task.validate() {
+            return Some(Box::pin(ready(outcome)));
+        }
+        let permit = self.task.core().try_acquire()?;
+        Some(self.poll(permit, self.task.core().gateway.timeout()))
+    }
+
+    fn poll(&self, permit: Permit, timeout: Duration) -> PollFuture {
+        self.task.core().registry.sent(self.key, self.task.id());
+        self.task.poll(permit, timeout)
     }
 
     fn sleep_or_notified(&self, next: NextPoll) -> SleepOrNotified<'_> {

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use super::coalescing_timer::CoalescingTimer;
 use super::in_flight::InFlightPolls;
+use super::lane::{Lane, Next};
 use super::pending_polls::PendingPolls;
-use super::ready_queue::ReadyQueue;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
 use crate::client_core::{ClientCore, PollOutcome};
 use crate::event::StatusEvent;
 use crate::final_poll::PermitWait;
-use crate::limiter::{Acquire, Permit};
+use crate::limiter::{Class, Permit};
 use crate::notify::Inbox;
 use crate::task::TaskId;
 use crate::task_watch::{NextPoll, TaskWatch};
@@ -28,9 +28,9 @@ pub(super) struct Driver {
     slots: TaskSlots,
     /// Pushed since the last poll of the stream. As in all these lists, some have left meanwhile.
     fresh: Vec<Key>,
-    ready: ReadyQueue,
-    /// The place in the client's queue, one for all tasks that wait for a permit.
-    acquire: Acquire,
+    /// Tasks that wait for a permit: for their final polls, and for the others.
+    final_polls: Lane,
+    polls: Lane,
     inbox: Inbox,
     pending: PendingPolls,
     in_flight: InFlightPolls,
@@ -44,13 +44,13 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(core: Arc<ClientCore>) -> Self {
-        let (acquire, inbox) = (core.acquire(), Inbox::new(core.registry.clone()));
+        let inbox = Inbox::new(core.registry.clone());
         Self {
+            final_polls: Lane::new(Arc::clone(&core), Class::Urgent),
+            polls: Lane::new(Arc::clone(&core), Class::Normal),
             core,
             slots: TaskSlots::new(),
             fresh: Vec::new(),
-            ready: ReadyQueue::new(),
-            acquire,
             inbox,
             pending: PendingPolls::default(),
             in_flight: InFlightPolls::new(),
@@ -98,7 +98,8 @@ impl Driver {
 
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.acquire.cancel();
+        self.final_polls.leave();
+        self.polls.leave();
         self.close();
     }
 
@@ -115,9 +116,9 @@ impl Driver {
     /// Does all that can be done now, and returns the next event, if there is one.
     pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Option<(TaskId, StatusEvent)> {
         if !self.draining {
-            self.start_fresh(cx);
+            self.start_fresh();
             self.take_notifications(cx);
-            self.wake_due(cx);
+            self.wake_due();
             self.send_ready(cx);
         }
         while let Poll::Ready(Some(outcome)) = self.in_flight.poll_next(cx) {
@@ -134,13 +135,13 @@ impl Driver {
     }
 
     /// The tasks pushed since the last poll start now, all at the same time.
-    fn start_fresh(&mut self, cx: &mut Context<'_>) {
+    fn start_fresh(&mut self) {
         for key in mem::take(&mut self.fresh) {
             let Some(slot) = self.slots.slot_mut(key) else { continue };
             let not_before = self.inbox.subscribe(slot.watch.id());
             match slot.watch.start() {
                 Some(first) => self.schedule(key, first),
-                None => self.queue(key, Instant::now(), cx),
+                None => self.queue(key, Instant::now()),
             }
             if let Some(not_before) = not_before {
                 self.bring_forward(key, not_before);
@@ -178,27 +179,23 @@ impl Driver {
         }
     }
 
-    fn queue(&mut self, key: Key, now: Instant, cx: &mut Context<'_>) {
+    fn queue(&mut self, key: Key, now: Instant) {
         let Some(slot) = self.slots.slot(key) else { return };
         if let Some(outcome) = slot.watch.validate() {
             return self.settle(key, outcome);
         }
-        let wait = PermitWait::begin(slot.watch.deadline(), now, self.core.gateway.timeout());
-        self.wait(key, wait, cx);
-        self.ready.push(key, &self.slots);
+        let wait = slot.watch.permit_wait(now);
+        self.wait(key, wait);
     }
 
-    fn wait(&mut self, key: Key, wait: PermitWait, cx: &mut Context<'_>) {
+    fn wait(&mut self, key: Key, wait: PermitWait) {
         let until = wait.until().map(|until| self.core.epoch.nanos(until));
-        match wait {
-            PermitWait::Queued { .. } => self.slots.set_due(key, Stage::Queued, until),
-            PermitWait::Final { .. } => {
-                self.slots.set_due(key, Stage::FinalQueued, until);
-                if let Some(permit) = self.core.try_acquire_final() {
-                    self.send(key, permit, cx);
-                }
-            }
-        }
+        let (stage, lane) = match wait {
+            PermitWait::Queued { .. } => (Stage::Queued, &mut self.polls),
+            PermitWait::Final { .. } => (Stage::FinalQueued, &mut self.final_polls),
+        };
+        self.slots.set_due(key, stage, until);
+        lane.push(key, &self.slots);
     }
 
     fn settle(&mut self, key: Key, outcome: PollOutcome) {
@@ -207,7 +204,7 @@ impl Driver {
     }
 
     /// Moves on all tasks whose pause, or whose wait for a permit, is over.
-    fn wake_due(&mut self, cx: &mut Context<'_>) {
+    fn wake_due(&mut self) {
         let now = Instant::now();
         let mut due = mem::take(&mut self.due);
         if self.slots.take_due(self.core.epoch.nanos(now), &mut due) {
@@ -217,8 +214,8 @@ impl Driver {
             let Some(slot) = self.slots.slot(key) else { continue };
             let wait = slot.permit_wait(self.core.epoch).map(|wait| wait.after(now, self.core.gateway.timeout()));
             match wait {
-                None => self.queue(key, now, cx),
-                Some(Some(wait)) => self.wait(key, wait, cx),
+                None => self.queue(key, now),
+                Some(Some(wait)) => self.wait(key, wait),
                 Some(None) => self.settle(key, PollOutcome::NotPolled),
             }
         }
@@ -227,30 +224,30 @@ impl Driver {
 
     /// Sends as many requests as may go now, unless the consumer is far behind with the outcomes of the last ones.
     fn send_ready(&mut self, cx: &mut Context<'_>) {
-        while self.ready.first(&self.slots).is_some() {
-            if self.outcomes.len() >= MAX_OUTCOMES {
-                return;
-            }
+        let mut share = None;
+        loop {
             let Some((permit, key)) = self.poll_permit(cx) else { return };
             self.send(key, permit, cx);
+            // Only half of the permits at once: nobody knows when the consumer lets this stream go on.
+            let left = share.get_or_insert_with(|| self.core.limiter.share());
+            *left = left.saturating_sub(1);
+            if *left == 0 || self.outcomes.len() >= MAX_OUTCOMES {
+                self.final_polls.leave();
+                self.polls.leave();
+                cx.waker().wake_by_ref();
+                return;
+            }
         }
-        self.acquire.cancel(); // no task waits for a permit any more
     }
 
     /// A permit, and the task that gets it.
     fn poll_permit(&mut self, cx: &mut Context<'_>) -> Option<(Permit, Key)> {
-        if let Some(permit) = self.core.try_acquire() {
-            return Some((permit, self.ready.pop_first(&self.slots)?));
+        for lane in [&mut self.final_polls, &mut self.polls] {
+            if let Poll::Ready(Next::Permit(permit, key)) = lane.poll_next(cx, &self.slots, None) {
+                return Some((permit, key));
+            }
         }
-        // Permits are scarce: it matters which task is next.
-        self.ready.take_tickets(|count| self.core.limiter.issue(count));
-        let (_, ticket) = self.ready.first(&self.slots)?;
-        let best = self.ready.best(&self.slots, Instant::now());
-        self.acquire.set_priority(best.and_then(|(_, key)| self.slots.slot(key)?.watch.priority()));
-        match self.acquire.poll(cx, ticket, self.ready.len().min(self.slots.len())) {
-            Poll::Ready(permit) => Some((permit, self.ready.pop(best, &self.slots)?)),
-            Poll::Pending => None,
-        }
+        None
     }
 
     /// Sends the request at once: it is counted as sent now.

@@ -5,9 +5,13 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 
 use super::task_slots::{Key, Slot, TaskSlots};
-use crate::limiter::Sampler;
+use crate::limiter::{Class, Sampler};
+
+/// Of more tasks than this, a random sample of this size is compared for each permit.
+const SAMPLE_SIZE: usize = 64;
 
 pub(super) struct ReadyQueue {
+    class: Class,
     /// Each with its ticket in the client's queue, if it has one. Some have left meanwhile.
     waiting: VecDeque<(Key, Option<u64>)>,
     /// How many of them were taken out of order.
@@ -16,8 +20,8 @@ pub(super) struct ReadyQueue {
 }
 
 impl ReadyQueue {
-    pub(super) fn new() -> Self {
-        Self { waiting: VecDeque::new(), taken: 0, sampler: Sampler::new() }
+    pub(super) fn new(class: Class) -> Self {
+        Self { class, waiting: VecDeque::new(), taken: 0, sampler: Sampler::new() }
     }
 
     pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
@@ -28,7 +32,8 @@ impl ReadyQueue {
     }
 
     fn clean(&mut self, slots: &TaskSlots) {
-        self.waiting.retain(|(key, _)| slots.slot(*key).is_some_and(Slot::is_queued));
+        let class = Some(self.class);
+        self.waiting.retain(|(key, _)| slots.slot(*key).and_then(Slot::queued) == class);
         self.taken = 0;
     }
 
@@ -40,7 +45,7 @@ impl ReadyQueue {
     pub(super) fn first(&mut self, slots: &TaskSlots) -> Option<(Key, Option<u64>)> {
         loop {
             let first = *self.waiting.front()?;
-            if slots.slot(first.0).is_some_and(Slot::is_queued) {
+            if slots.slot(first.0).and_then(Slot::queued) == Some(self.class) {
                 return Some(first);
             }
             self.waiting.pop_front();
@@ -86,13 +91,13 @@ impl ReadyQueue {
     pub(super) fn best(&mut self, slots: &TaskSlots, now: Instant) -> Option<(usize, Key)> {
         let (first, _) = self.first(slots)?;
         slots.slot(first)?.watch.expected_gain(now)?;
-        let Self { waiting, sampler, .. } = self;
+        let Self { class, waiting, sampler, .. } = self;
         let gain = |index: usize| {
             let (key, _) = waiting.get(index)?;
-            let slot = slots.slot(*key).filter(|slot| slot.is_queued())?;
+            let slot = slots.slot(*key).filter(|slot| slot.queued() == Some(*class))?;
             Some((slot.watch.expected_gain(now)?, index, *key))
         };
-        let gains = sampler.sample(waiting.len()).filter_map(gain);
+        let gains = sampler.sample(waiting.len(), SAMPLE_SIZE).filter_map(gain);
         // Of equal gains, the first.
         let best = gains.max_by(|(a, first, _), (b, second, _)| a.total_cmp(b).then(second.cmp(first)));
         best.map(|(_, index, key)| (index, key))

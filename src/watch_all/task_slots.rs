@@ -11,6 +11,7 @@ use slab::Slab;
 use super::timer_queue::TimerQueue;
 use crate::clock::Epoch;
 use crate::final_poll::PermitWait;
+use crate::limiter::Class;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
 
@@ -172,9 +173,13 @@ impl TaskSlots {
 }
 
 impl Slot {
-    /// Whether it waits for a permit.
-    pub(super) const fn is_queued(&self) -> bool {
-        matches!(self.stage, Stage::Queued | Stage::FinalQueued)
+    /// Which permits it waits for, if it does.
+    pub(super) const fn queued(&self) -> Option<Class> {
+        match self.stage {
+            Stage::Queued => Some(Class::Normal),
+            Stage::FinalQueued => Some(Class::Urgent),
+            Stage::Scheduled | Stage::CoolingDown | Stage::InFlight => None,
+        }
     }
 
     /// How it waits for its permit, if it does.
