@@ -11,10 +11,12 @@ mod limits;
 mod lock;
 mod pacer;
 mod priority;
+mod quota;
 mod rate_limit;
 mod rate_limiter;
 mod sliding_window;
 mod state;
+mod token_bucket;
 mod wait_queue;
 mod waiter;
 
@@ -22,9 +24,9 @@ pub(crate) use acquire::Acquire;
 pub(crate) use limits::LimiterConfig;
 pub(crate) use lock::{Limiter, Permit};
 pub(crate) use priority::{Priority, Sampler};
-pub use rate_limit::RateLimit;
 #[cfg(feature = "simulator")]
-pub(crate) use sliding_window::SlidingWindow;
+pub(crate) use quota::Quota;
+pub use rate_limit::RateLimit;
 
 #[cfg(test)]
 mod tests;

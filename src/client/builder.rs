@@ -106,7 +106,8 @@ impl ClientBuilder {
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
     /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because a kept connection broke, which the
     /// gateway has most likely not seen, is not counted. Set the limit a quarter below what the gateway allows: requests that
-    /// leave at an even pace need not arrive at one.
+    /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
+    /// [`RateLimit::burst`] as well.
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = Some(limit);
         self

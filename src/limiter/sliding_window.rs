@@ -8,14 +8,14 @@ use super::rate_limit::RateLimit;
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
-pub(crate) struct SlidingWindow {
+pub(super) struct SlidingWindow {
     limit: RateLimit,
     /// The oldest first. None is older than the period, and there are never more than the limit allows.
     sent: VecDeque<Instant>,
 }
 
 impl SlidingWindow {
-    pub(crate) const fn new(limit: RateLimit) -> Self {
+    pub(super) const fn new(limit: RateLimit) -> Self {
         Self { limit, sent: VecDeque::new() }
     }
 
@@ -24,7 +24,7 @@ impl SlidingWindow {
     }
 
     /// How many requests may go now.
-    pub(crate) fn free(&mut self, now: Instant) -> usize {
+    pub(super) fn free(&mut self, now: Instant) -> usize {
         let period = self.limit.period();
         // An instant more than a period ahead of now comes from another runtime's clock.
         let expired = |sent: &Instant| {
@@ -36,7 +36,7 @@ impl SlidingWindow {
         self.size().saturating_sub(self.sent.len())
     }
 
-    pub(crate) fn take(&mut self, now: Instant) {
+    pub(super) fn take(&mut self, now: Instant) {
         self.sent.push_back(now);
     }
 

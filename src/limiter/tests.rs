@@ -2,6 +2,8 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+mod burst;
+
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

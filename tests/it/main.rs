@@ -9,6 +9,7 @@ mod auto_traits;
 #[cfg(feature = "backoff")]
 mod backoff;
 mod bad_input;
+mod burst;
 #[cfg(feature = "callback")]
 mod callback_delivery;
 #[cfg(feature = "callback")]
