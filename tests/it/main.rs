@@ -35,6 +35,7 @@ mod random_stories;
 mod rate_limit;
 mod readme;
 mod redirects;
+mod retry_after;
 mod schedule;
 mod shared;
 mod simulator;
