@@ -154,7 +154,8 @@ impl Error {
         self.0.code
     }
 
-    /// How long the gateway asks to wait (`Retry-After`, RFC 9110 §10.2.3), at most 24 hours. `None` if it does not ask.
+    /// How long the gateway asks to wait (`Retry-After`, RFC 9110 §10.2.3), at most 24 hours. `None` if it does not ask. Watches
+    /// obey it for [`ClientBuilder::retry_after_cap`](crate::ClientBuilder::retry_after_cap) at most.
     ///
     /// ```
     /// use std::time::Duration;

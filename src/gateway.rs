@@ -40,11 +40,14 @@ pub(crate) struct PollRequest {
     pub(crate) wants_age: bool,
 }
 
-/// A record, and how old the task is, if that was asked for and is known.
+/// What a good answer says.
 #[derive(Debug)]
 pub(crate) struct PollResponse {
     pub(crate) task: Task,
+    /// How old the task is, if that was asked for and is known.
     pub(crate) age: Option<Duration>,
+    /// How long the gateway asks to wait.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Gateway {
@@ -68,8 +71,9 @@ impl Gateway {
         let response = response?;
         // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
         let now = wants_age.then(|| wire::date(&response.headers).unwrap_or_else(SystemTime::now));
+        let retry_after = wire::retry_after(&response.headers, SystemTime::now);
         let task = self.endpoint.read(id, response, SystemTime::now, self.transport.api_key())?;
-        Ok(PollResponse { age: now.and_then(|now| task.age(now)), task })
+        Ok(PollResponse { age: now.and_then(|now| task.age(now)), task, retry_after })
     }
 }
 

@@ -13,12 +13,14 @@ mod limits;
 mod lock;
 mod pacer;
 mod priority;
+mod quota;
 mod rate_limit;
 mod rate_limiter;
 mod refusal;
 mod retry_budget;
 mod sliding_window;
 mod state;
+mod token_bucket;
 mod wait_queue;
 mod waiter;
 mod waiters;
@@ -27,10 +29,10 @@ pub(crate) use acquire::{Acquire, Acquired, PermitRequest};
 pub(crate) use limits::LimiterConfig;
 pub(crate) use lock::{Limiter, Permit, Settled};
 pub(crate) use priority::{Priority, Sampler};
+#[cfg(feature = "simulator")]
+pub(crate) use quota::Quota;
 pub use rate_limit::RateLimit;
 pub(crate) use refusal::{Cooldown, Refusal};
-#[cfg(feature = "simulator")]
-pub(crate) use sliding_window::SlidingWindow;
 pub(crate) use waiter::Class;
 
 #[cfg(test)]

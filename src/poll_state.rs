@@ -90,6 +90,11 @@ impl PollState {
         self.uncommon.as_ref().is_some_and(|uncommon| uncommon.extra.scheduled_after(sent).is_some())
     }
 
+    /// The gateway asked for no poll before (`Retry-After`). From the first poll of the stream.
+    pub(crate) fn not_before(&self) -> Duration {
+        self.uncommon.as_ref().map_or(Duration::ZERO, |uncommon| uncommon.not_before)
+    }
+
     /// What a poll is worth beside those of other tasks, if the schedule learns.
     pub(crate) fn priority(&self, config: &WatchConfig) -> Option<PollPriority> {
         config.schedule.history()?;
@@ -120,10 +125,11 @@ impl PollState {
             Response::Polled(result) => {
                 self.polls = self.polls.saturating_add(1);
                 let scheduled_at = self.scheduled_after(context.sent);
+                let wait = self.note_retry_after(config, context);
                 match result {
                     Ok(task) if task.status().is_terminal() => self.done(task, context),
-                    Ok(task) => self.generating(config, task, scheduled_at, context),
-                    Err(error) => self.failed(config, id, error, scheduled_at, context),
+                    Ok(task) => self.generating(config, task, scheduled_at, wait, context),
+                    Err(error) => self.failed(config, id, error, scheduled_at, wait, context),
                 }
             }
         };
@@ -143,6 +149,15 @@ impl PollState {
         scheduled_at
     }
 
+    /// How long the gateway asks to wait, as far as that is obeyed.
+    fn note_retry_after(&mut self, config: &WatchConfig, context: ResponseContext) -> Duration {
+        let wait = context.retry_after.unwrap_or_default().min(config.retry_after_cap);
+        if !wait.is_zero() || self.uncommon.is_some() {
+            self.uncommon.get_or_insert_default().not_before = context.elapsed.saturating_add(wait);
+        }
+        wait
+    }
+
     fn done(&self, task: Task, context: ResponseContext) -> Decision {
         let finished = Finished::new(task, self.polls, context.elapsed);
         Decision { event: StatusEvent::Done(finished), next: Next::End }
@@ -153,6 +168,7 @@ impl PollState {
         config: &WatchConfig,
         task: Task,
         scheduled_at: Option<Duration>,
+        wait: Duration,
         context: ResponseContext,
     ) -> Decision {
         let ResponseContext { elapsed, jitter_sample, .. } = context;
@@ -162,17 +178,17 @@ impl PollState {
         let age = if config.schedule.history().is_some() { Some(self.note_age(context)) } else { context.age };
         let next_poll_in = if let Some(scheduled_at) = scheduled_at {
             // As if there had been no extra poll: the final poll of the schedule is still to come.
-            Some(scheduled_at.saturating_sub(elapsed))
+            Some(scheduled_at.saturating_sub(elapsed).max(wait.min(next_poll::left(config, elapsed))))
         } else {
             let pause = self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age });
-            pause.and_then(|pause| next_poll::cut_at_deadline(config, pause, elapsed))
+            pause.and_then(|pause| next_poll::cut_at_deadline(config, pause.max(wait), elapsed))
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
             return give_up(self.deadline(&id, Some(task), elapsed, true));
         };
         let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
-        let next = Next::Poll { after: next_poll_in, server_mandated: false };
+        let next = Next::Poll { after: next_poll_in };
         Decision { event: StatusEvent::Generating(progress), next }
     }
 
@@ -182,6 +198,7 @@ impl PollState {
         id: &TaskId,
         error: Error,
         scheduled_at: Option<Duration>,
+        wait: Duration,
         context: ResponseContext,
     ) -> Decision {
         let ResponseContext { elapsed, jitter_sample, .. } = context;
@@ -198,26 +215,24 @@ impl PollState {
         }
 
         let grace_left = believed_at.map_or(Duration::MAX, |at| at.saturating_sub(elapsed));
-        let retry_after = error.retry_after().unwrap_or_default();
-        let bounded = |pause: Duration| pause.min(grace_left).max(retry_after);
+        let bounded = |pause: Duration| pause.min(grace_left).max(wait);
         let next_poll_in = if let Some(scheduled_at) = scheduled_at {
             let remaining = scheduled_at.saturating_sub(elapsed);
-            let pause = next_poll::after_extra_failure(config, &error, failures, jitter_sample, remaining);
-            let left = config.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
-            Some(bounded(pause).min(left))
+            let pause = next_poll::after_extra_failure(config, &error, failures, wait, jitter_sample, remaining);
+            Some(bounded(pause).min(next_poll::left(config, elapsed)))
         } else {
             let age = self.last_observation().map(|last| last.age_at(elapsed));
             let input = PauseInput { elapsed, age, ..PauseInput::with_jitter(jitter_sample) };
             let step = self.steps();
             let policy = &mut self.uncommon.get_or_insert_default().policy;
-            let pause = next_poll::after_failure(config, policy, &error, failures, step, input);
+            let pause = next_poll::after_failure(config, policy, &error, failures, step, wait, input);
             pause.and_then(|pause| next_poll::cut_at_deadline(config, bounded(pause), elapsed))
         };
         let Some(next_poll_in) = next_poll_in else {
             return give_up(self.deadline(id, last_record, elapsed, true));
         };
         let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
-        let next = Next::Poll { after: next_poll_in, server_mandated: !retry_after.is_zero() };
+        let next = Next::Poll { after: next_poll_in };
         Decision { event: StatusEvent::PollFailed(failure), next }
     }
 

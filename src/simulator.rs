@@ -45,7 +45,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::limiter::{RateLimit, SlidingWindow};
+use crate::limiter::{Quota, RateLimit};
 use crate::task::TaskId;
 
 #[cfg(feature = "callback")]
@@ -150,7 +150,8 @@ impl Simulator {
         self
     }
 
-    /// Sets how many requests the gateway accepts in a sliding window of time, on the clock. Default: no limit.
+    /// Sets how many requests the gateway accepts in a sliding window of time, and how many of them at once
+    /// ([`RateLimit::burst`]), on the clock. Default: no limit.
     ///
     /// Changes the running gateway, for all clones. Requests over the limit get HTTP 429, and do not count.
     ///
@@ -174,7 +175,7 @@ impl Simulator {
     /// # }
     /// ```
     pub fn rate_limit(&self, limit: RateLimit) -> &Self {
-        self.engine.lock().rate_limit = Some(SlidingWindow::new(limit));
+        self.engine.lock().rate_limit = Some(Quota::new(limit));
         self
     }
 

@@ -40,14 +40,6 @@ pub(crate) enum Waited {
     NotPolled,
 }
 
-/// When to poll next.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NextPoll {
-    pub(crate) at: Instant,
-    /// Whether the gateway named the time, so that a notification does not bring it forward.
-    pub(crate) server_mandated: bool,
-}
-
 impl TaskWatch {
     pub(crate) fn new(core: Arc<ClientCore>, id: TaskId) -> Self {
         let state = PollState::new(&core.config);
@@ -55,13 +47,13 @@ impl TaskWatch {
     }
 
     /// At the first poll of the stream. Returns when the first poll is, unless it is now.
-    pub(crate) fn start(&mut self) -> Option<NextPoll> {
+    pub(crate) fn start(&mut self) -> Option<Instant> {
         self.span = log::span(&self.id);
         let now = Instant::now();
         self.started = self.core.epoch.nanos(now);
         self.state.start(self.core.stagger.register(now));
         let pause = self.core.config.schedule.first_pause();
-        (!pause.is_zero()).then(|| NextPoll { at: add_or_now(now, pause), server_mandated: false })
+        (!pause.is_zero()).then(|| add_or_now(now, pause))
     }
 
     pub(crate) fn id(&self) -> &TaskId {
@@ -74,8 +66,12 @@ impl TaskWatch {
 
     /// When the wait is over.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let limit = i64::try_from(self.core.config.schedule.limit()?.as_nanos()).ok()?;
-        self.core.epoch.instant(self.started.saturating_add(limit))
+        self.instant(self.core.config.schedule.limit()?)
+    }
+
+    /// When a poll may be sent that is wanted then: not before the end of a `Retry-After`.
+    pub(crate) fn allowed_from(&self, at: Instant) -> Instant {
+        self.instant(self.state.not_before()).map_or(at, |not_before| not_before.max(at))
     }
 
     /// The outcome of a poll of a task whose id no gateway needs to be asked about.
@@ -149,17 +145,20 @@ impl TaskWatch {
     }
 
     /// The event of a poll's outcome, and when the next poll is, unless the event is the last.
-    pub(crate) fn on_response(&mut self, outcome: PollOutcome) -> (StatusEvent, Option<NextPoll>) {
+    pub(crate) fn on_response(&mut self, outcome: PollOutcome) -> (StatusEvent, Option<Instant>) {
         let now = Instant::now();
-        let (response, sent_at, age) = match outcome {
-            PollOutcome::Polled { result: Ok(PollResponse { task, age }), sent_at } => {
-                (Response::Polled(Ok(task)), sent_at, age)
+        let (response, sent_at, age, retry_after) = match outcome {
+            PollOutcome::Polled { result: Ok(PollResponse { task, age, retry_after }), sent_at } => {
+                (Response::Polled(Ok(task)), sent_at, age, retry_after)
             }
-            PollOutcome::Polled { result: Err(error), sent_at } => (Response::Polled(Err(error)), sent_at, None),
-            PollOutcome::NotPolled => (Response::NotPolled, now, None),
+            PollOutcome::Polled { result: Err(error), sent_at } => {
+                let retry_after = error.retry_after();
+                (Response::Polled(Err(error)), sent_at, None, retry_after)
+            }
+            PollOutcome::NotPolled => (Response::NotPolled, now, None, None),
         };
         let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
-        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age };
+        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after };
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
         }
@@ -168,7 +167,7 @@ impl TaskWatch {
         log_event(self.span.as_deref(), &decision.event, self.state.polls());
         let next = match decision.next {
             // From the end of the response, wherever the consumer is meanwhile.
-            Next::Poll { after, server_mandated } => Some(NextPoll { at: add_or_now(now, after), server_mandated }),
+            Next::Poll { after } => Some(add_or_now(now, after)),
             Next::End => {
                 match decision.event.outcome() {
                     Some(Err(error)) => self.end(error.kind(), elapsed),
@@ -188,6 +187,12 @@ impl TaskWatch {
     /// From the first poll of the stream.
     fn elapsed(&self, at: Instant) -> Duration {
         self.core.epoch.since(self.started, at)
+    }
+
+    /// This long after the first poll of the stream.
+    fn instant(&self, elapsed: Duration) -> Option<Instant> {
+        let elapsed = i64::try_from(elapsed.as_nanos()).ok()?;
+        self.core.epoch.instant(self.started.saturating_add(elapsed))
     }
 
     fn is_staggered(&self) -> bool {

@@ -20,6 +20,7 @@ use crate::transport::{Http, HttpConfig};
 const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(60);
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(2 * 60);
 /// A request counts as in flight for no longer, so that the sum stays clear of the clock's end.
 const MAX_LEASE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Enough for 2,500 polls per second at 100 ms each. Few enough connections, where each request needs one, for a process that
@@ -48,6 +49,7 @@ pub struct ClientBuilder {
     schedule: Schedule,
     request_timeout: Duration,
     grace: Duration,
+    retry_after_cap: Duration,
     rate_limit: Option<RateLimit>,
     max_in_flight: usize,
     http_client: Option<reqwest::Client>,
@@ -63,6 +65,7 @@ impl ClientBuilder {
             schedule: Schedule::default(),
             request_timeout: REQUEST_TIMEOUT,
             grace: GRACE,
+            retry_after_cap: RETRY_AFTER_CAP,
             rate_limit: None,
             max_in_flight: MAX_IN_FLIGHT,
             http_client: None,
@@ -101,12 +104,22 @@ impl ClientBuilder {
         self
     }
 
+    /// For how long a `Retry-After` is obeyed at most. Default: 2 min. Zero: none is obeyed, as if the gateway did not ask.
+    ///
+    /// A gateway that is wrong, or a clock that is, may ask for hours, and for all of that time no watch would see that its task
+    /// has ended. [`Error::retry_after`] still says what the gateway asked for.
+    pub const fn retry_after_cap(mut self, cap: Duration) -> Self {
+        self.retry_after_cap = cap;
+        self
+    }
+
     /// How many requests may be sent in a period, by all watches of the client and of its clones together. Default: no limit.
     ///
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
     /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because a kept connection broke, which the
     /// gateway has most likely not seen, is not counted. Set the limit a quarter below what the gateway allows: requests that
-    /// leave at an even pace need not arrive at one.
+    /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
+    /// [`RateLimit::burst`] as well.
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = Some(limit);
         self
@@ -155,7 +168,8 @@ impl ClientBuilder {
         if self.request_timeout.is_zero() {
             return Err(Error::config("the request timeout is zero: no answer could come in time"));
         }
-        Ok(WatchConfig { schedule: self.schedule.clone(), grace: self.grace, retry_after_cap: Duration::from_secs(120) })
+        let Self { schedule, grace, retry_after_cap, .. } = self;
+        Ok(WatchConfig { schedule: schedule.clone(), grace: *grace, retry_after_cap: *retry_after_cap })
     }
 
     fn limiter_config(&self) -> Result<LimiterConfig, Error> {
@@ -191,6 +205,7 @@ impl fmt::Debug for ClientBuilder {
             .field("schedule", &self.schedule)
             .field("request_timeout", &self.request_timeout)
             .field("grace", &self.grace)
+            .field("retry_after_cap", &self.retry_after_cap)
             .field("rate_limit", &self.rate_limit)
             .field("max_in_flight", &self.max_in_flight)
             .finish_non_exhaustive()

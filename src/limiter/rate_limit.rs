@@ -7,7 +7,8 @@ use crate::error::Error;
 /// How many requests a client may send in a period, see [`ClientBuilder::rate_limit`](crate::ClientBuilder::rate_limit).
 ///
 /// It is a sliding window: no stretch of time as long as the period ever holds more requests, wherever the stretch begins.
-/// While the limit is not used up, requests go at once. When it is used up, waiting requests go one by one at an even pace.
+/// While the limit is not used up, requests go at once, or at most [`burst`](Self::burst) of them. When it is used up, waiting
+/// requests go one by one at an even pace.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::error::Error;
 pub struct RateLimit {
     requests: u32,
     period: Duration,
+    max_burst: u32,
 }
 
 impl RateLimit {
@@ -31,7 +33,31 @@ impl RateLimit {
     /// days.
     #[must_use]
     pub const fn per(requests: u32, period: Duration) -> Self {
-        Self { requests, period }
+        Self { requests, period, max_burst: requests }
+    }
+
+    /// At most this many requests at once. Default: all requests of the period.
+    ///
+    /// After a burst, further requests go at the even rate of the limit: one each `period / requests`. In any stretch of time t
+    /// there are at most `burst + t * requests / period` requests, and still no more than the limit in each period.
+    ///
+    /// Set it for a gateway with a leaky bucket, which refuses what comes at once even if the whole period would allow it. An
+    /// nginx with `limit_req` of `rate=20r/s` and `burst=5` accepts six requests at once, and then one each 50 ms. The sixth
+    /// makes up for requests that come closer together than they left:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::RateLimit;
+    ///
+    /// let limit = RateLimit::per(20, Duration::from_secs(1)).burst(5);
+    /// assert_eq!(limit.max_burst(), 5);
+    /// ```
+    ///
+    /// [`ClientBuilder::build`](crate::ClientBuilder::build) refuses a burst of zero, and one over the limit's requests.
+    #[must_use]
+    pub const fn burst(mut self, requests: u32) -> Self {
+        self.max_burst = requests;
+        self
     }
 
     /// The number of requests per period.
@@ -46,6 +72,17 @@ impl RateLimit {
         self.period
     }
 
+    /// The number of requests that may go at once, see [`burst`](Self::burst).
+    #[must_use]
+    pub const fn max_burst(self) -> u32 {
+        self.max_burst
+    }
+
+    /// The time between two requests at the even rate of the limit.
+    pub(super) fn gap(self) -> Duration {
+        self.period.checked_div(self.requests).unwrap_or_default().max(Duration::from_nanos(1))
+    }
+
     pub(crate) fn validate(self) -> Result<(), Error> {
         /// A longer period is a slip of the pen.
         const MAX_PERIOD: Duration = Duration::from_secs(31 * 24 * 60 * 60);
@@ -57,6 +94,12 @@ impl RateLimit {
         }
         if self.period > MAX_PERIOD {
             return Err(Error::config("the rate limit's period is over 31 days"));
+        }
+        if self.max_burst == 0 {
+            return Err(Error::config("the rate limit's burst is 0 requests: no request could ever be sent"));
+        }
+        if self.max_burst > self.requests {
+            return Err(Error::config("the rate limit's burst is over its requests per period"));
         }
         Ok(())
     }

@@ -11,14 +11,14 @@ const MAX_CLEANED: usize = 64;
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
-pub(crate) struct SlidingWindow {
+pub(super) struct SlidingWindow {
     limit: RateLimit,
     /// The oldest first. None is older than the period, and there are never more than the limit allows.
     sent: VecDeque<Instant>,
 }
 
 impl SlidingWindow {
-    pub(crate) const fn new(limit: RateLimit) -> Self {
+    pub(super) const fn new(limit: RateLimit) -> Self {
         Self { limit, sent: VecDeque::new() }
     }
 
@@ -27,7 +27,7 @@ impl SlidingWindow {
     }
 
     /// How many requests may go now.
-    pub(crate) fn free(&mut self, now: Instant) -> usize {
+    pub(super) fn free(&mut self, now: Instant) -> usize {
         let period = self.limit.period();
         // An instant more than a period ahead of now comes from another runtime's clock.
         let expired = |sent: &Instant| {
@@ -42,7 +42,7 @@ impl SlidingWindow {
         self.size().saturating_sub(self.sent.len())
     }
 
-    pub(crate) fn take(&mut self, now: Instant) {
+    pub(super) fn take(&mut self, now: Instant) {
         self.sent.push_back(now);
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+mod burst;
 mod model;
 
 use std::sync::Arc;

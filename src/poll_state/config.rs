@@ -10,6 +10,6 @@ pub(crate) struct WatchConfig {
     pub(crate) schedule: Schedule,
     /// For how long answers that there is no such record are not believed.
     pub(crate) grace: Duration,
-    /// The longest `Retry-After` that is obeyed.
+    /// No `Retry-After` is obeyed for longer.
     pub(crate) retry_after_cap: Duration,
 }

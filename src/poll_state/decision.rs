@@ -13,13 +13,8 @@ pub(crate) struct Decision {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Poll again.
-    Poll {
-        /// This long after the response.
-        after: Duration,
-        /// Whether the gateway named the time (`Retry-After`), so that nothing may shorten it.
-        server_mandated: bool,
-    },
+    /// Poll again, this long after the response.
+    Poll { after: Duration },
     /// The watch is over.
     End,
 }

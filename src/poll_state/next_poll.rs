@@ -7,17 +7,18 @@ use crate::error::Error;
 use crate::schedule::{self, PauseInput, PolicyState};
 
 /// The pause after a failed poll of the schedule's own. `failures`: how many of these have failed in a row. `step`: how many
-/// good answers the schedule has had. `None`: the policy ends the wait.
+/// good answers the schedule has had. `wait`: how long the gateway asks to wait. `None`: the policy ends the wait.
 pub(super) fn after_failure(
     config: &WatchConfig,
     policy: &mut PolicyState,
     error: &Error,
     failures: u32,
     step: u32,
+    wait: Duration,
     input: PauseInput,
 ) -> Option<Duration> {
     let retry = schedule::retry_pause(failures, input.jitter_sample);
-    if is_throttled_without_time(error) {
+    if is_throttled_without_time(error, wait) {
         // The whole interval, without jitter; or longer where the schedule may grow.
         let own = policy.pause(&config.schedule, step, PauseInput { jitter_sample: 0.0, ..input })?;
         return Some(retry.min(config.schedule.max_pause()).max(own));
@@ -31,10 +32,11 @@ pub(super) fn after_extra_failure(
     config: &WatchConfig,
     error: &Error,
     failures: u32,
+    wait: Duration,
     jitter_sample: f64,
     remaining: Duration,
 ) -> Duration {
-    let retry = if is_throttled_without_time(error) {
+    let retry = if is_throttled_without_time(error, wait) {
         config.schedule.cooldown()
     } else {
         schedule::retry_pause(failures, jitter_sample)
@@ -44,14 +46,16 @@ pub(super) fn after_extra_failure(
 
 /// The pause, at most up to the deadline. `None`: the deadline is over.
 pub(super) fn cut_at_deadline(config: &WatchConfig, pause: Duration, elapsed: Duration) -> Option<Duration> {
-    match config.schedule.limit() {
-        Some(limit) if elapsed >= limit => None,
-        Some(limit) => Some(pause.min(limit.saturating_sub(elapsed))),
-        None => Some(pause),
-    }
+    let left = left(config, elapsed);
+    (!left.is_zero()).then(|| pause.min(left))
+}
+
+/// The time up to the deadline.
+pub(super) fn left(config: &WatchConfig, elapsed: Duration) -> Duration {
+    config.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed))
 }
 
 /// The gateway asks for fewer requests, and does not say for how long.
-fn is_throttled_without_time(error: &Error) -> bool {
-    error.kind().is_throttling() && error.retry_after().is_none_or(|wait| wait.is_zero())
+fn is_throttled_without_time(error: &Error, wait: Duration) -> bool {
+    error.kind().is_throttling() && wait.is_zero()
 }

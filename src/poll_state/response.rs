@@ -25,4 +25,6 @@ pub(crate) struct ResponseContext {
     pub(crate) jitter_sample: f64,
     /// How old the task is, if the response says so.
     pub(crate) age: Option<Duration>,
+    /// How long the gateway asks to wait (`Retry-After`), if the response says so.
+    pub(crate) retry_after: Option<Duration>,
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 mod property;
+mod retry_after;
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ struct Bench {
 
 impl Bench {
     fn new(schedule: Schedule) -> Self {
-        let config = WatchConfig { schedule, grace: secs(60), retry_after_cap: secs(120) };
+        let config = WatchConfig { schedule, grace: secs(60), retry_after_cap: Duration::MAX };
         let mut state = PollState::new(&config);
         state.start(0);
         Self { config, state, id: TaskId::from("t") }
@@ -35,14 +36,18 @@ impl Bench {
 
     /// To a request that was sent then.
     fn on_response(&mut self, answer: Answer, sent: Duration, elapsed: Duration, jitter_sample: f64) -> Decision {
-        let context = ResponseContext { sent, elapsed, jitter_sample, age: None };
+        let retry_after = answer.as_ref().err().and_then(Error::retry_after);
+        self.answered(answer, ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after })
+    }
+
+    fn answered(&mut self, answer: Answer, context: ResponseContext) -> Decision {
         self.state.on_response(&self.config, &self.id, Response::Polled(answer), context)
     }
 
     /// The pause after this answer to a poll of the schedule's own; it must not be the last.
     fn pause(&mut self, answer: Answer, elapsed: Duration, jitter_sample: f64) -> Duration {
         let Decision { event, next } = self.on_response(answer, elapsed, elapsed, jitter_sample);
-        let Next::Poll { after, .. } = next else { panic!("it ended: {event:?}") };
+        let Next::Poll { after } = next else { panic!("it ended: {event:?}") };
         let in_event = match &event {
             StatusEvent::Generating(progress) => progress.next_poll_in,
             StatusEvent::PollFailed(failure) => failure.next_poll_in,
@@ -56,7 +61,7 @@ impl Bench {
     fn extra(&mut self, answer: Answer, elapsed: Duration, scheduled_at: Duration) -> Duration {
         self.state.poll_early(scheduled_at);
         match self.on_response(answer, Duration::ZERO, elapsed, 0.0).next {
-            Next::Poll { after, .. } => after,
+            Next::Poll { after } => after,
             Next::End => panic!("it ended"),
         }
     }
@@ -158,32 +163,6 @@ fn an_exponential_schedule_grows_with_good_answers_only() {
             assert_eq!(throttled.pause(bad(ErrorKind::RateLimited), secs(0), jitter_sample), secs(pause));
         }
     }
-}
-
-#[test]
-fn retry_after_is_cut_by_the_deadline_only() {
-    use ErrorKind as K;
-    for kind in [K::RateLimited, K::Maintenance] {
-        for (wait, pause) in [(5, 5), (45, 45), (0, 30), (86_400, 890), (u64::MAX, 890)] {
-            for jitter_sample in [0.0, 1.0] {
-                let refused = asked_to_wait(kind, secs(wait));
-                assert_eq!(every(30).pause(refused, secs(10), jitter_sample), secs(pause), "{kind:?} {wait}");
-            }
-        }
-    }
-    for kind in [K::Server, K::Transport, K::NotFound] {
-        assert_eq!(every(30).pause(asked_to_wait(kind, secs(12)), secs(0), 1.0), secs(12), "{kind:?}");
-        assert_eq!(every(30).pause(asked_to_wait(kind, secs(0)), secs(0), 0.0), secs(1), "{kind:?}");
-    }
-    let mut endless = Bench::new(Schedule::every(secs(30)).no_max_wait());
-    assert_eq!(endless.pause(asked_to_wait(K::RateLimited, Duration::MAX), secs(10), 0.0), Duration::MAX);
-}
-
-#[test]
-fn retry_after_outlasts_the_grace_of_not_found() {
-    let mut bench = every(30);
-    assert_eq!(bench.pause(asked_to_wait(ErrorKind::NotFound, secs(100)), secs(0), 0.0), secs(100));
-    assert_eq!(bench.end(bad(ErrorKind::NotFound), secs(100)).kind(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -368,7 +347,8 @@ fn the_grace_ends_on_an_extra_poll_too() {
 fn a_poll_without_a_permit_ends_as_deadline() {
     let mut bench = every(30);
     bench.pause(generating(), secs(0), 0.0);
-    let context = ResponseContext { sent: secs(920), elapsed: secs(920), jitter_sample: 0.0, age: None };
+    let context =
+        ResponseContext { sent: secs(920), elapsed: secs(920), jitter_sample: 0.0, age: None, retry_after: None };
     let decision = bench.state.on_response(&bench.config, &bench.id, Response::NotPolled, context);
     let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
     assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));

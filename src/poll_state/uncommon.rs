@@ -1,5 +1,7 @@
 //! The state that most watches never have: one box, so that the others carry a pointer only.
 
+use std::time::Duration;
+
 use super::extra::Extra;
 use super::failure_streak::FailureStreak;
 use super::last_record::LastRecord;
@@ -13,6 +15,8 @@ pub(super) struct Uncommon {
     pub(super) streak: FailureStreak,
     pub(super) extra: Extra,
     pub(super) last_record: LastRecord,
+    /// The gateway asked for no poll before (`Retry-After`). From the first poll of the stream.
+    pub(super) not_before: Duration,
 }
 
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use super::fault::{Fault, FaultHeader, FaultKind};
 use super::request::Request;
 use super::task::{SimulatedTask, millis};
 use crate::endpoint::written::{self, RecordJson};
-use crate::limiter::SlidingWindow;
+use crate::limiter::Quota;
 use crate::task::TaskId;
 
 const DEFAULT_API_KEY: &str = "test-key";
@@ -29,7 +29,7 @@ pub(super) struct Engine {
     pub(super) random: fastrand::Rng,
     pub(super) tasks: HashMap<TaskId, CreatedTask>,
     pub(super) faults: Vec<Fault>,
-    pub(super) rate_limit: Option<SlidingWindow>,
+    pub(super) rate_limit: Option<Quota>,
     pub(super) requests: Vec<Request>,
     #[cfg(feature = "callback")]
     pub(super) callbacks: CallbackQueue,
@@ -71,7 +71,7 @@ fn whole_second() -> SystemTime {
 }
 
 /// Takes one request from the limit. Returns whether there was one left.
-fn admit(limit: &mut SlidingWindow) -> bool {
+fn admit(limit: &mut Quota) -> bool {
     let now = Instant::now();
     let admitted = limit.free(now) > 0;
     if admitted {

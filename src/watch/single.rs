@@ -20,7 +20,7 @@ use crate::event::StatusEvent;
 use crate::limiter::Permit;
 use crate::notify::{Notified, SleepOrNotified, WatchKey};
 use crate::task::{Task, TaskId};
-use crate::task_watch::{NextPoll, TaskWatch, Waited};
+use crate::task_watch::{TaskWatch, Waited};
 
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why the wait is over.
 /// Made by [`Client::watch`](crate::Client::watch).
@@ -195,6 +195,7 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
             if let Some(next) = next {
                 if let Some(Notified { scheduled_at, not_before }) = watch.sleep_or_notified(next).await {
                     watch.task.poll_early(scheduled_at);
+                    let not_before = watch.task.allowed_from(not_before).min(scheduled_at);
                     if !has_come(not_before) {
                         sleep_until(not_before).await;
                     }
@@ -241,7 +242,7 @@ impl Subscribed {
     }
 
     /// At the first poll of the stream. Returns when the first poll is, unless it is now.
-    fn start(&mut self) -> Option<NextPoll> {
+    fn start(&mut self) -> Option<Instant> {
         self.key = self.task.core().registry.subscribe(self.task.id());
         self.task.start()
     }
@@ -260,9 +261,8 @@ impl Subscribed {
         self.task.poll(permit, timeout)
     }
 
-    fn sleep_or_notified(&self, next: NextPoll) -> SleepOrNotified<'_> {
-        let key = if next.server_mandated { WatchKey::NONE } else { self.key };
-        self.task.core().registry.sleep_or_notified(key, next.at)
+    fn sleep_or_notified(&self, next: Instant) -> SleepOrNotified<'_> {
+        self.task.core().registry.sleep_or_notified(self.key, next)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::final_poll::PermitWait;
 use crate::limiter::{Class, Permit};
 use crate::notify::Inbox;
 use crate::task::TaskId;
-use crate::task_watch::{NextPoll, TaskWatch};
+use crate::task_watch::TaskWatch;
 
 /// With this number of outcomes not yielded yet, no more requests are sent.
 const MAX_OUTCOMES: usize = 256;
@@ -149,9 +149,8 @@ impl Driver {
         }
     }
 
-    fn schedule(&mut self, key: Key, next: NextPoll) {
-        let stage = if next.server_mandated { Stage::CoolingDown } else { Stage::Scheduled };
-        self.slots.set_due(key, stage, Some(self.core.epoch.nanos(next.at)));
+    fn schedule(&mut self, key: Key, next: Instant) {
+        self.slots.set_due(key, Stage::Scheduled, Some(self.core.epoch.nanos(next)));
     }
 
     fn take_notifications(&mut self, cx: &Context<'_>) {
@@ -167,6 +166,7 @@ impl Driver {
         let Some(slot) = self.slots.slot_mut(key) else { return };
         match slot.stage {
             Stage::Scheduled => {
+                let not_before = slot.watch.allowed_from(not_before);
                 let due = slot.due().and_then(|due| self.core.epoch.instant(due));
                 if let Some(due) = due.filter(|due| *due > not_before) {
                     slot.watch.poll_early(due);
@@ -175,7 +175,7 @@ impl Driver {
             }
             Stage::InFlight => self.pending.insert(key, not_before),
             // It is polled as soon as it may be.
-            Stage::CoolingDown | Stage::Queued | Stage::FinalQueued => {}
+            Stage::Queued | Stage::FinalQueued => {}
         }
     }
 

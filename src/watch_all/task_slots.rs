@@ -50,8 +50,6 @@ pub(super) struct Slot {
 pub(super) enum Stage {
     /// Polled when it is due, or earlier after a notification.
     Scheduled,
-    /// Polled when it is due: the gateway named the time.
-    CoolingDown,
     /// Waits for a permit; due at its deadline.
     Queued,
     /// Waits for a permit for its final poll; due when it is given up.
@@ -178,7 +176,7 @@ impl Slot {
         match self.stage {
             Stage::Queued => Some(Class::Normal),
             Stage::FinalQueued => Some(Class::Urgent),
-            Stage::Scheduled | Stage::CoolingDown | Stage::InFlight => None,
+            Stage::Scheduled | Stage::InFlight => None,
         }
     }
 
@@ -188,7 +186,7 @@ impl Slot {
         match self.stage {
             Stage::Queued => Some(PermitWait::Queued { until }),
             Stage::FinalQueued => Some(PermitWait::Final { until }),
-            Stage::Scheduled | Stage::CoolingDown | Stage::InFlight => None,
+            Stage::Scheduled | Stage::InFlight => None,
         }
     }
 

@@ -9,6 +9,7 @@ mod auto_traits;
 #[cfg(feature = "backoff")]
 mod backoff;
 mod bad_input;
+mod burst;
 #[cfg(feature = "callback")]
 mod callback_delivery;
 #[cfg(feature = "callback")]
@@ -34,6 +35,7 @@ mod random_stories;
 mod rate_limit;
 mod readme;
 mod redirects;
+mod retry_after;
 mod schedule;
 mod shared;
 mod simulator;

@@ -194,6 +194,8 @@ fn bad_limits_are_refused_with_the_reason() {
         (build(RateLimit::per(0, secs(10))), "0 requests"),
         (build(RateLimit::per(20, Duration::ZERO)), "period is zero"),
         (build(RateLimit::per(20, Duration::MAX)), "31 days"),
+        (build(RateLimit::per(20, secs(1)).burst(0)), "burst is 0"),
+        (build(RateLimit::per(20, secs(1)).burst(21)), "burst is over"),
         (client().max_in_flight(0).build().map(drop), "max_in_flight is 0"),
     ] {
         let error = result.unwrap_err();
@@ -202,6 +204,7 @@ fn bad_limits_are_refused_with_the_reason() {
     }
     build(RateLimit::per(1, Duration::from_nanos(1))).unwrap();
     build(RateLimit::per(u32::MAX, secs(3600))).unwrap();
+    build(RateLimit::per(20, secs(1)).burst(20)).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

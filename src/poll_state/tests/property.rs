@@ -72,11 +72,6 @@ impl Model {
     }
 }
 
-fn longest(config: &WatchConfig, answer: &Answer) -> Duration {
-    let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
-    config.schedule.max_pause().max(asked_for)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 500, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default()
@@ -86,20 +81,24 @@ proptest! {
     fn no_response_breaks_the_bounds_or_the_counts(
         schedule in schedule(),
         grace in duration(),
-        steps in prop::collection::vec((answer(), duration(), 0.0..=1.0, prop::option::weighted(0.2, 0.0..=1.0)), 1..40),
+        retry_after_cap in duration(),
+        steps in prop::collection::vec(
+            ((answer(), prop::option::weighted(0.2, duration())), duration(), 0.0..=1.0, prop::option::weighted(0.2, 0.0..=1.0)),
+            1..40,
+        ),
     ) {
         let mut bench = Bench::new(schedule);
-        bench.config.grace = grace;
+        (bench.config.grace, bench.config.retry_after_cap) = (grace, retry_after_cap);
         let mut model = Model::default();
         let mut elapsed = Duration::ZERO;
         // Kept while extra polls come before the schedule's own.
         let mut scheduled_at = None;
-        for (answer, step, jitter_sample, extra) in steps {
+        for ((answer, wait), step, jitter_sample, extra) in steps {
             // Answers come near each other, or the deadline would end nearly every watch at once.
             elapsed = elapsed.saturating_add(if jitter_sample < 0.9 { step / 1000 } else { step });
-            let cap = longest(&bench.config, &answer);
             let left = bench.config.schedule.limit().map_or(Duration::MAX, |limit| limit.saturating_sub(elapsed));
-            let asked_for = answer.as_ref().err().and_then(Error::retry_after).unwrap_or_default();
+            let retry_after = wait.or_else(|| answer.as_ref().err().and_then(Error::retry_after));
+            let asked_for = retry_after.unwrap_or_default().min(retry_after_cap);
             // The schedule's own poll is up to a pause away, and not after the deadline; the answer may have come after it.
             let pause = bench.config.schedule.max_pause();
             let planned = extra.map(|part: f64| elapsed.saturating_add(pause.mul_f64(part).min(left)).saturating_sub(step / 1000));
@@ -113,18 +112,25 @@ proptest! {
             scheduled_at = scheduled_at.filter(|at| *at > sent);
             let ends = model.ends(&bench.config, &answer, elapsed, scheduled_at.is_some());
             let is_good = answer.is_ok();
-            let Decision { event, next } = bench.on_response(answer, sent, elapsed, jitter_sample);
+            let Decision { event, next } = bench.answered(
+                answer,
+                ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after },
+            );
             prop_assert_eq!(bench.state.polls(), model.polls);
             prop_assert_eq!(event.is_terminal(), ends);
             prop_assert_eq!(bench.state.is_running(), !ends);
             prop_assert_eq!(next == Next::End, ends);
-            let Next::Poll { after: pause, server_mandated } = next else { break };
-            prop_assert_eq!(server_mandated, !asked_for.is_zero());
+            let Next::Poll { after: pause } = next else { break };
+            if !asked_for.is_zero() {
+                prop_assert_eq!(bench.state.not_before(), elapsed.saturating_add(asked_for));
+            }
             if let Some(scheduled_at) = scheduled_at.filter(|_| is_good) {
-                prop_assert_eq!(pause, scheduled_at.saturating_sub(elapsed), "the schedule's own poll is not where it was");
+                let planned = scheduled_at.saturating_sub(elapsed).max(asked_for.min(left));
+                prop_assert_eq!(pause, planned, "the schedule's own poll is not where it was");
             }
             prop_assert!(pause <= left, "{pause:?} leaves the deadline behind, {left:?} away");
-            prop_assert!(pause <= cap, "{pause:?} is over {cap:?}");
+            let longest = bench.config.schedule.max_pause().max(asked_for);
+            prop_assert!(pause <= longest, "{pause:?} is over {longest:?}");
             prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than asked for: {asked_for:?}");
             match event {
                 StatusEvent::Generating(progress) => {
