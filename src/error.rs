@@ -98,6 +98,11 @@ impl Error {
         })
     }
 
+    /// With another time to wait than the answer's.
+    pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Self {
+        self.with(|details| details.retry_after = wait)
+    }
+
     /// Without the task's id, to be quoted in the sentence of another error.
     pub(crate) fn without_task(self) -> Self {
         self.with(|details| details.task_id = None)

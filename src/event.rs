@@ -1,6 +1,6 @@
 //! The events of a watch.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -9,8 +9,8 @@ use crate::task::{Status, Task};
 
 /// One item of a [`Watch`](crate::Watch): what a poll found, at the moment it is known.
 ///
-/// A watch yields any number of [`Generating`](Self::Generating) and [`PollFailed`](Self::PollFailed), then exactly one
-/// [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more.
+/// A watch yields any number of [`Generating`](Self::Generating), [`PollFailed`](Self::PollFailed) and
+/// [`HeldBack`](Self::HeldBack), then exactly one [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more.
 ///
 /// ```no_run
 /// # async fn run(mut events: luma_watch::Watch) {
@@ -21,6 +21,7 @@ use crate::task::{Status, Task};
 ///     match event {
 ///         StatusEvent::Generating(progress) => println!("not finished, next poll in {:?}", progress.next_poll_in),
 ///         StatusEvent::PollFailed(failure) => println!("{}, next poll in {:?}", failure.error, failure.next_poll_in),
+///         StatusEvent::HeldBack(hold) => println!("{}, next poll in {:?}", hold.error, hold.next_poll_in),
 ///         StatusEvent::Done(finished) => println!("{} after {:?}", finished.task.status(), finished.elapsed),
 ///         StatusEvent::GaveUp(error) => println!("{error}"),
 ///         _ => {}
@@ -35,6 +36,7 @@ use crate::task::{Status, Task};
 /// ```json
 /// {"event":"generating","task":{…},"polls":2,"elapsed_ms":30000,"next_poll_in_ms":30000}
 /// {"event":"poll_failed","error":{…},"consecutive":1,"polls":3,"elapsed_ms":60000,"next_poll_in_ms":812}
+/// {"event":"held_back","error":{…},"polls":3,"elapsed_ms":90000,"next_poll_in_ms":41000}
 /// {"event":"done","task":{…},"polls":11,"elapsed_ms":300000}
 /// {"event":"gave_up","error":{…}}
 /// ```
@@ -46,6 +48,9 @@ pub enum StatusEvent {
     Generating(Progress),
     /// This poll failed, and the watch goes on. More events come.
     PollFailed(PollFailure),
+    /// The watch would poll now, but all watches of the client hold back, because the gateway asked one of them for fewer
+    /// requests. More events come.
+    HeldBack(HeldBack),
     /// The task has ended with flag 1, 2, 3 or 4. The last item.
     Done(Finished),
     /// The watch has ended although the task, as far as is known, has not: at the deadline, or after an answer that polling
@@ -67,6 +72,7 @@ impl StatusEvent {
         match self {
             Self::Generating(progress) => Some(&progress.task),
             Self::PollFailed(failure) => failure.error.task(),
+            Self::HeldBack(_) => None,
             Self::Done(finished) => Some(&finished.task),
             Self::GaveUp(error) => error.task(),
         }
@@ -97,7 +103,7 @@ impl StatusEvent {
         match self {
             Self::Done(finished) => Some(finished.outcome()),
             Self::GaveUp(error) => Some(Err(error.clone())),
-            Self::Generating(_) | Self::PollFailed(_) => None,
+            Self::Generating(_) | Self::PollFailed(_) | Self::HeldBack(_) => None,
         }
     }
 }
@@ -111,11 +117,11 @@ pub struct Progress {
     /// The number of polls that the watch has made, this one included.
     pub polls: u32,
     /// The time since the first poll of the stream.
-    #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+    #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
     pub elapsed: Duration,
     /// The pause of the watch. The next request can be later: after the pause it waits for the client's limits, see
     /// [`ClientBuilder::rate_limit`](crate::ClientBuilder::rate_limit).
-    #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
+    #[serde(rename = "next_poll_in_ms", serialize_with = "serialize_millis")]
     pub next_poll_in: Duration,
 }
 
@@ -130,11 +136,31 @@ pub struct PollFailure {
     /// The number of polls that the watch has made, this one included.
     pub polls: u32,
     /// The time since the first poll of the stream.
-    #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+    #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
     pub elapsed: Duration,
     /// The pause of the watch. The next request can be later: after the pause it waits for the client's limits, see
     /// [`ClientBuilder::rate_limit`](crate::ClientBuilder::rate_limit).
-    #[serde(rename = "next_poll_in_ms", serialize_with = "millis")]
+    #[serde(rename = "next_poll_in_ms", serialize_with = "serialize_millis")]
+    pub next_poll_in: Duration,
+}
+
+/// A poll that waits, because all watches of the client hold back.
+///
+/// A watch yields it once when its poll is due, and again if a later refusal makes the time longer.
+#[non_exhaustive]
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct HeldBack {
+    /// The answer that asked for fewer requests. Its [`task_id`](Error::task_id) is the task that it was about, mostly another
+    /// one.
+    pub error: Error,
+    /// The number of polls that the watch has made.
+    pub polls: u32,
+    /// The time since the first poll of the stream.
+    #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
+    pub elapsed: Duration,
+    /// When the watches go on, or when this watch reaches its deadline, if that is sooner. If the gateway answers before,
+    /// they go on at once.
+    #[serde(rename = "next_poll_in_ms", serialize_with = "serialize_millis")]
     pub next_poll_in: Duration,
 }
 
@@ -147,7 +173,7 @@ pub struct Finished {
     /// The number of polls that the watch has made, this one included.
     pub polls: u32,
     /// The time since the first poll of the stream.
-    #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+    #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
     pub elapsed: Duration,
 }
 
@@ -178,8 +204,13 @@ impl Finished {
     }
 }
 
-fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// In milliseconds since 1970.
+pub(crate) fn serialize_unix_millis<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serialize_millis(&time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(), serializer)
 }
 
 fn as_error<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Error> {

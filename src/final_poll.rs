@@ -13,6 +13,8 @@ use crate::limiter::Class;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PermitWait {
+    /// An early repeat of a failed poll, until the schedule's own poll is due.
+    Retry { until: Instant, deadline: Option<Instant> },
     /// Until the deadline, if there is one.
     Queued { until: Option<Instant> },
     /// The deadline is over, and this is the final poll. `None`: the clock ends before.
@@ -31,6 +33,7 @@ impl PermitWait {
     /// Which limits the poll is under.
     pub(crate) const fn class(self) -> Class {
         match self {
+            Self::Retry { .. } => Class::Retry,
             Self::Queued { .. } => Class::Normal,
             Self::Final { .. } => Class::Urgent,
         }
@@ -39,6 +42,7 @@ impl PermitWait {
     /// When this part of the wait is over.
     pub(crate) const fn until(self) -> Option<Instant> {
         match self {
+            Self::Retry { until, .. } => Some(until),
             Self::Queued { until } | Self::Final { until } => until,
         }
     }
@@ -46,6 +50,7 @@ impl PermitWait {
     /// What follows when this part of the wait is over: the final poll, or nothing.
     pub(crate) fn after(self, now: Instant, request_timeout: Duration) -> Option<Self> {
         match self {
+            Self::Retry { deadline, .. } => Some(Self::begin(deadline, now, request_timeout)),
             Self::Queued { .. } => Some(Self::Final { until: now.checked_add(request_timeout) }),
             Self::Final { .. } => None,
         }
@@ -54,7 +59,7 @@ impl PermitWait {
     /// How long a request may take that gets its permit now.
     pub(crate) fn time_for_request(self, now: Instant, request_timeout: Duration) -> Duration {
         match self {
-            Self::Queued { .. } | Self::Final { until: None } => request_timeout,
+            Self::Retry { .. } | Self::Queued { .. } | Self::Final { until: None } => request_timeout,
             Self::Final { until: Some(until) } => until.saturating_duration_since(now),
         }
     }

@@ -5,8 +5,10 @@
 //! decides which waiter is next. [`Limiter`] is the lock around both, [`Acquire`] the future of a waiter.
 
 mod acquire;
+mod breaker_state;
 mod calls;
 mod circuit_breaker;
+mod client_limits;
 mod congestion_window;
 mod in_flight;
 mod limits;
@@ -26,13 +28,15 @@ mod waiter;
 mod waiters;
 
 pub(crate) use acquire::{Acquire, Acquired, PermitRequest};
+pub use breaker_state::BreakerState;
+pub use client_limits::ClientLimits;
 pub(crate) use limits::LimiterConfig;
 pub(crate) use lock::{Limiter, Permit, Settled};
 pub(crate) use priority::{Priority, Sampler};
 #[cfg(feature = "simulator")]
 pub(crate) use quota::Quota;
 pub use rate_limit::RateLimit;
-pub(crate) use refusal::{Cooldown, Refusal};
+pub use refusal::Cooldown;
 pub(crate) use waiter::Class;
 
 #[cfg(test)]

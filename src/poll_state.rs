@@ -17,9 +17,10 @@ mod uncommon;
 
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::event::{Finished, PollFailure, Progress, StatusEvent};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 use crate::history::Observation;
+use crate::limiter::{ClientLimits, Cooldown};
 use crate::schedule::{PauseInput, PolicyState};
 use crate::task::{Status, Task, TaskId};
 
@@ -27,6 +28,7 @@ pub(crate) use config::WatchConfig;
 use deadline::Deadline;
 pub(crate) use decision::{Decision, Next};
 use last_record::{LastObservation, LastRecord};
+use next_poll::RetryPause;
 pub(crate) use poll_priority::PollPriority;
 pub(crate) use response::{Response, ResponseContext};
 use uncommon::Uncommon;
@@ -82,7 +84,9 @@ impl PollState {
 
     /// The next poll comes before the schedule's own, which is due at `scheduled_at`.
     pub(crate) fn poll_early(&mut self, scheduled_at: Duration) {
-        self.uncommon.get_or_insert_default().extra.begin(scheduled_at);
+        let uncommon = self.uncommon.get_or_insert_default();
+        uncommon.extra.begin(scheduled_at);
+        uncommon.held_until = None; // there is a reason to ask
     }
 
     /// Whether a request that is sent then is an extra one.
@@ -112,16 +116,42 @@ impl PollState {
         learn::observe(end, context, self.last_observation(), config.schedule.longest_learned_pause())
     }
 
-    /// Decides what follows from a response.
+    /// Until when the next poll is held back, unless there is a token for it: it is an early repeat of a failed one.
+    pub(crate) fn held_until(&self) -> Option<Duration> {
+        self.uncommon.as_ref()?.held_until
+    }
+
+    /// The number of the last refusal of which the watch has yielded an event.
+    pub(crate) fn known_refusal(&self) -> Option<u32> {
+        self.uncommon.as_ref()?.known_refusal
+    }
+
+    /// The next poll waits, because all watches of the client hold back.
+    pub(crate) fn held_back(&mut self, config: &WatchConfig, cooldown: Cooldown, elapsed: Duration) -> StatusEvent {
+        let Cooldown { error, remaining, number, .. } = cooldown;
+        self.uncommon.get_or_insert_default().known_refusal = Some(number);
+        let error = error.with_retry_after(Some(remaining));
+        // At the deadline comes the final poll, whoever holds back.
+        let next_poll_in = remaining.min(next_poll::left(config, elapsed));
+        StatusEvent::HeldBack(HeldBack { error, polls: self.polls, elapsed, next_poll_in })
+    }
+
+    /// Decides what follows from a response. `take_retry`: takes a token for an early repeat, if there is one.
     pub(crate) fn on_response(
         &mut self,
         config: &WatchConfig,
         id: &TaskId,
         response: Response,
         context: ResponseContext,
+        take_retry: impl FnOnce() -> bool,
     ) -> Decision {
+        if let Some(uncommon) = &mut self.uncommon {
+            uncommon.held_until = None;
+        }
         let decision = match response {
-            Response::NotPolled => give_up(self.deadline(id, self.last_record(id), context.elapsed, false)),
+            Response::NotPolled(limits) => {
+                give_up(self.deadline(id, self.last_record(id), context.elapsed, Some(&limits)))
+            }
             Response::Polled(result) => {
                 self.polls = self.polls.saturating_add(1);
                 let scheduled_at = self.scheduled_after(context.sent);
@@ -129,7 +159,7 @@ impl PollState {
                 match result {
                     Ok(task) if task.status().is_terminal() => self.done(task, context),
                     Ok(task) => self.generating(config, task, scheduled_at, wait, context),
-                    Err(error) => self.failed(config, id, error, scheduled_at, wait, context),
+                    Err(error) => self.failed(config, id, error, scheduled_at, wait, context, take_retry),
                 }
             }
         };
@@ -185,7 +215,7 @@ impl PollState {
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
-            return give_up(self.deadline(&id, Some(task), elapsed, true));
+            return give_up(self.deadline(&id, Some(task), elapsed, None));
         };
         let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
         let next = Next::Poll { after: next_poll_in };
@@ -200,6 +230,7 @@ impl PollState {
         scheduled_at: Option<Duration>,
         wait: Duration,
         context: ResponseContext,
+        take_retry: impl FnOnce() -> bool,
     ) -> Decision {
         let ResponseContext { elapsed, jitter_sample, .. } = context;
         let (consecutive, failures) = self.count_failure(scheduled_at.is_some());
@@ -216,23 +247,30 @@ impl PollState {
 
         let grace_left = believed_at.map_or(Duration::MAX, |at| at.saturating_sub(elapsed));
         let bounded = |pause: Duration| pause.min(grace_left).max(wait);
-        let next_poll_in = if let Some(scheduled_at) = scheduled_at {
+        let pause = if let Some(scheduled_at) = scheduled_at {
             let remaining = scheduled_at.saturating_sub(elapsed);
-            let pause = next_poll::after_extra_failure(config, &error, failures, wait, jitter_sample, remaining);
-            Some(bounded(pause).min(next_poll::left(config, elapsed)))
+            Some(next_poll::after_extra_failure(config, &error, failures, wait, jitter_sample, remaining))
         } else {
             let age = self.last_observation().map(|last| last.age_at(elapsed));
             let input = PauseInput { elapsed, age, ..PauseInput::with_jitter(jitter_sample) };
             let step = self.steps();
             let policy = &mut self.uncommon.get_or_insert_default().policy;
-            let pause = next_poll::after_failure(config, policy, &error, failures, step, wait, input);
-            pause.and_then(|pause| next_poll::cut_at_deadline(config, bounded(pause), elapsed))
+            next_poll::after_failure(config, policy, &error, failures, step, wait, input)
         };
-        let Some(next_poll_in) = next_poll_in else {
-            return give_up(self.deadline(id, last_record, elapsed, true));
+        let cut = |pause: Duration| match scheduled_at {
+            Some(_) => Some(bounded(pause).min(next_poll::left(config, elapsed))),
+            None => next_poll::cut_at_deadline(config, bounded(pause), elapsed),
         };
+        let pause = pause.and_then(|pause| Some(RetryPause { retry: cut(pause.retry)?, own: cut(pause.own)? }));
+        let Some(RetryPause { retry, own }) = pause else {
+            return give_up(self.deadline(id, last_record, elapsed, None));
+        };
+        // Without a token, it may be repeated when good answers come again, and else when the schedule says so.
+        let is_held = retry < own && needs_token(&error) && !take_retry();
+        self.uncommon.get_or_insert_default().held_until = is_held.then(|| elapsed.saturating_add(own));
+        let next_poll_in = if is_held { own } else { retry };
         let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
-        let next = Next::Poll { after: next_poll_in };
+        let next = Next::Poll { after: retry };
         Decision { event: StatusEvent::PollFailed(failure), next }
     }
 
@@ -294,10 +332,15 @@ impl PollState {
         (self.good_answers() > 0).then(|| last_record::remains(id, status))
     }
 
-    fn deadline(&self, id: &TaskId, last_record: Option<Task>, elapsed: Duration, final_poll: bool) -> Error {
+    fn deadline(&self, id: &TaskId, last_record: Option<Task>, elapsed: Duration, unpolled: Option<&ClientLimits>) -> Error {
         let last_error = self.uncommon.as_ref().and_then(|uncommon| uncommon.streak.last_error.clone());
-        Deadline { id, last_record, last_error, polls: self.polls, elapsed, final_poll }.into_error()
+        Deadline { id, last_record, last_error, polls: self.polls, elapsed, unpolled }.into_error()
     }
+}
+
+/// Whether an early repeat after this failure needs a token. An answer that there is no such record is no trouble of the gateway's.
+fn needs_token(error: &Error) -> bool {
+    error.kind() != ErrorKind::NotFound
 }
 
 fn give_up(error: Error) -> Decision {

@@ -37,6 +37,8 @@ pub(crate) struct TaskWatch {
 pub(crate) enum Waited {
     /// And how long the request may take.
     Permit(Permit, Duration),
+    /// An event before it: all watches of the client hold back.
+    HeldBack(StatusEvent),
     NotPolled,
 }
 
@@ -110,7 +112,11 @@ impl TaskWatch {
 
     /// How a poll that begins now waits for its permit.
     pub(crate) fn permit_wait(&self, now: Instant) -> PermitWait {
-        PermitWait::begin(self.deadline(), now, self.core.gateway.timeout())
+        let deadline = self.deadline();
+        match self.state.held_until().and_then(|until| self.instant(until)).filter(|until| *until > now) {
+            Some(until) => PermitWait::Retry { until, deadline },
+            None => PermitWait::begin(deadline, now, self.core.gateway.timeout()),
+        }
     }
 
     /// Waits for a permit, around the deadline.
@@ -127,7 +133,7 @@ impl TaskWatch {
                 class: wait.class(),
                 priority: priority.as_ref(),
                 until: wait.until(),
-                known_refusal: None,
+                known_refusal: self.state.known_refusal(),
                 ..PermitRequest::NORMAL
             };
             match ready!(acquire.as_mut().poll(cx, &request)) {
@@ -135,13 +141,30 @@ impl TaskWatch {
                     let timeout = wait.time_for_request(permit.acquired_at(), timeout);
                     return Poll::Ready(Waited::Permit(permit, timeout));
                 }
-                Some(Acquired::HeldBack(_)) => {}
+                Some(Acquired::HeldBack(_)) => {
+                    if let Some(event) = self.on_held_back() {
+                        return Poll::Ready(Waited::HeldBack(event));
+                    }
+                }
                 None => match wait.after(Instant::now(), timeout) {
                     Some(next) => *wait = next,
                     None => return Poll::Ready(Waited::NotPolled),
                 },
             }
         }
+    }
+
+    /// The event of a poll that waits because all watches of the client hold back, if they still do.
+    pub(crate) fn on_held_back(&mut self) -> Option<StatusEvent> {
+        let cooldown = self.core.limiter.cooldown()?;
+        let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()));
+        log_event(self.span.as_deref(), &event, self.state.polls());
+        Some(event)
+    }
+
+    /// The number of the last refusal of which the watch has yielded an event.
+    pub(crate) fn known_refusal(&self) -> Option<u32> {
+        self.state.known_refusal()
     }
 
     /// The event of a poll's outcome, and when the next poll is, unless the event is the last.
@@ -155,14 +178,16 @@ impl TaskWatch {
                 let retry_after = error.retry_after();
                 (Response::Polled(Err(error)), sent_at, None, retry_after)
             }
-            PollOutcome::NotPolled => (Response::NotPolled, now, None, None),
+            PollOutcome::NotPolled => (Response::NotPolled(Box::new(self.core.limiter.report())), now, None, None),
         };
         let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
         let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after };
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
         }
-        let decision = self.state.on_response(&self.core.config, &self.id, response, context);
+        let core = &self.core;
+        let take_retry = || core.limiter.take_retry();
+        let decision = self.state.on_response(&core.config, &self.id, response, context, take_retry);
         self.learn(&decision.event, context);
         log_event(self.span.as_deref(), &decision.event, self.state.polls());
         let next = match decision.next {

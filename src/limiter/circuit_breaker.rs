@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::breaker_state::BreakerState;
 use super::pacer::Pacer;
 use super::refusal::{Cooldown, Refusal};
 
@@ -64,15 +65,6 @@ struct Recovering {
     pacer: Pacer,
 }
 
-/// The state of the breaker, for those who ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BreakerState {
-    Closed,
-    Open,
-    HalfOpen,
-    Recovering,
-}
-
 impl CircuitBreaker {
     pub(super) const fn new() -> Self {
         Self { state: State::Closed, refusals: 0 }
@@ -126,14 +118,14 @@ impl CircuitBreaker {
     /// Why and for how long requests are held back, if they are.
     pub(super) fn cooldown(&self, now: Instant) -> Option<Cooldown> {
         let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
-        let remaining = open.until.saturating_duration_since(now);
-        Some(Cooldown { refusal: Refusal::clone(&open.refusal), remaining, number: self.refusals })
+        let Refusal { error, answered_at } = Refusal::clone(&open.refusal);
+        Some(Cooldown { error, answered_at, remaining: open.until.saturating_duration_since(now), number: self.refusals })
     }
 
-    /// The number of the refusal for which requests are held back, if they are.
-    pub(super) const fn held_back_number(&self) -> Option<u32> {
-        match self.state {
-            State::Open(_) | State::HalfOpen(..) => Some(self.refusals),
+    /// The number of the refusal for which requests are held back, if its time is not over.
+    pub(super) fn held_back_number(&self, now: Instant) -> Option<u32> {
+        match &self.state {
+            State::Open(open) | State::HalfOpen(open, _) => (open.until > now).then_some(self.refusals),
             State::Closed | State::Recovering(_) => None,
         }
     }

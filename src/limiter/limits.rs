@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::circuit_breaker::{BreakerState, CircuitBreaker};
+use super::circuit_breaker::CircuitBreaker;
+use super::client_limits::ClientLimits;
 use super::in_flight::InFlight;
 use super::rate_limit::RateLimit;
 use super::rate_limiter::RateLimiter;
@@ -156,20 +157,23 @@ impl Limits {
         self.breaker.cooldown(now)
     }
 
-    pub(super) const fn held_back_number(&self) -> Option<u32> {
-        self.breaker.held_back_number()
+    pub(super) fn held_back_number(&self, now: Instant) -> Option<u32> {
+        self.breaker.held_back_number(now)
     }
 
-    pub(super) fn breaker_state(&mut self, now: Instant) -> BreakerState {
+    /// What the limits stand at. `waiting`: how many requests wait.
+    pub(super) fn report(&mut self, waiting: usize, now: Instant) -> ClientLimits {
         self.breaker.allows(now); // a recovery may be over
-        self.breaker.state()
-    }
-
-    pub(super) const fn in_flight(&self) -> usize {
-        self.in_flight.count()
-    }
-
-    pub(super) fn allowed_in_flight(&self, now: Instant) -> usize {
-        self.in_flight.allowed(now)
+        self.in_flight.free(now); // leases may have expired
+        ClientLimits {
+            breaker: self.breaker.state(),
+            cooldown: self.breaker.cooldown(now),
+            in_flight: self.in_flight.count(),
+            max_in_flight: self.in_flight.allowed(now),
+            waiting,
+            rate_limit_left: self.rate.as_mut().map(|rate| rate.free(now)),
+            retries_left: self.retries.tokens(now),
+            rate_limit: self.rate.as_ref().map(RateLimiter::limit),
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Release, Sent};
 use super::refusal::{Cooldown, Refusal};
 use super::state::{LimiterState, NoPermit};
@@ -50,6 +51,11 @@ impl Limiter {
     /// Why and for how long requests are held back, if they are.
     pub(crate) fn cooldown(&self) -> Option<Cooldown> {
         self.locked(|state| state.limits.cooldown(Instant::now()))
+    }
+
+    /// What the limits stand at.
+    pub(crate) fn report(&self) -> ClientLimits {
+        self.locked(|state| state.report(Instant::now()))
     }
 
     /// Ends a cooldown at once. Returns whether there was one.
@@ -113,7 +119,7 @@ impl Permit {
             Settled::Answered => Release::Answered,
             Settled::Failed => Release::Failed,
             Settled::Refused { error, cooldown } => {
-                let refusal = Refusal { error, at: Instant::now(), date: SystemTime::now() };
+                let refusal = Refusal { error, answered_at: SystemTime::now() };
                 Release::Throttled(cooldown, Arc::new(refusal))
             }
         };

@@ -23,6 +23,10 @@ impl RateLimiter {
         Self { limit, quota: Quota::new(limit), pacer: None }
     }
 
+    pub(super) const fn limit(&self) -> RateLimit {
+        self.limit
+    }
+
     /// How many requests may go now.
     pub(super) fn free(&mut self, now: Instant) -> usize {
         let free = self.quota.free(now);

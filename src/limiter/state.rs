@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Limits, Release, Sent};
 use super::wait_queue::WaitQueue;
 use super::waiter::{AcquireRequest, Class};
@@ -43,7 +44,7 @@ impl LimiterState {
     ) -> Result<u64, NoPermit> {
         let Self { limits, queue } = self;
         queue.poll_acquire(place, request, limits, now).map_err(|comes_again| {
-            let held_back = limits.held_back_number().filter(|_| request.class != Class::Urgent);
+            let held_back = limits.held_back_number(now).filter(|_| request.class != Class::Urgent);
             NoPermit { comes_again, held_back }
         })
     }
@@ -65,6 +66,11 @@ impl LimiterState {
         if queue.len() > 0 {
             queue.dispatch(limits, now());
         }
+    }
+
+    /// What the limits stand at.
+    pub(super) fn report(&mut self, now: Instant) -> ClientLimits {
+        self.limits.report(self.queue.weight(), now)
     }
 
     /// Ends a cooldown, if there is one.

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::circuit_breaker::{BreakerState, CircuitBreaker};
+use super::breaker_state::BreakerState;
+use super::circuit_breaker::CircuitBreaker;
 use super::in_flight::InFlight;
 use super::limits::{LimiterConfig, Release, Sent};
 use super::priority::Priority;
@@ -31,9 +32,9 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn refusal(at: Instant) -> Arc<Refusal> {
+fn refusal(_: Instant) -> Arc<Refusal> {
     let error = Error::new(ErrorKind::RateLimited, "slow down");
-    Arc::new(Refusal { error, at, date: SystemTime::UNIX_EPOCH })
+    Arc::new(Refusal { error, answered_at: SystemTime::UNIX_EPOCH })
 }
 
 #[test]

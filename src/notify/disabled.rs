@@ -54,6 +54,10 @@ impl Registry {
         SleepOrNotified { sleep: sleep_until(until), registry: PhantomData }
     }
 
+    pub(crate) const fn poll_notified(&self, _: WatchKey, _: &Waker) -> Poll<Instant> {
+        Poll::Pending
+    }
+
     pub(crate) const fn sent(&self, _: WatchKey, _: &TaskId) {}
 }
 

@@ -6,6 +6,15 @@ use super::config::WatchConfig;
 use crate::error::Error;
 use crate::schedule::{self, PauseInput, PolicyState};
 
+/// The pause after a failed poll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RetryPause {
+    /// Before it, the poll is not repeated.
+    pub(super) retry: Duration,
+    /// When the schedule's own poll is. A repeat before it is an early one.
+    pub(super) own: Duration,
+}
+
 /// The pause after a failed poll of the schedule's own. `failures`: how many of these have failed in a row. `step`: how many
 /// good answers the schedule has had. `wait`: how long the gateway asks to wait. `None`: the policy ends the wait.
 pub(super) fn after_failure(
@@ -16,14 +25,15 @@ pub(super) fn after_failure(
     step: u32,
     wait: Duration,
     input: PauseInput,
-) -> Option<Duration> {
-    let retry = schedule::retry_pause(failures, input.jitter_sample);
+) -> Option<RetryPause> {
     if is_throttled_without_time(error, wait) {
         // The whole interval, without jitter; or longer where the schedule may grow.
         let own = policy.pause(&config.schedule, step, PauseInput { jitter_sample: 0.0, ..input })?;
-        return Some(retry.min(config.schedule.max_pause()).max(own));
+        let pause = schedule::retry_pause(failures, input.jitter_sample).min(config.schedule.max_pause()).max(own);
+        return Some(RetryPause { retry: pause, own: pause });
     }
-    Some(retry.min(policy.pause(&config.schedule, step, input)?))
+    let own = policy.pause(&config.schedule, step, input)?;
+    Some(RetryPause { retry: early_pause(failures, input.jitter_sample, own), own })
 }
 
 /// The pause after a failed extra poll: soon, because there was a reason to ask, but not after the schedule's own poll, which
@@ -35,13 +45,18 @@ pub(super) fn after_extra_failure(
     wait: Duration,
     jitter_sample: f64,
     remaining: Duration,
-) -> Duration {
-    let retry = if is_throttled_without_time(error, wait) {
-        config.schedule.cooldown()
-    } else {
-        schedule::retry_pause(failures, jitter_sample)
-    };
-    retry.min(remaining)
+) -> RetryPause {
+    if is_throttled_without_time(error, wait) {
+        let pause = config.schedule.cooldown().min(remaining);
+        return RetryPause { retry: pause, own: pause };
+    }
+    RetryPause { retry: early_pause(failures, jitter_sample, remaining), own: remaining }
+}
+
+/// The pause before a repeat, at most the schedule's own: that without jitter, or an outage would make all watches poll more
+/// often.
+fn early_pause(failures: u32, jitter_sample: f64, own: Duration) -> Duration {
+    if schedule::retry_pause(failures, 0.0) < own { schedule::retry_pause(failures, jitter_sample) } else { own }
 }
 
 /// The pause, at most up to the deadline. `None`: the deadline is over.

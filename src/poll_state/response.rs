@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::limiter::ClientLimits;
 use crate::task::Task;
 
 /// What came of a poll.
@@ -11,7 +12,7 @@ pub(crate) enum Response {
     /// The request was sent: the record, or why it was not read.
     Polled(Result<Task, Error>),
     /// No request was sent: there was no permit before the end of the wait.
-    NotPolled,
+    NotPolled(Box<ClientLimits>),
 }
 
 /// The circumstances of a response. Times count from the first poll of the stream.

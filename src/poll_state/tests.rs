@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn answered(&mut self, answer: Answer, context: ResponseContext) -> Decision {
-        self.state.on_response(&self.config, &self.id, Response::Polled(answer), context)
+        self.state.on_response(&self.config, &self.id, Response::Polled(answer), context, || true)
     }
 
     /// The pause after this answer to a poll of the schedule's own; it must not be the last.

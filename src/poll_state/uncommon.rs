@@ -17,6 +17,10 @@ pub(super) struct Uncommon {
     pub(super) last_record: LastRecord,
     /// The gateway asked for no poll before (`Retry-After`). From the first poll of the stream.
     pub(super) not_before: Duration,
+    /// Until when the next poll needs a token of the retry budget.
+    pub(super) held_until: Option<Duration>,
+    /// The number of the last refusal of which the watch has yielded an event.
+    pub(super) known_refusal: Option<u32>,
 }
 
 #[derive(Debug, Default)]

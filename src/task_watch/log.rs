@@ -18,7 +18,7 @@ pub(super) fn span(task_id: &TaskId) -> Option<Box<Span>> {
 
 /// One log event per poll, in the span of the watch.
 pub(super) fn log_event(span: Option<&Span>, event: &StatusEvent, polls: u32) {
-    let is_debug = matches!(event, StatusEvent::Generating(_) | StatusEvent::Done(_));
+    let is_debug = matches!(event, StatusEvent::Generating(_) | StatusEvent::HeldBack(_) | StatusEvent::Done(_));
     if is_debug && LevelFilter::current() < LevelFilter::DEBUG {
         return; // to enter the span for nothing costs more than this look
     }
@@ -30,6 +30,9 @@ pub(super) fn log_event(span: Option<&Span>, event: &StatusEvent, polls: u32) {
         StatusEvent::PollFailed(failure) => {
             let PollFailure { error, consecutive, next_poll_in, .. } = failure;
             warn!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
+        }
+        StatusEvent::HeldBack(hold) => {
+            debug!(polls, next_poll_in = ?hold.next_poll_in, error = &hold.error as &dyn std::error::Error, "held back");
         }
         StatusEvent::Done(finished) => debug!(polls, status = %finished.task.status(), "finished"),
         StatusEvent::GaveUp(error) => warn!(polls, error = error as &dyn std::error::Error, "gave up"),

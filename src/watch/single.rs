@@ -17,7 +17,8 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::event::StatusEvent;
-use crate::limiter::Permit;
+use crate::final_poll::PermitWait;
+use crate::limiter::{Acquire, Permit};
 use crate::notify::{Notified, SleepOrNotified, WatchKey};
 use crate::task::{Task, TaskId};
 use crate::task_watch::{TaskWatch, Waited};
@@ -207,9 +208,12 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
                 None => {
                     let mut acquire = pin!(watch.task.core().acquire());
                     let mut wait = watch.task.permit_wait(Instant::now());
-                    match poll_fn(|cx| watch.task.poll_permit(acquire.as_mut(), &mut wait, cx)).await {
-                        Waited::Permit(permit, timeout) => watch.poll(permit, timeout),
-                        Waited::NotPolled => Box::pin(ready(PollOutcome::NotPolled)),
+                    loop {
+                        match poll_fn(|cx| watch.poll_permit(acquire.as_mut(), &mut wait, cx)).await {
+                            Waited::Permit(permit, timeout) => break watch.poll(permit, timeout),
+                            Waited::HeldBack(event) => yield event,
+                            Waited::NotPolled => break Box::pin(ready(PollOutcome::NotPolled)),
+                        }
                     }
                 }
             };
@@ -254,6 +258,23 @@ impl Subscribed {
         }
         let permit = self.task.core().try_acquire()?;
         Some(self.poll(permit, self.task.core().gateway.timeout()))
+    }
+
+    /// Waits for a permit. A notification makes an early repeat of a failed poll an extra one.
+    fn poll_permit(
+        &mut self,
+        mut acquire: Pin<&mut Acquire>,
+        wait: &mut PermitWait,
+        cx: &mut Context<'_>,
+    ) -> Poll<Waited> {
+        if let PermitWait::Retry { until, .. } = *wait {
+            let notified = self.task.core().registry.poll_notified(self.key, cx.waker());
+            if matches!(notified, Poll::Ready(not_before) if has_come(not_before)) {
+                self.task.poll_early(until);
+                *wait = self.task.permit_wait(Instant::now());
+            }
+        }
+        self.task.poll_permit(acquire.as_mut(), wait, cx)
     }
 
     fn poll(&self, permit: Permit, timeout: Duration) -> PollFuture {

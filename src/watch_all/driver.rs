@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::coalescing_timer::CoalescingTimer;
 use super::in_flight::InFlightPolls;
-use super::lane::{Lane, Next};
+use super::lane::Lane;
 use super::pending_polls::PendingPolls;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
 use crate::client_core::{ClientCore, PollOutcome};
@@ -23,19 +23,27 @@ use crate::task_watch::TaskWatch;
 /// With this number of outcomes not yielded yet, no more requests are sent.
 const MAX_OUTCOMES: usize = 256;
 
+/// What is new of a task.
+enum News {
+    Response(PollOutcome),
+    /// All watches of the client hold back.
+    HeldBack,
+}
+
 pub(super) struct Driver {
     core: Arc<ClientCore>,
     slots: TaskSlots,
     /// Pushed since the last poll of the stream. As in all these lists, some have left meanwhile.
     fresh: Vec<Key>,
-    /// Tasks that wait for a permit: for their final polls, and for the others.
+    /// Tasks that wait for a permit: for final polls, for polls of the schedule, and for early repeats of failed ones.
     final_polls: Lane,
     polls: Lane,
+    retries: Lane,
     inbox: Inbox,
     pending: PendingPolls,
     in_flight: InFlightPolls,
     /// Not yielded yet.
-    outcomes: VecDeque<(Key, PollOutcome)>,
+    news: VecDeque<(Key, News)>,
     /// Empty between two polls, to be filled again.
     due: Vec<Key>,
     timer: CoalescingTimer,
@@ -48,13 +56,14 @@ impl Driver {
         Self {
             final_polls: Lane::new(Arc::clone(&core), Class::Urgent),
             polls: Lane::new(Arc::clone(&core), Class::Normal),
+            retries: Lane::new(Arc::clone(&core), Class::Retry),
             core,
             slots: TaskSlots::new(),
             fresh: Vec::new(),
             inbox,
             pending: PendingPolls::default(),
             in_flight: InFlightPolls::new(),
-            outcomes: VecDeque::new(),
+            news: VecDeque::new(),
             due: Vec::new(),
             timer: CoalescingTimer::default(),
             draining: false,
@@ -98,8 +107,7 @@ impl Driver {
 
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.final_polls.leave();
-        self.polls.leave();
+        self.leave_queues();
         self.close();
     }
 
@@ -110,7 +118,7 @@ impl Driver {
 
     /// Whether no event comes any more, unless a task is pushed.
     pub(super) fn is_over(&self) -> bool {
-        self.slots.len() == 0 || self.draining && self.outcomes.is_empty() && self.in_flight.len() == 0
+        self.slots.len() == 0 || self.draining && self.news.is_empty() && self.in_flight.len() == 0
     }
 
     /// Does all that can be done now, and returns the next event, if there is one.
@@ -120,9 +128,10 @@ impl Driver {
             self.take_notifications(cx);
             self.wake_due();
             self.send_ready(cx);
+            self.note_held_back();
         }
-        while let Poll::Ready(Some(outcome)) = self.in_flight.poll_next(cx) {
-            self.outcomes.push_back(outcome);
+        while let Poll::Ready(Some((key, outcome))) = self.in_flight.poll_next(cx) {
+            self.news.push_back((key, News::Response(outcome)));
         }
         self.next_event()
     }
@@ -174,6 +183,13 @@ impl Driver {
                 }
             }
             Stage::InFlight => self.pending.insert(key, not_before),
+            // There is a reason to ask, so it is no repeat any more.
+            Stage::RetryQueued => {
+                if let Some(scheduled_at) = slot.due().and_then(|due| self.core.epoch.instant(due)) {
+                    slot.watch.poll_early(scheduled_at);
+                    self.slots.set_due(key, Stage::Scheduled, Some(self.core.epoch.nanos(not_before)));
+                }
+            }
             // It is polled as soon as it may be.
             Stage::Queued | Stage::FinalQueued => {}
         }
@@ -191,6 +207,7 @@ impl Driver {
     fn wait(&mut self, key: Key, wait: PermitWait) {
         let until = wait.until().map(|until| self.core.epoch.nanos(until));
         let (stage, lane) = match wait {
+            PermitWait::Retry { .. } => (Stage::RetryQueued, &mut self.retries),
             PermitWait::Queued { .. } => (Stage::Queued, &mut self.polls),
             PermitWait::Final { .. } => (Stage::FinalQueued, &mut self.final_polls),
         };
@@ -200,7 +217,7 @@ impl Driver {
 
     fn settle(&mut self, key: Key, outcome: PollOutcome) {
         self.slots.set_due(key, Stage::InFlight, None);
-        self.outcomes.push_back((key, outcome));
+        self.news.push_back((key, News::Response(outcome)));
     }
 
     /// Moves on all tasks whose pause, or whose wait for a permit, is over.
@@ -231,9 +248,8 @@ impl Driver {
             // Only half of the permits at once: nobody knows when the consumer lets this stream go on.
             let left = share.get_or_insert_with(|| self.core.limiter.share());
             *left = left.saturating_sub(1);
-            if *left == 0 || self.outcomes.len() >= MAX_OUTCOMES {
-                self.final_polls.leave();
-                self.polls.leave();
+            if *left == 0 || self.news.len() >= MAX_OUTCOMES {
+                self.leave_queues();
                 cx.waker().wake_by_ref();
                 return;
             }
@@ -242,12 +258,25 @@ impl Driver {
 
     /// A permit, and the task that gets it.
     fn poll_permit(&mut self, cx: &mut Context<'_>) -> Option<(Permit, Key)> {
-        for lane in [&mut self.final_polls, &mut self.polls] {
-            if let Poll::Ready(Next::Permit(permit, key)) = lane.poll_next(cx, &self.slots, None) {
-                return Some((permit, key));
+        let mut lanes = [&mut self.final_polls, &mut self.polls, &mut self.retries].into_iter();
+        lanes.find_map(|lane| match lane.poll_permit(cx, &self.slots) {
+            Poll::Ready(next) => next,
+            Poll::Pending => None,
+        })
+    }
+
+    fn leave_queues(&mut self) {
+        [&mut self.final_polls, &mut self.polls, &mut self.retries].into_iter().for_each(Lane::leave);
+    }
+
+    /// While all requests are held back, each task that would be polled says so.
+    fn note_held_back(&mut self) {
+        for lane in [&mut self.polls, &mut self.retries] {
+            while self.news.len() < MAX_OUTCOMES {
+                let Some(key) = lane.next_held_back(&self.slots) else { break };
+                self.news.push_back((key, News::HeldBack));
             }
         }
-        None
     }
 
     /// Sends the request at once: it is counted as sent now.
@@ -270,11 +299,18 @@ impl Driver {
 
     fn next_event(&mut self) -> Option<(TaskId, StatusEvent)> {
         loop {
-            let (key, outcome) = self.outcomes.pop_front()?;
+            let (key, news) = self.news.pop_front()?;
             // The task may have left meanwhile.
             let Some(slot) = self.slots.slot_mut(key) else { continue };
-            let (event, next) = slot.watch.on_response(outcome);
             let id = slot.watch.id().clone();
+            let outcome = match news {
+                News::Response(outcome) => outcome,
+                News::HeldBack => match slot.watch.on_held_back() {
+                    Some(event) => return Some((id, event)),
+                    None => continue,
+                },
+            };
+            let (event, next) = slot.watch.on_response(outcome);
             let notified = self.pending.remove(key);
             match next {
                 Some(next) => {

@@ -18,54 +18,63 @@ pub(super) struct Lane {
     ready: ReadyQueue,
     /// Made when it is needed first: permits are seldom scarce.
     acquire: Option<Pin<Box<Acquire>>>,
-}
-
-/// What a lane waits for.
-pub(super) enum Next {
-    /// A permit, and the task that gets it.
-    Permit(Permit, Key),
-    /// All requests are held back, for a refusal with this number.
-    HeldBack(u32),
-    /// No task waits.
-    Nothing,
+    /// The number of the refusal for which all requests are held back, as far as is known.
+    refusal: Option<u32>,
 }
 
 impl Lane {
     pub(super) fn new(core: Arc<ClientCore>, class: Class) -> Self {
-        Self { core, class, ready: ReadyQueue::new(class), acquire: None }
+        Self { core, class, ready: ReadyQueue::new(class), acquire: None, refusal: None }
     }
 
     pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
         self.ready.push(key, slots);
     }
 
-    /// `known_refusal`: the number of the last refusal that is known.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, slots: &TaskSlots, known_refusal: Option<u32>) -> Poll<Next> {
-        if self.ready.first(slots).is_none() {
+    pub(super) fn is_empty(&mut self, slots: &TaskSlots) -> bool {
+        self.ready.first(slots).is_none()
+    }
+
+    /// A permit, and the task that gets it.
+    pub(super) fn poll_permit(&mut self, cx: &mut Context<'_>, slots: &TaskSlots) -> Poll<Option<(Permit, Key)>> {
+        if self.is_empty(slots) {
             self.leave();
-            return Poll::Ready(Next::Nothing);
+            return Poll::Ready(None);
         }
         if let Some(permit) = self.core.try_acquire() {
-            return Poll::Ready(self.ready.pop_first(slots).map_or(Next::Nothing, |key| Next::Permit(permit, key)));
+            return Poll::Ready(self.ready.pop_first(slots).map(|key| (permit, key)));
         }
         // Permits are scarce: it matters which task is next.
-        let Self { core, class, ready, acquire } = self;
+        let Self { core, class, ready, acquire, refusal } = self;
         ready.take_tickets(|count| core.limiter.issue(count));
         let ticket = ready.first(slots).and_then(|(_, ticket)| ticket);
         let best = ready.best(slots, Instant::now());
         let priority = best.and_then(|(_, key)| slots.slot(key)?.watch.priority());
-        let weight = ready.len().min(slots.len());
-        let class = *class;
-        let request = PermitRequest { ticket, weight, class, priority: priority.as_ref(), until: None, known_refusal };
+        let (weight, class, priority) = (ready.len().min(slots.len()), *class, priority.as_ref());
         let acquire = acquire.get_or_insert_with(|| Box::pin(core.acquire()));
         loop {
+            let request = PermitRequest { ticket, weight, class, priority, until: None, known_refusal: *refusal };
             match ready!(acquire.as_mut().poll(cx, &request)) {
                 Some(Acquired::Permit(permit)) => {
-                    let next = ready.pop(best, slots).map(|key| Next::Permit(permit, key));
-                    return Poll::Ready(next.unwrap_or(Next::Nothing));
+                    *refusal = None;
+                    return Poll::Ready(ready.pop(best, slots).map(|key| (permit, key)));
                 }
-                Some(Acquired::HeldBack(number)) => return Poll::Ready(Next::HeldBack(number)),
+                Some(Acquired::HeldBack(number)) => {
+                    *refusal = Some(number);
+                    ready.rewind();
+                }
                 None => {}
+            }
+        }
+    }
+
+    /// The next task whose watch does not know yet that all requests are held back.
+    pub(super) fn next_held_back(&mut self, slots: &TaskSlots) -> Option<Key> {
+        let number = self.refusal?;
+        loop {
+            let key = self.ready.next_unseen(slots)?;
+            if slots.slot(key)?.watch.known_refusal() != Some(number) {
+                return Some(key);
             }
         }
     }

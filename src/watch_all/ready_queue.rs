@@ -16,12 +16,14 @@ pub(super) struct ReadyQueue {
     waiting: VecDeque<(Key, Option<u64>)>,
     /// How many of them were taken out of order.
     taken: usize,
+    /// How many entries, from the front, [`next_unseen`](Self::next_unseen) has passed.
+    seen: usize,
     sampler: Sampler,
 }
 
 impl ReadyQueue {
     pub(super) fn new(class: Class) -> Self {
-        Self { class, waiting: VecDeque::new(), taken: 0, sampler: Sampler::new() }
+        Self { class, waiting: VecDeque::new(), taken: 0, seen: 0, sampler: Sampler::new() }
     }
 
     pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
@@ -34,7 +36,7 @@ impl ReadyQueue {
     fn clean(&mut self, slots: &TaskSlots) {
         let class = Some(self.class);
         self.waiting.retain(|(key, _)| slots.slot(*key).and_then(Slot::queued) == class);
-        self.taken = 0;
+        (self.taken, self.seen) = (0, 0);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -48,9 +50,30 @@ impl ReadyQueue {
             if slots.slot(first.0).and_then(Slot::queued) == Some(self.class) {
                 return Some(first);
             }
-            self.waiting.pop_front();
+            self.pop_front();
             self.taken = self.taken.saturating_sub(usize::from(first.0 == Key::NONE));
         }
+    }
+
+    fn pop_front(&mut self) {
+        self.waiting.pop_front();
+        self.seen = self.seen.saturating_sub(1);
+    }
+
+    /// One task after the other, those that come later too.
+    pub(super) fn next_unseen(&mut self, slots: &TaskSlots) -> Option<Key> {
+        loop {
+            let (key, _) = *self.waiting.get(self.seen)?;
+            self.seen = self.seen.saturating_add(1);
+            if slots.slot(key).and_then(Slot::queued) == Some(self.class) {
+                return Some(key);
+            }
+        }
+    }
+
+    /// Begins again with the first task.
+    pub(super) fn rewind(&mut self) {
+        self.seen = 0;
     }
 
     /// Gives tickets in the client's queue to the tasks without one. `issue`: the first of that many tickets in a row.
@@ -67,7 +90,7 @@ impl ReadyQueue {
     /// Takes out the task that has waited longest.
     pub(super) fn pop_first(&mut self, slots: &TaskSlots) -> Option<Key> {
         let (first, _) = self.first(slots)?;
-        self.waiting.pop_front();
+        self.pop_front();
         Some(first)
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Slot {
 pub(super) enum Stage {
     /// Polled when it is due, or earlier after a notification.
     Scheduled,
+    /// Waits for a permit for an early repeat of a failed poll; due when its schedule's own poll is.
+    RetryQueued,
     /// Waits for a permit; due at its deadline.
     Queued,
     /// Waits for a permit for its final poll; due when it is given up.
@@ -174,6 +176,7 @@ impl Slot {
     /// Which permits it waits for, if it does.
     pub(super) const fn queued(&self) -> Option<Class> {
         match self.stage {
+            Stage::RetryQueued => Some(Class::Retry),
             Stage::Queued => Some(Class::Normal),
             Stage::FinalQueued => Some(Class::Urgent),
             Stage::Scheduled | Stage::InFlight => None,
@@ -184,6 +187,7 @@ impl Slot {
     pub(super) fn permit_wait(&self, epoch: Epoch) -> Option<PermitWait> {
         let until = self.due.and_then(|due| epoch.instant(due));
         match self.stage {
+            Stage::RetryQueued => Some(PermitWait::Retry { until: until?, deadline: self.watch.deadline() }),
             Stage::Queued => Some(PermitWait::Queued { until }),
             Stage::FinalQueued => Some(PermitWait::Final { until }),
             Stage::Scheduled | Stage::InFlight => None,

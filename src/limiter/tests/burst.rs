@@ -1,5 +1,8 @@
 //! A rate limit with a burst.
 
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
 use super::*;
 use crate::limiter::quota::Quota;
 use crate::limiter::token_bucket::TokenBucket;
