@@ -65,13 +65,8 @@ impl ClientCore {
     }
 
     /// Waits for a permit around the deadline, and says how long the request may take. `None`: no permit came in time.
-    pub(crate) async fn acquire_until(
-        &self,
-        mut acquire: Acquire,
-        deadline: Option<Instant>,
-    ) -> Option<(Permit, Duration)> {
+    pub(crate) async fn acquire_until(&self, mut acquire: Acquire, mut wait: PermitWait) -> Option<(Permit, Duration)> {
         let timeout = self.gateway.timeout();
-        let mut wait = PermitWait::begin(deadline, Instant::now(), timeout);
         loop {
             let final_permit = match wait {
                 PermitWait::Final { .. } => self.try_acquire_final(),

@@ -38,6 +38,9 @@ impl Epoch {
     }
 }
 
+/// A timer that is noticed later than this was not waited for: the consumer was away.
+pub(crate) const ATTENTION: Duration = Duration::from_millis(100);
+
 /// No schedule and no `Retry-After` reaches the clock's end. If one does, polling at once is the lesser evil.
 pub(crate) fn add_or_now(now: Instant, pause: Duration) -> Instant {
     now.checked_add(pause).unwrap_or(now)

@@ -15,6 +15,7 @@ use crate::client_core::{ClientCore, PollFuture, PollOutcome};
 use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
+use crate::final_poll::{PermitWait, was_away};
 use crate::gateway::{PollRequest, PollResponse};
 use crate::limiter::{Permit, Priority};
 use crate::notify::WatchKey;
@@ -56,9 +57,11 @@ impl TaskWatch {
         &self.core
     }
 
-    /// When the wait is over.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.instant(self.core.config.schedule.limit()?)
+    /// How a poll waits for its permit that is due now.
+    pub(crate) fn permit_wait(&self, now: Instant) -> PermitWait {
+        let deadline = self.core.config.schedule.limit().and_then(|limit| self.instant(limit));
+        let overdue_since = self.state.overdue_since().and_then(|since| self.instant(since));
+        PermitWait::begin(deadline, overdue_since, now, self.core.gateway.timeout())
     }
 
     /// When a poll may be sent that is wanted then: not before the end of a `Retry-After`.
@@ -107,13 +110,14 @@ impl TaskWatch {
         }
         if let Some(permit) = self.core.try_acquire() {
             self.core.registry.sent(key, &self.id);
-            return self.poll(permit, self.core.gateway.timeout());
+            let (now, timeout) = (permit.acquired_at(), self.core.gateway.timeout());
+            return self.poll(permit, self.permit_wait(now).time_for_request(now, timeout));
         }
         let mut acquire = self.core.acquire();
         acquire.set_priority(self.priority());
-        let (core, request, deadline) = (Arc::clone(&self.core), self.request(), self.deadline());
+        let (core, request, wait) = (Arc::clone(&self.core), self.request(), self.permit_wait(Instant::now()));
         let poll = async move {
-            let Some((permit, timeout)) = core.acquire_until(acquire, deadline).await else {
+            let Some((permit, timeout)) = core.acquire_until(acquire, wait).await else {
                 return PollOutcome::NotPolled;
             };
             core.registry.sent(key, &request.id);
@@ -139,7 +143,8 @@ impl TaskWatch {
             PollOutcome::NotPolled => (Response::NotPolled, now, None, None),
         };
         let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
-        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after };
+        let was_away = was_away(sent_at, now, self.core.gateway.timeout());
+        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after, was_away };
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
         }

@@ -183,7 +183,7 @@ impl Driver {
         if let Some(outcome) = slot.watch.validate() {
             return self.settle(key, outcome);
         }
-        let wait = PermitWait::begin(slot.watch.deadline(), now, self.core.gateway.timeout());
+        let wait = slot.watch.permit_wait(now);
         self.wait(key, wait, cx);
         self.ready.push(key, &self.slots);
     }
