@@ -11,6 +11,7 @@ use crate::callback::Callback;
 use crate::client_core::ClientCore;
 use crate::error::Error;
 use crate::gateway::PollRequest;
+use crate::limiter::ClientLimits;
 use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
@@ -117,6 +118,45 @@ impl Client {
     #[must_use]
     pub fn schedule(&self) -> &Schedule {
         &self.core.config.schedule
+    }
+
+    /// What the limits of this client and its clones stand at: whether they hold back, why and for how long, and how many
+    /// requests are in flight or wait.
+    ///
+    /// ```
+    /// # fn run(client: &luma_watch::Client) {
+    /// if let Some(cooldown) = client.limits().cooldown {
+    ///     println!("{cooldown}"); // which task was answered what, and how long the watches hold back
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limits(&self) -> ClientLimits {
+        self.core.limiter.report()
+    }
+
+    /// Lets all watches of this client and of its clones go on at once, if they hold back after a refusal. Returns whether
+    /// they did.
+    ///
+    /// For an operator who knows that the gateway answers again. Waiting polls follow one by one, within 10 s. A watch that was
+    /// refused itself keeps its own `Retry-After`.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{Fault, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # let simulator = Simulator::new();
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// simulator.inject(Fault::status(503).retry_after("60"));
+    /// assert!(client.status("774d9a7d").await.is_err());
+    /// assert!(client.resume_now());
+    /// assert!(client.limits().cooldown.is_none() && !client.resume_now());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[allow(clippy::must_use_candidate)] // whether they held back is news, and not what it is called for
+    pub fn resume_now(&self) -> bool {
+        self.core.limiter.resume()
     }
 
     /// Asks once for the task's record: for a page that shows the status of a task.

@@ -39,6 +39,8 @@ pub(crate) fn nanos(duration: Duration) -> i64 {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(duration.subsec_nanos()))
 }
+/// A timer that is noticed later than this was not waited for: the consumer was away.
+pub(crate) const ATTENTION: Duration = Duration::from_millis(100);
 
 /// No schedule and no `Retry-After` reaches the clock's end. If one does, polling at once is the lesser evil.
 pub(crate) fn add_or_now(now: Instant, pause: Duration) -> Instant {

@@ -99,6 +99,11 @@ impl PollState {
         self.uncommon.as_ref().map_or(Duration::ZERO, |uncommon| uncommon.not_before)
     }
 
+    /// When the last response was taken, if that was after the deadline and its consumer was there.
+    pub(crate) fn overdue_since(&self) -> Option<Duration> {
+        self.uncommon.as_ref()?.overdue_since
+    }
+
     /// What a poll is worth beside those of other tasks, if the schedule learns.
     pub(crate) fn priority(&self, config: &WatchConfig) -> Option<PollPriority> {
         config.schedule.history()?;
@@ -163,8 +168,9 @@ impl PollState {
                 }
             }
         };
-        if decision.next == Next::End {
-            self.lifecycle = Lifecycle::Over;
+        match decision.next {
+            Next::End => self.lifecycle = Lifecycle::Over,
+            Next::Poll { .. } => self.note_overdue(config, context),
         }
         decision
     }
@@ -188,6 +194,13 @@ impl PollState {
         wait
     }
 
+    /// The final poll follows at once if the request before it took until after the deadline.
+    fn note_overdue(&mut self, config: &WatchConfig, context: ResponseContext) {
+        if next_poll::left(config, context.elapsed).is_zero() && !context.was_away {
+            self.uncommon.get_or_insert_default().overdue_since = Some(context.elapsed);
+        }
+    }
+
     fn done(&self, task: Task, context: ResponseContext) -> Decision {
         let finished = Finished::new(task, self.polls, context.elapsed);
         Decision { event: StatusEvent::Done(finished), next: Next::End }
@@ -201,7 +214,7 @@ impl PollState {
         wait: Duration,
         context: ResponseContext,
     ) -> Decision {
-        let ResponseContext { elapsed, jitter_sample, .. } = context;
+        let ResponseContext { sent, elapsed, jitter_sample, .. } = context;
         // Pauses grow with each good answer before this one.
         let step = self.steps().saturating_sub(1);
         self.note_good_answer(&task, scheduled_at.is_some());
@@ -211,7 +224,7 @@ impl PollState {
             Some(scheduled_at.saturating_sub(elapsed).max(wait.min(next_poll::left(config, elapsed))))
         } else {
             let pause = self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age });
-            pause.and_then(|pause| next_poll::cut_at_deadline(config, pause.max(wait), elapsed))
+            pause.and_then(|pause| next_poll::cut_at_deadline(config, pause.max(wait), sent, elapsed))
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
@@ -232,8 +245,8 @@ impl PollState {
         context: ResponseContext,
         take_retry: impl FnOnce() -> bool,
     ) -> Decision {
-        let ResponseContext { elapsed, jitter_sample, .. } = context;
-        let (consecutive, failures) = self.count_failure(scheduled_at.is_some());
+        let ResponseContext { sent, elapsed, jitter_sample, .. } = context;
+        let (consecutive, failures) = self.uncommon.get_or_insert_default().failed(scheduled_at.is_some());
         let last_record = self.last_record(id);
         let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
         if !error.is_transient() {
@@ -259,7 +272,7 @@ impl PollState {
         };
         let cut = |pause: Duration| match scheduled_at {
             Some(_) => Some(bounded(pause).min(next_poll::left(config, elapsed))),
-            None => next_poll::cut_at_deadline(config, bounded(pause), elapsed),
+            None => next_poll::cut_at_deadline(config, bounded(pause), sent, elapsed),
         };
         let pause = pause.and_then(|pause| Some(RetryPause { retry: cut(pause.retry)?, own: cut(pause.own)? }));
         let Some(RetryPause { retry, own }) = pause else {
@@ -274,31 +287,12 @@ impl PollState {
         Decision { event: StatusEvent::PollFailed(failure), next }
     }
 
-    /// Returns how many polls have failed in a row, and how many of the same kind: extra polls and the schedule's own are
-    /// retried each in their own rhythm.
-    fn count_failure(&mut self, extra: bool) -> (u32, u32) {
-        let uncommon = self.uncommon.get_or_insert_default();
-        uncommon.counts.failures = uncommon.counts.failures.saturating_add(1);
-        uncommon.streak.count = uncommon.streak.count.saturating_add(1);
-        let consecutive = uncommon.streak.count;
-        if extra {
-            return (consecutive, uncommon.extra.failed());
-        }
-        (consecutive, consecutive.saturating_sub(uncommon.extra.failures()))
-    }
-
     fn note_good_answer(&mut self, task: &Task, extra: bool) {
         let flag = LastRecord::flag_to_keep(task.status());
         if flag.is_none() && !extra && self.uncommon.is_none() {
             return;
         }
-        let uncommon = self.uncommon.get_or_insert_default();
-        uncommon.counts.extra = uncommon.counts.extra.saturating_add(u32::from(extra));
-        if uncommon.streak.recovered() {
-            uncommon.policy.recovered();
-        }
-        uncommon.extra.recovered();
-        uncommon.last_record.set_flag(flag);
+        self.uncommon.get_or_insert_default().good_answer(flag, extra);
     }
 
     /// Keeps the task's age: at least what it was before plus the time since, whatever the gateway says.

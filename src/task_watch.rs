@@ -16,8 +16,8 @@ use crate::client_core::{ClientCore, PollFuture, PollOutcome};
 use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
+use crate::final_poll::{PermitWait, was_away};
 use crate::gateway::{PollRequest, PollResponse};
-use crate::final_poll::PermitWait;
 use crate::limiter::{Acquire, Acquired, Permit, PermitRequest, Priority};
 use crate::poll_state::{Next, PollState, Response, ResponseContext};
 use crate::task::TaskId;
@@ -71,6 +71,16 @@ impl TaskWatch {
         self.instant(self.core.config.schedule.limit()?)
     }
 
+    /// How a poll waits for its permit that is due now.
+    pub(crate) fn permit_wait(&self, now: Instant) -> PermitWait {
+        let deadline = self.deadline();
+        if let Some(until) = self.state.held_until().and_then(|until| self.instant(until)).filter(|until| *until > now) {
+            return PermitWait::Retry { until, deadline };
+        }
+        let overdue_since = self.state.overdue_since().and_then(|since| self.instant(since));
+        PermitWait::begin(deadline, overdue_since, now, self.core.gateway.timeout())
+    }
+
     /// When a poll may be sent that is wanted then: not before the end of a `Retry-After`.
     pub(crate) fn allowed_from(&self, at: Instant) -> Instant {
         self.instant(self.state.not_before()).map_or(at, |not_before| not_before.max(at))
@@ -108,15 +118,6 @@ impl TaskWatch {
     /// Sends a request at once.
     pub(crate) fn poll(&self, permit: Permit, timeout: Duration) -> PollFuture {
         self.core.poll(self.request(), permit, timeout, self.span.as_deref())
-    }
-
-    /// How a poll that begins now waits for its permit.
-    pub(crate) fn permit_wait(&self, now: Instant) -> PermitWait {
-        let deadline = self.deadline();
-        match self.state.held_until().and_then(|until| self.instant(until)).filter(|until| *until > now) {
-            Some(until) => PermitWait::Retry { until, deadline },
-            None => PermitWait::begin(deadline, now, self.core.gateway.timeout()),
-        }
     }
 
     /// Waits for a permit, around the deadline.
@@ -181,7 +182,8 @@ impl TaskWatch {
             PollOutcome::NotPolled => (Response::NotPolled(Box::new(self.core.limiter.report())), now, None, None),
         };
         let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
-        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after };
+        let was_away = was_away(sent_at, now, self.core.gateway.timeout());
+        let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after, was_away };
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
         }

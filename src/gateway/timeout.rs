@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// A timer that is noticed later than this was not waited for.
-const ATTENTION: Duration = Duration::from_millis(100);
+use crate::clock::ATTENTION;
+
 /// What a future has left after an absence.
 const EXTENSION: Duration = Duration::from_secs(1);
 

@@ -59,10 +59,15 @@ fn early_pause(failures: u32, jitter_sample: f64, own: Duration) -> Duration {
     if schedule::retry_pause(failures, 0.0) < own { schedule::retry_pause(failures, jitter_sample) } else { own }
 }
 
-/// The pause, at most up to the deadline. `None`: the deadline is over.
-pub(super) fn cut_at_deadline(config: &WatchConfig, pause: Duration, elapsed: Duration) -> Option<Duration> {
-    let left = left(config, elapsed);
-    (!left.is_zero()).then(|| pause.min(left))
+/// The pause, at most up to the deadline. `None`: the request was sent at the deadline or after it, and was the last.
+pub(super) fn cut_at_deadline(
+    config: &WatchConfig,
+    pause: Duration,
+    sent: Duration,
+    elapsed: Duration,
+) -> Option<Duration> {
+    let is_last = config.schedule.limit().is_some_and(|limit| sent >= limit);
+    (!is_last).then(|| pause.min(left(config, elapsed)))
 }
 
 /// The time up to the deadline.

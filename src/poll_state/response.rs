@@ -20,7 +20,7 @@ pub(crate) enum Response {
 pub(crate) struct ResponseContext {
     /// When the request was sent.
     pub(crate) sent: Duration,
-    /// When the response came.
+    /// When the response was taken.
     pub(crate) elapsed: Duration,
     /// A random number from 0 to 1, for jitter.
     pub(crate) jitter_sample: f64,
@@ -28,4 +28,6 @@ pub(crate) struct ResponseContext {
     pub(crate) age: Option<Duration>,
     /// How long the gateway asks to wait (`Retry-After`), if the response says so.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the consumer was away, so that the response was taken later than it came.
+    pub(crate) was_away: bool,
 }

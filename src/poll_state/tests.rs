@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+mod deadline;
 mod property;
 mod retry_after;
 
@@ -37,7 +38,8 @@ impl Bench {
     /// To a request that was sent then.
     fn on_response(&mut self, answer: Answer, sent: Duration, elapsed: Duration, jitter_sample: f64) -> Decision {
         let retry_after = answer.as_ref().err().and_then(Error::retry_after);
-        self.answered(answer, ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after })
+        let was_away = elapsed.saturating_sub(sent) > secs(20);
+        self.answered(answer, ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after, was_away })
     }
 
     fn answered(&mut self, answer: Answer, context: ResponseContext) -> Decision {
@@ -198,45 +200,6 @@ fn not_found_is_believed_after_the_grace() {
 }
 
 #[test]
-fn the_last_pause_ends_on_the_deadline() {
-    for (at, pause) in [(860_000, 30_000), (870_000, 30_000), (880_000, 20_000), (899_999, 1)] {
-        let (at, pause) = (Duration::from_millis(at), Duration::from_millis(pause));
-        assert_eq!(every(30).pause(generating(), at, 0.0), pause);
-        assert_eq!(every(30).pause(bad(ErrorKind::RateLimited), at, 0.0), pause);
-        assert_eq!(every(30).pause(bad(ErrorKind::Server), at, 0.0), pause.min(secs(1)));
-    }
-    for at in [secs(900), secs(919), secs(u64::MAX)] {
-        for answer in [generating(), bad(ErrorKind::Server), bad(ErrorKind::RateLimited), bad(ErrorKind::NotFound)] {
-            let error = every(30).end(answer, at);
-            assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, at, 1));
-            assert!(error.is_transient());
-        }
-        assert_eq!(every(30).end(bad(ErrorKind::Unauthorized), at).kind(), ErrorKind::Unauthorized);
-    }
-}
-
-#[test]
-fn the_deadlines_text_says_what_to_do() {
-    let mut unseen = every(30);
-    let text = unseen.end(bad(ErrorKind::Server), secs(900)).to_string();
-    assert!(text.contains("after 900s and 1 poll;") && text.contains("never seen"), "{text}");
-
-    let mut bench = every(30);
-    bench.pause(generating(), secs(0), 0.0);
-    bench.pause(Err(Error::new(ErrorKind::Maintenance, "old news")), secs(30), 0.0);
-    bench.pause(Err(Error::new(ErrorKind::Server, "bad gateway").with_response(Some(502), None, None)), secs(60), 0.0);
-    bench.pause(good(Status::Unknown(9)), secs(61), 0.0);
-    let error = bench.end(bad(ErrorKind::Timeout), secs(900));
-    let text = error.to_string();
-    for part in ["900s", "5 polls", "UNKNOWN(9)", "still finish", "billed", "watch the same id again", "not create it"]
-    {
-        assert!(text.contains(part), "no {part:?} in {text:?}");
-    }
-    assert!(text.contains("did not answer in time") && !text.contains("old news"), "{text}");
-    assert_eq!(error.task().map(Task::status), Some(Status::Unknown(9)));
-}
-
-#[test]
 fn unknown_flags_are_kept_over_failed_polls() {
     let mut bench = every(30);
     let seen =
@@ -341,16 +304,4 @@ fn the_grace_ends_on_an_extra_poll_too() {
     assert!(
         matches!(event, StatusEvent::GaveUp(error) if error.kind() == ErrorKind::NotFound && !error.is_transient())
     );
-}
-
-#[test]
-fn a_poll_without_a_permit_ends_as_deadline() {
-    let mut bench = every(30);
-    bench.pause(generating(), secs(0), 0.0);
-    let context =
-        ResponseContext { sent: secs(920), elapsed: secs(920), jitter_sample: 0.0, age: None, retry_after: None };
-    let decision = bench.state.on_response(&bench.config, &bench.id, Response::NotPolled, context);
-    let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
-    assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));
-    assert!(error.to_string().contains("no final poll: there was no permit in time"), "{error}");
 }

@@ -21,6 +21,9 @@ pub(super) struct Uncommon {
     pub(super) held_until: Option<Duration>,
     /// The number of the last refusal of which the watch has yielded an event.
     pub(super) known_refusal: Option<u32>,
+    /// When the last response was taken, if that was after the deadline, its consumer was there, and the final poll is still
+    /// to come.
+    pub(super) overdue_since: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -29,4 +32,26 @@ pub(super) struct Counts {
     pub(super) failures: u32,
     /// Good answers to extra polls, which do not move the schedule on.
     pub(super) extra: u32,
+}
+
+impl Uncommon {
+    /// A poll failed. Returns how many have failed in a row, and how many of the same kind: extra polls and the schedule's own
+    /// are retried each in their own rhythm.
+    pub(super) fn failed(&mut self, extra: bool) -> (u32, u32) {
+        self.counts.failures = self.counts.failures.saturating_add(1);
+        self.streak.count = self.streak.count.saturating_add(1);
+        let consecutive = self.streak.count;
+        let of_kind = if extra { self.extra.failed() } else { consecutive.saturating_sub(self.extra.failures()) };
+        (consecutive, of_kind)
+    }
+
+    /// A good answer came: the task is not finished. `flag`: of its record, if it is worth keeping.
+    pub(super) fn good_answer(&mut self, flag: Option<i64>, extra: bool) {
+        self.counts.extra = self.counts.extra.saturating_add(u32::from(extra));
+        if self.streak.recovered() {
+            self.policy.recovered();
+        }
+        self.extra.recovered();
+        self.last_record.set_flag(flag);
+    }
 }

@@ -257,7 +257,8 @@ impl Subscribed {
             return Some(Box::pin(ready(outcome)));
         }
         let permit = self.task.core().try_acquire()?;
-        Some(self.poll(permit, self.task.core().gateway.timeout()))
+        let (now, timeout) = (permit.acquired_at(), self.task.core().gateway.timeout());
+        Some(self.poll(permit, self.task.permit_wait(now).time_for_request(now, timeout)))
     }
 
     /// Waits for a permit. A notification makes an early repeat of a failed poll an extra one.

@@ -3,9 +3,10 @@
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Error, ErrorKind, Schedule, Status, StatusEvent, Task, TaskId};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::in_memory::{asked_at, gateway, gave_up, ms, secs, slow_simulator};
+use crate::support::driver::Driver;
+use crate::support::in_memory::{asked_at, builder, gateway, gave_up, ms, progress, secs, slow_simulator};
 
 fn endless() -> SimulatedTask {
     SimulatedTask::new().never_ends()
@@ -101,14 +102,17 @@ async fn consumer_back_after_deadline_gets_the_final_poll() {
 
 #[tokio::test(start_paused = true)]
 async fn request_outlives_deadline_by_its_timeout_at_most() {
-    // After 3 requests: the fault is in flight at the deadline. After 4: it is the final poll.
-    for (passed, end) in [(3, 110), (4, 120)] {
-        let (simulator, client, id) = gateway(endless(), Schedule::every(secs(30)).max_wait(secs(100)));
-        simulator.inject(Fault::stall().after(passed));
-        let error = client.wait_until_done(id).await.unwrap_err();
-        assert_eq!((error.kind(), error.elapsed()), (ErrorKind::Deadline, secs(end)));
-        assert!(error.to_string().contains("20s"), "{error}");
-        assert_eq!(simulator.requests().len(), passed as usize + 1);
+    // After 3 requests: the fault is in flight at the deadline, and the final poll follows it. After 4: it is the final poll.
+    for (passed, stalled, end) in [(3, 1, 110), (3, 2, 120), (4, 1, 120)] {
+        for driver in Driver::BOTH {
+            let (simulator, client, id) = gateway(endless(), Schedule::every(secs(30)).max_wait(secs(100)));
+            simulator.inject(Fault::stall().after(passed).times(stalled));
+            let events: Vec<_> = driver.events(&client, &[id]).collect().await;
+            let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
+            assert_eq!((error.kind(), error.elapsed()), (ErrorKind::Deadline, secs(end)));
+            assert!(error.to_string().contains("no whole answer within"), "{error}");
+            assert_eq!(simulator.requests().len(), 5, "{driver:?} {passed} {stalled}");
+        }
     }
     // A slow answer to a request before the deadline still counts.
     let simulator = slow_simulator(secs(15));
@@ -125,6 +129,60 @@ async fn request_outlives_deadline_by_its_timeout_at_most() {
     let start = Instant::now();
     assert_eq!(client.status("x").await.unwrap_err().kind(), ErrorKind::Timeout);
     assert_eq!(start.elapsed(), secs(3));
+}
+
+/// A request that is in flight at the deadline is not the last, however long it takes.
+#[tokio::test(start_paused = true)]
+async fn slow_answer_before_deadline_leaves_final_poll() {
+    for (latency, asked, end) in [(6, [0, 86, 100], 106), (15, [0, 95, 110], 120), (19, [0, 99, 118], 120)] {
+        for driver in Driver::BOTH {
+            let simulator = slow_simulator(secs(latency));
+            let id = simulator.add(endless());
+            let client = builder(&simulator).schedule(Schedule::every(secs(80)).max_wait(secs(100))).build().unwrap();
+            let start = Instant::now();
+            let events: Vec<_> = driver.events(&client, &[id]).collect().await;
+            assert_eq!(events.last().and_then(gave_up), Some(ErrorKind::Deadline));
+            assert_eq!((asked_at(&simulator), start.elapsed()), (asked.map(secs).to_vec(), secs(end)), "{driver:?}");
+        }
+    }
+}
+
+/// A consumer that takes 2 s for each event takes most of them after the deadline.
+#[tokio::test(start_paused = true)]
+async fn slow_consumer_misses_no_end_before_deadline() {
+    for driver in Driver::BOTH {
+        let simulator = slow_simulator(ms(100));
+        let ids: Vec<_> = (0..40).map(|_| simulator.add(ends_after(5_000))).collect();
+        let client = builder(&simulator).schedule(Schedule::default().max_wait(secs(60))).build().unwrap();
+        let mut events = driver.events(&client, &ids);
+        let mut done = 0;
+        while let Some(event) = events.next().await {
+            done += usize::from(matches!(event, StatusEvent::Done(_)));
+            sleep(secs(2)).await;
+        }
+        assert_eq!(done, 40, "{driver:?}");
+    }
+}
+
+/// The consumer is away, while the last request before the deadline is in flight or after it: the task has ended meanwhile,
+/// and the final poll has time to find out.
+#[tokio::test(start_paused = true)]
+async fn absent_consumer_gets_final_poll_with_full_timeout() {
+    for (driver, waits_for_answer) in Driver::BOTH.into_iter().flat_map(|driver| [(driver, false), (driver, true)]) {
+        let simulator = slow_simulator(secs(15));
+        let id = simulator.add(ends_after(250_000));
+        let client = builder(&simulator).schedule(Schedule::every(secs(80)).max_wait(secs(100))).build().unwrap();
+        let mut events = driver.events(&client, &[id]);
+        progress(events.next().await);
+        if waits_for_answer {
+            progress(events.next().await); // at 110 s
+        } else {
+            assert!(timeout(secs(82), events.next()).await.is_err()); // sent at 95 s
+        }
+        sleep(secs(200)).await;
+        let rest: Vec<_> = events.collect().await;
+        assert!(matches!(rest.last(), Some(StatusEvent::Done(_))), "{driver:?} {waits_for_answer} {rest:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,9 @@ use luma_watch::{ErrorKind, RateLimit, Schedule, StatusEvent};
 use tokio::time::{Instant, sleep};
 
 use crate::support::driver::with_each_driver;
-use crate::support::in_memory::{asked_at, builder, callback, endless, gateway, most_within, ms, seconds, secs};
+use crate::support::in_memory::{
+    asked_at, builder, callback, endless, gateway, gave_up, most_within, ms, seconds, secs,
+};
 
 #[tokio::test(start_paused = true)]
 async fn extra_polls_keep_the_rate_limit() {
@@ -81,6 +83,24 @@ async fn extra_poll_does_not_replace_final_poll() {
             assert!(matches!(events.last(), Some(StatusEvent::Done(_))), "{events:?}");
             assert!(*asked_at(&simulator).last().unwrap() >= secs(100));
         }
+    })
+    .await;
+}
+
+/// The answer to an extra poll comes so late that the final poll after it has 3.5 s left.
+#[tokio::test(start_paused = true)]
+async fn extra_poll_near_deadline_adds_no_time() {
+    with_each_driver(|driver| async move {
+        let (simulator, client, id) =
+            gateway(SimulatedTask::new().never_ends(), Schedule::default().max_wait(secs(100)));
+        let start = Instant::now();
+        let events = driver.spawn(&client, std::slice::from_ref(&id));
+        sleep(ms(97_500)).await;
+        simulator.latency(secs(19));
+        client.poll_now(&id);
+        let events = events.await.unwrap();
+        assert_eq!(events.last().and_then(gave_up), Some(ErrorKind::Deadline));
+        assert_eq!((start.elapsed(), asked_at(&simulator)[4..].to_vec()), (secs(120), vec![ms(97_500), ms(116_500)]));
     })
     .await;
 }

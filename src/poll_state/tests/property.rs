@@ -57,7 +57,7 @@ struct Model {
 
 impl Model {
     /// Whether this answer ends the watch.
-    fn ends(&mut self, config: &WatchConfig, answer: &Answer, elapsed: Duration, extra: bool) -> bool {
+    fn ends(&mut self, config: &WatchConfig, answer: &Answer, sent: Duration, elapsed: Duration, extra: bool) -> bool {
         self.polls += 1;
         let missing = matches!(answer, Err(error) if error.kind() == ErrorKind::NotFound);
         self.missing_since = missing.then(|| self.missing_since.unwrap_or(elapsed));
@@ -67,8 +67,8 @@ impl Model {
             Ok(task) => task.status().is_terminal(),
             Err(error) => !error.is_transient(),
         };
-        // An extra poll is not the final one.
-        final_answer || believed || !extra && config.schedule.limit().is_some_and(|limit| elapsed >= limit)
+        // An extra poll is not the final one, and neither is one that was sent before the deadline.
+        final_answer || believed || !extra && config.schedule.limit().is_some_and(|limit| sent >= limit)
     }
 }
 
@@ -105,16 +105,16 @@ proptest! {
             if let Some(planned) = planned {
                 bench.state.poll_early(planned);
                 scheduled_at.get_or_insert(planned);
-            } else {
-                scheduled_at = None;
             }
-            let sent = if planned.is_some() { Duration::ZERO } else { Duration::MAX };
+            let latency = if jitter_sample < 0.5 { Duration::ZERO } else { step / 2000 };
+            let own_sent = elapsed.saturating_sub(latency).max(scheduled_at.unwrap_or_default());
+            let sent = if planned.is_some() { Duration::ZERO } else { own_sent };
             scheduled_at = scheduled_at.filter(|at| *at > sent);
-            let ends = model.ends(&bench.config, &answer, elapsed, scheduled_at.is_some());
+            let ends = model.ends(&bench.config, &answer, sent, elapsed, scheduled_at.is_some());
             let is_good = answer.is_ok();
             let Decision { event, next } = bench.answered(
                 answer,
-                ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after },
+                ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after, was_away: false },
             );
             prop_assert_eq!(bench.state.polls(), model.polls);
             prop_assert_eq!(event.is_terminal(), ends);

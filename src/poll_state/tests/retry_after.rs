@@ -4,7 +4,8 @@ use super::*;
 
 /// The pause after a good answer that asks to wait, to a request that was sent then.
 fn good_answer(bench: &mut Bench, wait: Duration, sent: Duration, elapsed: Duration) -> Duration {
-    let context = ResponseContext { sent, elapsed, jitter_sample: 1.0, age: None, retry_after: Some(wait) };
+    let retry_after = Some(wait);
+    let context = ResponseContext { sent, elapsed, jitter_sample: 1.0, age: None, retry_after, was_away: false };
     let Decision { event, next } = bench.answered(generating(), context);
     let (StatusEvent::Generating(progress), Next::Poll { after }) = (event, next) else { panic!("it ended") };
     assert_eq!(progress.next_poll_in, after);

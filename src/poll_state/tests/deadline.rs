@@ -1,0 +1,109 @@
+//! The end of the wait: the last pause, the last look, and the error.
+
+use std::time::SystemTime;
+
+use super::*;
+use crate::limiter::{BreakerState, ClientLimits, Cooldown};
+
+#[test]
+fn the_last_pause_ends_on_the_deadline() {
+    for (at, pause) in [(860_000, 30_000), (870_000, 30_000), (880_000, 20_000), (899_999, 1)] {
+        let (at, pause) = (Duration::from_millis(at), Duration::from_millis(pause));
+        assert_eq!(every(30).pause(generating(), at, 0.0), pause);
+        assert_eq!(every(30).pause(bad(ErrorKind::RateLimited), at, 0.0), pause);
+        assert_eq!(every(30).pause(bad(ErrorKind::Server), at, 0.0), pause.min(secs(1)));
+    }
+    for at in [secs(900), secs(919), secs(u64::MAX)] {
+        for answer in [generating(), bad(ErrorKind::Server), bad(ErrorKind::RateLimited), bad(ErrorKind::NotFound)] {
+            let error = every(30).end(answer, at);
+            assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, at, 1));
+            assert!(error.is_transient());
+        }
+        assert_eq!(every(30).end(bad(ErrorKind::Unauthorized), at).kind(), ErrorKind::Unauthorized);
+    }
+}
+
+#[test]
+fn the_deadlines_text_says_what_to_do() {
+    let mut unseen = every(30);
+    let text = unseen.end(bad(ErrorKind::Server), secs(900)).to_string();
+    assert!(text.contains("after 900s and 1 poll;") && text.contains("never seen"), "{text}");
+
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    bench.pause(Err(Error::new(ErrorKind::Maintenance, "old news")), secs(30), 0.0);
+    bench.pause(Err(Error::new(ErrorKind::Server, "bad gateway").with_response(Some(502), None, None)), secs(60), 0.0);
+    bench.pause(good(Status::Unknown(9)), secs(61), 0.0);
+    let error = bench.end(bad(ErrorKind::Timeout), secs(900));
+    let text = error.to_string();
+    for part in ["900s", "5 polls", "UNKNOWN(9)", "still finish", "billed", "watch the same id again", "not create it"]
+    {
+        assert!(text.contains(part), "no {part:?} in {text:?}");
+    }
+    assert!(text.contains("did not answer in time") && !text.contains("old news"), "{text}");
+    assert_eq!(error.task().map(Task::status), Some(Status::Unknown(9)));
+}
+
+#[test]
+fn a_poll_without_a_permit_ends_as_deadline() {
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    let (at, age, retry_after) = (secs(920), None, None);
+    let context = ResponseContext { sent: at, elapsed: at, jitter_sample: 0.0, age, retry_after, was_away: false };
+    let refused = Error::new(ErrorKind::Maintenance, "closed").with_response(Some(503), Some(503), None);
+    let limits = ClientLimits {
+        breaker: BreakerState::Open,
+        cooldown: Some(Cooldown {
+            error: refused.of_task(&TaskId::from("other"), None),
+            answered_at: SystemTime::UNIX_EPOCH,
+            remaining: Duration::from_millis(117_500),
+            number: 1,
+        }),
+        in_flight: 0,
+        max_in_flight: 9,
+        waiting: 3,
+        rate_limit_left: None,
+        retries_left: 10,
+        rate_limit: None,
+    };
+    let response = Response::NotPolled(Box::new(limits));
+    let decision = bench.state.on_response(&bench.config, &bench.id, response, context, || true);
+    let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
+    assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(117_500)));
+    let said = "there was no final poll, because no permit came in time: task other was answered 503 on Thu, 01 Jan 1970 00:00:00 GMT; \
+                the client holds back for 118s more; the task may still finish";
+    assert!(error.to_string().contains(said), "{error}");
+}
+
+#[test]
+fn a_request_sent_before_the_deadline_is_not_the_last() {
+    for (sent, taken) in [(899_999, 900_000), (890_000, 909_000), (0, 2_000_000)] {
+        let (sent, taken) = (Duration::from_millis(sent), Duration::from_millis(taken));
+        for answer in [generating(), bad(ErrorKind::Server), asked_to_wait(ErrorKind::RateLimited, secs(60))] {
+            let mut bench = every(30);
+            let decision = bench.on_response(answer, sent, taken, 0.0);
+            assert_eq!(decision.next, Next::Poll { after: Duration::ZERO }, "{decision:?}");
+            let error = bench.end(generating(), taken);
+            assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 2));
+        }
+        // A permanent error, or the end of the task, needs no other look.
+        every(30).end(bad(ErrorKind::Unauthorized), taken);
+        assert_eq!(every(30).on_response(good(Status::Success), sent, taken, 0.0).next, Next::End);
+    }
+    let mut started_over = Bench::new(Schedule::every(secs(30)).max_wait(secs(0)));
+    assert_eq!(started_over.on_response(generating(), secs(0), secs(9), 0.0).next, Next::End);
+}
+
+#[test]
+fn a_response_awaited_past_the_deadline_is_remembered() {
+    let overdue_since = |sent, taken| {
+        let mut bench = every(30);
+        bench.on_response(generating(), secs(sent), secs(taken), 0.0);
+        bench.state.overdue_since()
+    };
+    assert_eq!(overdue_since(880, 899), None, "the deadline is still to come");
+    assert_eq!(overdue_since(885, 900), Some(secs(900)));
+    assert_eq!(overdue_since(899, 919), Some(secs(919)));
+    assert_eq!(overdue_since(870, 919), None, "the consumer was away");
+}
