@@ -158,7 +158,7 @@ impl TaskWatch {
     /// The event of a poll that waits because all watches of the client hold back, if they still do.
     pub(crate) fn on_held_back(&mut self) -> Option<StatusEvent> {
         let cooldown = self.core.limiter.cooldown()?;
-        let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()));
+        let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()))?;
         log_event(self.span.as_deref(), &event, self.state.polls());
         Some(event)
     }

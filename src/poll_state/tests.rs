@@ -135,7 +135,7 @@ fn a_good_answer_takes_the_schedules_pause_less_jitter() {
 #[test]
 fn retries_double_up_to_the_schedules_pause() {
     for (jitter_sample, expected) in
-        [(0.0, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]), (1.0, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0])]
+        [(0.0, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]), (1.0, [0.5, 1.0, 2.0, 4.0, 8.0, 30.0, 30.0])]
     {
         let mut bench = every(30);
         for _ in 0..2 {

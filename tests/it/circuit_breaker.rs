@@ -1,13 +1,13 @@
 //! One refusal opens the circuit breaker for all watches of a client.
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{ErrorKind, RateLimit, Schedule, StatusEvent};
+use luma_watch::{BreakerState, ErrorKind, RateLimit, Schedule, StatusEvent};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::driver::Driver;
 use crate::support::in_memory::{
-    asked_at, builder, endless, failure, gave_up, most_within, ms, progress, secs, slow_simulator,
+    asked_at, builder, endless, failure, gave_up, held_back, most_within, ms, next_answer, progress, secs, slow_simulator,
 };
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn dropped_probe_is_replaced_by_another() {
     let mut first = client.watch(&ids[0]);
     failure(first.next().await);
     let mut second = client.watch(&ids[1]);
-    let both = async { tokio::join!(first.next(), second.next()) };
+    let both = async { tokio::join!(first.next(), next_answer(&mut second)) };
     assert!(timeout(ms(10_500), both).await.is_err());
     assert_eq!(simulator.requests().len(), 2, "the probe is in flight");
     assert_eq!(simulator.requests()[1].task_id, ids[1], "of the watch that came first");
@@ -82,44 +82,103 @@ async fn dropped_probe_is_replaced_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn status_passes_an_open_breaker() {
+async fn status_passes_an_open_breaker_and_closes_it() {
     let simulator = Simulator::new();
-    let ids = endless(&simulator, 2);
+    let ids = endless(&simulator, 3);
     let client = builder(&simulator).rate_limit(RateLimit::per(2, secs(5))).build().unwrap();
     simulator.inject(Fault::status(429).retry_after("60"));
     let mut watch = client.watch(&ids[0]);
     failure(watch.next().await);
-    let mut held_up = client.watch(&ids[1]);
-    assert!(held_up.next().now_or_never().is_none());
+    let mut waiting = client.watch(&ids[1]);
+    held_back(&mut waiting).await;
+    assert!(timeout(secs(3), waiting.next()).await.is_err());
+    // Its good answer says that the gateway answers again.
     client.status(&ids[0]).await.unwrap();
-    // It keeps the rate limit, though.
     let start = Instant::now();
-    client.status(&ids[0]).await.unwrap();
-    assert_eq!(start.elapsed(), secs(5));
-    // Its answer does not close the breaker before the time.
-    assert!(timeout(secs(50), held_up.next()).await.is_err());
-    progress(held_up.next().await);
-    assert_eq!(asked_at(&simulator), [0, 0, 5, 60].map(secs));
+    // It keeps the rate limit, though.
+    let (event, task) = tokio::join!(waiting.next(), client.status(&ids[2]));
+    progress(event);
+    task.unwrap();
+    assert!(start.elapsed() >= secs(2) && start.elapsed() <= secs(8), "{:?}", start.elapsed());
+    // The watch that was refused keeps its own Retry-After.
+    assert!(timeout(secs(40), watch.next()).await.is_err());
+    progress(watch.next().await);
+    assert_eq!(*asked_at(&simulator).last().unwrap(), secs(60));
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_breaker_lets_one_final_poll_through() {
+async fn every_watch_makes_its_final_poll_when_held_back() {
     for driver in Driver::BOTH {
         let simulator = Simulator::new();
         let ids = endless(&simulator, 5);
-        let client =
-            builder(&simulator).schedule(Schedule::default().max_wait(secs(100))).max_in_flight(1).build().unwrap();
-        simulator.inject(Fault::status(429).retry_after("3600").times(2));
+        let client = builder(&simulator)
+            .schedule(Schedule::default().max_wait(secs(100)))
+            .retry_after_cap(secs(3600))
+            .max_in_flight(1)
+            .build()
+            .unwrap();
+        simulator.inject(Fault::status(429).retry_after("3600").times(3));
         let start = Instant::now();
-        let ends: Vec<_> = driver.events(&client, &ids).collect().await;
-        let ends: Vec<_> = ends.into_iter().filter(StatusEvent::is_terminal).collect();
+        let events: Vec<_> = driver.events(&client, &ids).collect().await;
+        let ends: Vec<_> = events.iter().filter(|event| event.is_terminal()).collect();
         assert!(ends.iter().all(|event| gave_up(event) == Some(ErrorKind::Deadline)), "{ends:?}");
-        let texts: Vec<_> =
-            ends.iter().map(|end| serde_json::to_value(end).unwrap()["error"]["message"].clone()).collect();
-        let not_polled = texts.iter().filter(|text| text.as_str().unwrap().contains("no final poll")).count();
-        assert_eq!((ends.len(), not_polled), (5, 4), "{texts:?}");
-        assert_eq!(asked_at(&simulator), [0, 100].map(secs));
-        assert_eq!(start.elapsed(), secs(120), "they wait for a permit no longer than for an answer");
+        let held_back = events.iter().filter(|event| matches!(event, StatusEvent::HeldBack(_))).count();
+        // All but the one that was refused say so; at the end, the refused final poll of one is news to the others.
+        assert_eq!((ends.len(), held_back), (5, 4), "{driver:?} {events:#?}");
+        assert_eq!(asked_at(&simulator), [0, 100, 100, 100, 100, 100].map(secs), "{driver:?}");
+        assert_eq!(start.elapsed(), secs(100));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_back_watch_says_why_and_for_how_long() {
+    for driver in Driver::BOTH {
+        let simulator = Simulator::new();
+        let ids = endless(&simulator, 3);
+        let client = builder(&simulator).build().unwrap();
+        simulator.inject(Fault::code(455, "closed").retry_after("50"));
+        assert!(client.status(&ids[0]).await.is_err());
+        sleep(secs(10)).await;
+        let mut events = driver.events(&client, &ids[1..]);
+        for _ in 0..2 {
+            let Some(StatusEvent::HeldBack(hold)) = events.next().await else { panic!("it is not held back") };
+            assert_eq!((hold.error.kind(), hold.error.task_id()), (ErrorKind::Maintenance, Some(&ids[0])));
+            assert_eq!((hold.next_poll_in, hold.error.retry_after()), (secs(40), Some(secs(40))));
+            assert_eq!((hold.polls, hold.elapsed), (0, secs(0)));
+            let said = format!("task {}: the gateway is under maintenance: closed", ids[0]);
+            assert!(hold.error.to_string().starts_with(&said), "{}", hold.error);
+        }
+        // Another refusal makes the time longer, and that is news.
+        simulator.inject(Fault::status(503).retry_after("100"));
+        assert!(client.status(&ids[0]).await.is_err());
+        for _ in 0..2 {
+            let Some(StatusEvent::HeldBack(hold)) = events.next().await else { panic!("it is no news") };
+            assert!(hold.next_poll_in > secs(98) && hold.elapsed <= secs(1), "{hold:?}");
+        }
+        progress(events.next().await);
+        assert_eq!(*asked_at(&simulator).last().unwrap(), secs(110), "{driver:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resume_now_lets_all_go_on() {
+    for driver in Driver::BOTH {
+        let simulator = Simulator::new();
+        let ids = endless(&simulator, 4);
+        let client = builder(&simulator).build().unwrap();
+        simulator.inject(Fault::status(503).retry_after("100"));
+        assert!(client.status(&ids[0]).await.is_err());
+        let mut events = driver.events(&client, &ids[1..]);
+        assert!(timeout(secs(5), events.by_ref().skip(3).next()).await.is_err());
+        let limits = client.limits();
+        assert_eq!((limits.breaker, limits.waiting), (BreakerState::Open, 3));
+        assert_eq!(limits.cooldown.unwrap().remaining, secs(95));
+        assert!(client.resume_now() && !client.resume_now());
+        for _ in 0..3 {
+            progress(events.next().await);
+        }
+        assert!(*asked_at(&simulator).last().unwrap() <= secs(6), "{driver:?}");
+        assert_eq!(client.limits().waiting, 0);
     }
 }
 

@@ -6,7 +6,7 @@ use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{Client, Error, ErrorKind, Schedule, Status, StatusEvent, Task};
 use serde_json::{Value, json};
 
-use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, secs};
+use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, next_answer, secs};
 
 const BOOM: &str =
     r#"{"code":501,"msg":"success","data":{"successFlag":0,"errorCode":"400","errorMessage":"no audio"}}"#;
@@ -162,7 +162,7 @@ async fn transient_error_is_an_event_and_is_survived() {
         let once = client.status(&id).await.unwrap_err();
         assert_eq!((once.kind(), once.polls(), once.task_id()), (kind, 0, Some(&id)), "{fault:?}");
         let mut watch = client.watch(&id);
-        let failed = failure(watch.next().await);
+        let failed = failure(next_answer(&mut watch).await);
         let error = failed.error;
         assert_eq!((error.kind(), error.http_status(), error.code()), (kind, http_status, code), "{fault:?}");
         assert!(error.is_transient() && error.polls() == 1, "{fault:?}");

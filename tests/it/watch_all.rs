@@ -168,11 +168,12 @@ async fn stalled_or_failing_task_delays_no_other() {
         let requests = simulator.requests().into_iter().filter(|request| request.task_id == *id);
         requests.map(|request| request.at.as_secs()).collect::<Vec<_>>()
     };
-    assert_eq!(asked(&good), [0, 30, 60, 90, 120]);
-    assert_eq!(asked(&denied), [0]);
+    // At the start one request goes alone, for a second at most.
+    assert_eq!(asked(&good), [1, 31, 61, 91, 121]);
+    assert_eq!(asked(&denied), [1]);
     // Retries slow down for the failing task only.
     let retries = asked(&failing);
-    assert!(retries.len() > 6 && retries[1] <= 1 && retries[2] <= 3, "{retries:?}");
+    assert!(retries.len() > 6 && retries[1] <= 2 && retries[2] <= 4, "{retries:?}");
     assert_eq!(all.len(), 2);
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use luma_watch::simulator::{SimulatedTask, Simulator};
-use luma_watch::{Client, ClientBuilder, ErrorKind, History, PollFailure, Progress, Schedule, StatusEvent, TaskId};
+use futures::StreamExt;
+use luma_watch::{Client, ClientBuilder, ErrorKind, HeldBack, History, PollFailure, Progress, Schedule, StatusEvent, TaskId, Watch};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -31,6 +32,24 @@ pub(crate) fn progress(event: Option<StatusEvent>) -> Progress {
     match event {
         Some(StatusEvent::Generating(progress)) => progress,
         other => unreachable!("not progress: {other:?}"),
+    }
+}
+
+/// The next event that is not only that the watch is held back.
+pub(crate) async fn next_answer(watch: &mut Watch) -> Option<StatusEvent> {
+    loop {
+        match watch.next().await {
+            Some(StatusEvent::HeldBack(_)) => {}
+            event => return event,
+        }
+    }
+}
+
+/// The next event, which says that the watch is held back.
+pub(crate) async fn held_back(watch: &mut Watch) -> HeldBack {
+    match watch.next().await {
+        Some(StatusEvent::HeldBack(hold)) => hold,
+        other => unreachable!("not held back: {other:?}"),
     }
 }
 
