@@ -11,6 +11,7 @@ use tracing::{Instrument, Span};
 
 use crate::clock::Epoch;
 use crate::error::Error;
+use crate::failure_log::FailureLog;
 use crate::gateway::{Gateway, PollRequest, PollResponse};
 use crate::limiter::{Acquire, Acquired, Class, Limiter, Permit, PermitRequest, Settled};
 use crate::notify::Registry;
@@ -25,6 +26,7 @@ pub(crate) struct ClientCore {
     pub(crate) registry: Registry,
     pub(crate) stagger: Arc<Stagger>,
     pub(crate) epoch: Epoch,
+    pub(crate) failure_log: Arc<FailureLog>,
 }
 
 /// What came of one poll.
@@ -44,9 +46,10 @@ pub(crate) type PollFuture = Pin<Box<dyn Future<Output = PollOutcome> + Send>>;
 impl ClientCore {
     /// The same client with other settings for its watches.
     pub(crate) fn with_config(&self, config: WatchConfig) -> Self {
-        let Self { gateway, limiter, config: _, registry, stagger, epoch } = self;
+        let Self { gateway, limiter, config: _, registry, stagger, epoch, failure_log } = self;
         let (gateway, limiter, stagger) = (gateway.clone(), Arc::clone(limiter), Arc::clone(stagger));
-        Self { gateway, limiter, config, registry: registry.clone(), stagger, epoch: *epoch }
+        let failure_log = Arc::clone(failure_log);
+        Self { gateway, limiter, config, registry: registry.clone(), stagger, epoch: *epoch, failure_log }
     }
 
     /// A permit, if one is free now and nothing waits for it.

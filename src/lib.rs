@@ -11,6 +11,7 @@ mod clock;
 mod endpoint;
 mod error;
 mod event;
+mod failure_log;
 mod final_poll;
 mod gateway;
 #[cfg(any(doc, doctest))]

@@ -120,6 +120,11 @@ impl TaskWatch {
         self.core.poll(self.request(), permit, timeout, self.span.as_deref())
     }
 
+    /// Whether the next poll is an early repeat of a failed one, for which there was no token.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.held_until().is_some()
+    }
+
     /// Waits for a permit, around the deadline.
     pub(crate) fn poll_permit(
         &mut self,
@@ -159,7 +164,7 @@ impl TaskWatch {
     pub(crate) fn on_held_back(&mut self) -> Option<StatusEvent> {
         let cooldown = self.core.limiter.cooldown()?;
         let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()))?;
-        log_event(self.span.as_deref(), &event, self.state.polls());
+        log_event(self.span.as_deref(), &event, self.state.polls(), None);
         Some(event)
     }
 
@@ -191,7 +196,12 @@ impl TaskWatch {
         let take_retry = || core.limiter.take_retry();
         let decision = self.state.on_response(&core.config, &self.id, response, context, take_retry);
         self.learn(&decision.event, context);
-        log_event(self.span.as_deref(), &decision.event, self.state.polls());
+        let line = match &decision.event {
+            StatusEvent::PollFailed(_) => self.core.failure_log.failed(now),
+            StatusEvent::Generating(_) | StatusEvent::Done(_) => self.core.failure_log.answered(now),
+            StatusEvent::HeldBack(_) | StatusEvent::GaveUp(_) => None,
+        };
+        log_event(self.span.as_deref(), &decision.event, self.state.polls(), line);
         let next = match decision.next {
             // From the end of the response, wherever the consumer is meanwhile.
             Next::Poll { after } => Some(add_or_now(now, after)),

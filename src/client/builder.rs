@@ -160,7 +160,7 @@ impl ClientBuilder {
         let request_timeout = self.request_timeout;
         let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout);
         let (registry, stagger, epoch) = (Registry::new(), Arc::default(), Epoch::now());
-        Ok(ClientCore { gateway, limiter, config, registry, stagger, epoch })
+        Ok(ClientCore { gateway, limiter, config, registry, stagger, epoch, failure_log: Arc::default() })
     }
 
     fn watch_config(&self) -> Result<WatchConfig, Error> {

@@ -28,6 +28,8 @@ pub(super) const MAX_STEPS: usize = 96;
 const TICK: Duration = Duration::from_millis(1);
 /// How often the sentinel comes where only an answer changes something: an answer calls a waiter, which may be away.
 const SENTINEL_GAP: Duration = Duration::from_millis(100);
+/// When a waiter comes first: all before it, the sentinel too, may be away.
+const FIRST_BEAT: Duration = Duration::from_millis(500);
 /// How often each other waiter comes, and one more millisecond for each waiter: 1,000 visits per second at most.
 const MIN_BEAT: Duration = Duration::from_secs(1);
 
@@ -102,6 +104,7 @@ impl WaitQueue {
         now: Instant,
     ) -> Result<u64, Instant> {
         let mut visit = self.visit(now);
+        let is_new = place.is_none();
         let (key, was_called) = self.come(*place, request, &visit);
         *place = Some(key);
         let has_permit = was_called && limits.allows(request.class, now) > 0;
@@ -109,7 +112,7 @@ impl WaitQueue {
             *place = None;
             return Ok(self.grant(key, limits, &mut visit));
         }
-        Err(self.stay(key, limits, &visit))
+        Err(self.stay(key, is_new, limits, &visit))
     }
 
     /// A waiter does not want a permit any more.
@@ -265,7 +268,7 @@ impl WaitQueue {
     }
 
     /// The waiter waits on. Returns when it should come again.
-    fn stay(&mut self, key: Key, limits: &mut Limits, visit: &Visit) -> Instant {
+    fn stay(&mut self, key: Key, is_new: bool, limits: &mut Limits, visit: &Visit) -> Instant {
         let (changes, slack) = self.next_change(limits, visit);
         let changes_at = self.epoch.nanos(changes);
         let is_late = |at: i64| at.saturating_add(self.calls.claim_time()) < visit.at;
@@ -282,7 +285,7 @@ impl WaitQueue {
             changes
         } else {
             // Not before the rate limit lets anyone go, and not all at once.
-            let beat = self.beat(key);
+            let beat = self.beat(key, is_new);
             let after = |from: Instant, time: Duration| from.checked_add(time).unwrap_or(from);
             after(visit.now, beat).max(after(limits.rate_opens(0, visit.now), beat / 2))
         };
@@ -313,9 +316,9 @@ impl WaitQueue {
     }
 
     /// How long until a waiter shows that it is there: at different times, so that they do not come all at once.
-    fn beat(&self, key: Key) -> Duration {
+    fn beat(&self, key: Key, is_new: bool) -> Duration {
         let waiters = u64::try_from(self.waiters.len()).unwrap_or(u64::MAX);
-        let beat = MIN_BEAT.max(Duration::from_millis(waiters));
+        let beat = if is_new { FIRST_BEAT } else { MIN_BEAT.max(Duration::from_millis(waiters)) };
         let part = u8::try_from(key.wrapping_mul(0x9E37_79B9) >> 24).unwrap_or(0);
         beat.mul_f64(0.5 + f64::from(part) / 512.0)
     }

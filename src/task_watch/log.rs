@@ -7,7 +7,8 @@ use tracing::field::{self, Empty};
 use tracing::level_filters::LevelFilter;
 use tracing::{Span, debug, info, info_span, warn};
 
-use crate::event::{PollFailure, StatusEvent};
+use crate::event::{HeldBack, PollFailure, StatusEvent};
+use crate::failure_log::Line;
 use crate::task::TaskId;
 
 /// Boxed, because most programs have no use for it. `None`: no subscriber wants it.
@@ -16,30 +17,50 @@ pub(super) fn span(task_id: &TaskId) -> Option<Box<Span>> {
     (!span.is_disabled()).then(|| Box::new(span))
 }
 
-/// One log event per poll, in the span of the watch.
-pub(super) fn log_event(span: Option<&Span>, event: &StatusEvent, polls: u32) {
-    let is_debug = matches!(event, StatusEvent::Generating(_) | StatusEvent::HeldBack(_) | StatusEvent::Done(_));
+/// One log event per poll, in the span of the watch. `line`: what it means for the client.
+pub(super) fn log_event(span: Option<&Span>, event: &StatusEvent, polls: u32, line: Option<Line>) {
+    let is_debug = line.is_none() && !matches!(event, StatusEvent::GaveUp(_));
     if is_debug && LevelFilter::current() < LevelFilter::DEBUG {
         return; // to enter the span for nothing costs more than this look
     }
-    let log = || match event {
-        StatusEvent::Generating(progress) => {
-            let next_poll_in = progress.next_poll_in;
-            debug!(polls, status = %progress.task.status(), ?next_poll_in, "not finished");
+    let log = || {
+        log_line(event, polls, line);
+        match event {
+            StatusEvent::Generating(progress) => {
+                let next_poll_in = progress.next_poll_in;
+                debug!(polls, status = %progress.task.status(), ?next_poll_in, "not finished");
+            }
+            StatusEvent::PollFailed(failure) if line.is_none() => {
+                let PollFailure { error, consecutive, next_poll_in, .. } = failure;
+                debug!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
+            }
+            StatusEvent::PollFailed(_) => {} // it has a line
+            StatusEvent::HeldBack(hold) => {
+                let HeldBack { error, next_poll_in, .. } = hold;
+                debug!(polls, ?next_poll_in, error = error as &dyn std::error::Error, "held back");
+            }
+            StatusEvent::Done(finished) => debug!(polls, status = %finished.task.status(), "finished"),
+            StatusEvent::GaveUp(error) => warn!(polls, error = error as &dyn std::error::Error, "gave up"),
         }
-        StatusEvent::PollFailed(failure) => {
-            let PollFailure { error, consecutive, next_poll_in, .. } = failure;
-            warn!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
-        }
-        StatusEvent::HeldBack(hold) => {
-            debug!(polls, next_poll_in = ?hold.next_poll_in, error = &hold.error as &dyn std::error::Error, "held back");
-        }
-        StatusEvent::Done(finished) => debug!(polls, status = %finished.task.status(), "finished"),
-        StatusEvent::GaveUp(error) => warn!(polls, error = error as &dyn std::error::Error, "gave up"),
     };
     match span {
         Some(span) => span.in_scope(log),
         None => log(),
+    }
+}
+
+/// The failed polls of a client: their begin, one line per minute, and their end.
+fn log_line(event: &StatusEvent, polls: u32, line: Option<Line>) {
+    match (line, event) {
+        (Some(Line::Begins), StatusEvent::PollFailed(failure)) => {
+            let PollFailure { error, consecutive, next_poll_in, .. } = failure;
+            warn!(polls, consecutive, ?next_poll_in, error = error as &dyn std::error::Error, "poll failed");
+        }
+        (Some(Line::GoesOn { failed, lasts }), StatusEvent::PollFailed(failure)) => {
+            warn!(failed, ?lasts, error = &failure.error as &dyn std::error::Error, "polls of this client still fail");
+        }
+        (Some(Line::Ends { failed, lasted }), _) => info!(failed, ?lasted, "polls of this client succeed again"),
+        _ => {}
     }
 }
 

@@ -256,6 +256,9 @@ impl Subscribed {
         if let Some(outcome) = self.task.validate() {
             return Some(Box::pin(ready(outcome)));
         }
+        if self.task.is_held() {
+            return None;
+        }
         let permit = self.task.core().try_acquire()?;
         let (now, timeout) = (permit.acquired_at(), self.task.core().gateway.timeout());
         Some(self.poll(permit, self.task.permit_wait(now).time_for_request(now, timeout)))

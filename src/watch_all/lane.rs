@@ -41,7 +41,9 @@ impl Lane {
             self.leave();
             return Poll::Ready(None);
         }
-        if let Some(permit) = self.core.try_acquire() {
+        // An early repeat needs a token as well.
+        let free = if self.class == Class::Retry { None } else { self.core.try_acquire() };
+        if let Some(permit) = free {
             return Poll::Ready(self.ready.pop_first(slots).map(|key| (permit, key)));
         }
         // Permits are scarce: it matters which task is next.
