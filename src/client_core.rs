@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, Span};
 
 use crate::clock::Epoch;
@@ -64,11 +64,11 @@ impl ClientCore {
 
     /// Waits for a permit for a single check: past an open circuit breaker, and without an end.
     pub(crate) async fn acquire_urgent(&self) -> Permit {
-        let mut acquire = pin!(self.acquire());
+        let (mut acquire, mut timer) = (self.acquire(), pin!(sleep_until(Instant::now())));
         let request = PermitRequest { class: Class::Urgent, ..PermitRequest::NORMAL };
         poll_fn(|cx| {
             loop {
-                if let Some(Acquired::Permit(permit)) = ready!(acquire.as_mut().poll(cx, &request)) {
+                if let Some(Acquired::Permit(permit)) = ready!(acquire.poll(timer.as_mut(), cx, &request)) {
                     return Poll::Ready(permit);
                 }
             }

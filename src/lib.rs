@@ -12,7 +12,6 @@ mod endpoint;
 mod error;
 mod event;
 mod failure_log;
-mod final_poll;
 mod gateway;
 #[cfg(any(doc, doctest))]
 pub mod guide;

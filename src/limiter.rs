@@ -27,7 +27,7 @@ mod wait_queue;
 mod waiter;
 mod waiters;
 
-pub(crate) use acquire::{Acquire, Acquired, PermitRequest};
+pub(crate) use acquire::{Acquire, Acquired, PermitRequest, Place};
 pub use breaker_state::BreakerState;
 pub use client_limits::ClientLimits;
 pub(crate) use limits::LimiterConfig;

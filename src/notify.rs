@@ -10,20 +10,14 @@ mod debounce;
 mod disabled;
 #[cfg(feature = "callback")]
 mod inbox;
-mod notified;
 #[cfg(feature = "callback")]
 mod recent_callbacks;
 #[cfg(feature = "callback")]
 mod registry;
-#[cfg(feature = "callback")]
-mod sleep;
 
 #[cfg(not(feature = "callback"))]
-pub(crate) use disabled::{Inbox, Registry, SleepOrNotified, WatchKey};
+pub(crate) use disabled::{Inbox, Registry, WatchKey};
 #[cfg(feature = "callback")]
 pub(crate) use inbox::Inbox;
-pub(crate) use notified::Notified;
 #[cfg(feature = "callback")]
 pub(crate) use registry::{Registry, WatchKey};
-#[cfg(feature = "callback")]
-pub(crate) use sleep::SleepOrNotified;

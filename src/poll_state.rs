@@ -11,6 +11,7 @@ mod failure_streak;
 mod last_record;
 mod learn;
 mod next_poll;
+mod permit_wait;
 mod poll_priority;
 mod response;
 mod uncommon;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 use crate::history::Observation;
-use crate::limiter::{ClientLimits, Cooldown};
+use crate::limiter::{Class, ClientLimits, Cooldown};
 use crate::schedule::{PauseInput, PolicyState};
 use crate::task::{Status, Task, TaskId};
 
@@ -29,6 +30,8 @@ use deadline::Deadline;
 pub(crate) use decision::{Decision, Next};
 use last_record::{LastObservation, LastRecord};
 use next_poll::RetryPause;
+use permit_wait::final_poll_ends;
+pub(crate) use permit_wait::{PermitWait, was_away};
 pub(crate) use poll_priority::PollPriority;
 pub(crate) use response::{Response, ResponseContext};
 use uncommon::Uncommon;
@@ -99,11 +102,6 @@ impl PollState {
         self.uncommon.as_ref().map_or(Duration::ZERO, |uncommon| uncommon.not_before)
     }
 
-    /// When the last response was taken, if that was after the deadline and its consumer was there.
-    pub(crate) fn overdue_since(&self) -> Option<Duration> {
-        self.uncommon.as_ref()?.overdue_since
-    }
-
     /// What a poll is worth beside those of other tasks, if the schedule learns.
     pub(crate) fn priority(&self, config: &WatchConfig) -> Option<PollPriority> {
         config.schedule.history()?;
@@ -121,9 +119,31 @@ impl PollState {
         learn::observe(end, context, self.last_observation(), config.schedule.longest_learned_pause())
     }
 
-    /// Until when the next poll is held back, unless there is a token for it: it is an early repeat of a failed one.
-    pub(crate) fn held_until(&self) -> Option<Duration> {
-        self.uncommon.as_ref()?.held_until
+    /// Whether the next poll is an early repeat of a failed one, for which there was no token.
+    pub(crate) fn is_held(&self) -> bool {
+        self.uncommon.as_ref().is_some_and(|uncommon| uncommon.held_until.is_some())
+    }
+
+    /// How a poll that is due waits for its permit now. `None`: its time is over.
+    pub(crate) fn permit_wait(
+        &mut self,
+        config: &WatchConfig,
+        elapsed: Duration,
+        request_timeout: Duration,
+    ) -> Option<PermitWait> {
+        let held_until = self.uncommon.as_ref().and_then(|uncommon| uncommon.held_until);
+        if let Some(until) = held_until.filter(|until| *until > elapsed) {
+            return Some(PermitWait { class: Class::Retry, until: Some(until) });
+        }
+        let limit = config.schedule.limit();
+        let Some(deadline) = limit.filter(|limit| *limit <= elapsed) else {
+            return Some(PermitWait { class: Class::Normal, until: limit });
+        };
+        let uncommon = self.uncommon.get_or_insert_default();
+        let due = uncommon.overdue_since.unwrap_or(deadline);
+        let ends = final_poll_ends(deadline, due, elapsed, request_timeout);
+        let until = *uncommon.final_poll_ends.get_or_insert(ends);
+        (until > elapsed).then_some(PermitWait { class: Class::Urgent, until: Some(until) })
     }
 
     /// The number of the last refusal of which the watch has yielded an event.
@@ -158,6 +178,7 @@ impl PollState {
     ) -> Decision {
         if let Some(uncommon) = &mut self.uncommon {
             uncommon.held_until = None;
+            uncommon.final_poll_ends = None;
         }
         let decision = match response {
             Response::NotPolled(limits) => {

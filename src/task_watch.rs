@@ -4,9 +4,7 @@
 mod log;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,10 +14,9 @@ use crate::client_core::{ClientCore, PollFuture, PollOutcome};
 use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
-use crate::final_poll::{PermitWait, was_away};
 use crate::gateway::{PollRequest, PollResponse};
-use crate::limiter::{Acquire, Acquired, Permit, PermitRequest, Priority};
-use crate::poll_state::{Next, PollState, Response, ResponseContext};
+use crate::limiter::{Permit, Priority};
+use crate::poll_state::{Next, PermitWait, PollState, Response, ResponseContext, was_away};
 use crate::task::TaskId;
 use crate::wire::is_blank;
 use log::{end_span, log_event};
@@ -31,15 +28,6 @@ pub(crate) struct TaskWatch {
     /// In nanoseconds from the client's epoch.
     started: i64,
     span: Option<Box<Span>>,
-}
-
-/// What a poll gets that waits for its permit.
-pub(crate) enum Waited {
-    /// And how long the request may take.
-    Permit(Permit, Duration),
-    /// An event before it: all watches of the client hold back.
-    HeldBack(StatusEvent),
-    NotPolled,
 }
 
 impl TaskWatch {
@@ -66,19 +54,16 @@ impl TaskWatch {
         &self.core
     }
 
-    /// When the wait is over.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.instant(self.core.config.schedule.limit()?)
+    /// How a poll that is due waits for its permit now. `None`: its time is over.
+    pub(crate) fn permit_wait(&mut self, now: Instant) -> Option<PermitWait> {
+        let elapsed = self.elapsed(now);
+        self.state.permit_wait(&self.core.config, elapsed, self.core.gateway.timeout())
     }
 
-    /// How a poll waits for its permit that is due now.
-    pub(crate) fn permit_wait(&self, now: Instant) -> PermitWait {
-        let deadline = self.deadline();
-        if let Some(until) = self.state.held_until().and_then(|until| self.instant(until)).filter(|until| *until > now) {
-            return PermitWait::Retry { until, deadline };
-        }
-        let overdue_since = self.state.overdue_since().and_then(|since| self.instant(since));
-        PermitWait::begin(deadline, overdue_since, now, self.core.gateway.timeout())
+    /// How long a request may take that is sent now.
+    pub(crate) fn time_for_request(&mut self, now: Instant) -> Duration {
+        let (elapsed, timeout) = (self.elapsed(now), self.core.gateway.timeout());
+        self.permit_wait(now).map_or(Duration::ZERO, |wait| wait.time_for_request(elapsed, timeout))
     }
 
     /// When a poll may be sent that is wanted then: not before the end of a `Retry-After`.
@@ -120,44 +105,14 @@ impl TaskWatch {
         self.core.poll(self.request(), permit, timeout, self.span.as_deref())
     }
 
-    /// Whether the next poll is an early repeat of a failed one, for which there was no token.
-    pub(crate) fn is_held(&self) -> bool {
-        self.state.held_until().is_some()
+    /// Whether the last event was yielded.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.state.is_running()
     }
 
-    /// Waits for a permit, around the deadline.
-    pub(crate) fn poll_permit(
-        &mut self,
-        mut acquire: Pin<&mut Acquire>,
-        wait: &mut PermitWait,
-        cx: &mut Context<'_>,
-    ) -> Poll<Waited> {
-        let timeout = self.core.gateway.timeout();
-        let priority = if acquire.is_queued() { None } else { self.priority() };
-        loop {
-            let request = PermitRequest {
-                class: wait.class(),
-                priority: priority.as_ref(),
-                until: wait.until(),
-                known_refusal: self.state.known_refusal(),
-                ..PermitRequest::NORMAL
-            };
-            match ready!(acquire.as_mut().poll(cx, &request)) {
-                Some(Acquired::Permit(permit)) => {
-                    let timeout = wait.time_for_request(permit.acquired_at(), timeout);
-                    return Poll::Ready(Waited::Permit(permit, timeout));
-                }
-                Some(Acquired::HeldBack(_)) => {
-                    if let Some(event) = self.on_held_back() {
-                        return Poll::Ready(Waited::HeldBack(event));
-                    }
-                }
-                None => match wait.after(Instant::now(), timeout) {
-                    Some(next) => *wait = next,
-                    None => return Poll::Ready(Waited::NotPolled),
-                },
-            }
-        }
+    /// Whether the next poll is an early repeat of a failed one, for which there was no token.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.is_held()
     }
 
     /// The event of a poll that waits because all watches of the client hold back, if they still do.
@@ -187,7 +142,7 @@ impl TaskWatch {
             PollOutcome::NotPolled => (Response::NotPolled(Box::new(self.core.limiter.report())), now, None, None),
         };
         let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
-        let was_away = was_away(sent_at, now, self.core.gateway.timeout());
+        let was_away = was_away(sent, elapsed, self.core.gateway.timeout());
         let context = ResponseContext { sent, elapsed, jitter_sample: fastrand::f64(), age, retry_after, was_away };
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
@@ -227,7 +182,7 @@ impl TaskWatch {
     }
 
     /// This long after the first poll of the stream.
-    fn instant(&self, elapsed: Duration) -> Option<Instant> {
+    pub(crate) fn instant(&self, elapsed: Duration) -> Option<Instant> {
         let elapsed = i64::try_from(elapsed.as_nanos()).ok()?;
         self.core.epoch.instant(self.started.saturating_add(elapsed))
     }

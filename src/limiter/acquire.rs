@@ -1,12 +1,12 @@
 //! Waiting for a permit.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
 use super::lock::{Limiter, Permit};
 use super::priority::Priority;
@@ -14,25 +14,19 @@ use super::state::NoPermit;
 use super::waiter::{AcquireRequest, Class};
 use super::waiters::Key;
 
-pin_project! {
-    /// A waiter. Dropping it leaves the queue, and its permit goes to the next.
-    ///
-    /// Its timer is part of it, so that a watch that waits for a permit takes hardly more room than one in its pause.
-    #[derive(Debug)]
-    pub(crate) struct Acquire {
-        limiter: Arc<Limiter>,
-        place: Option<Key>,
-        // Whether it was to come again after its last permit.
-        comes_again: bool,
-        #[pin]
-        timer: Sleep,
-    }
+/// A waiter. Dropping it leaves the queue, and its permit goes to the next. It borrows its timer.
+#[derive(Debug)]
+pub(crate) struct Acquire {
+    limiter: Arc<Limiter>,
+    place: Place,
+}
 
-    impl PinnedDrop for Acquire {
-        fn drop(this: Pin<&mut Self>) {
-            this.leave();
-        }
-    }
+/// A place in the queue, to be left with [`Limiter::leave`].
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    key: Option<Key>,
+    /// Whether it was to come again after its last permit.
+    comes_again: bool,
 }
 
 /// What a waiter waits for.
@@ -68,53 +62,78 @@ pub(crate) enum Acquired {
 
 impl Acquire {
     pub(crate) fn new(limiter: Arc<Limiter>) -> Self {
-        Self { limiter, place: None, comes_again: false, timer: sleep_until(Instant::now()) }
+        Self { limiter, place: Place::default() }
     }
 
-    /// Whether it is in the queue.
-    pub(crate) const fn is_queued(&self) -> bool {
-        self.place.is_some()
-    }
-
-    /// Ready with what the waiter gets, or with nothing when the time of the request is over. It stays in the queue then.
+    /// See [`Limiter::poll_place`].
     pub(crate) fn poll(
-        self: Pin<&mut Self>,
+        &mut self,
+        timer: Pin<&mut Sleep>,
         cx: &mut Context<'_>,
         request: &PermitRequest<'_>,
     ) -> Poll<Option<Acquired>> {
-        let mut this = self.project();
+        self.limiter.poll_place(&mut self.place, timer, cx, request)
+    }
+
+    /// Leaves the queue, until it is polled again.
+    pub(crate) fn leave(&mut self) {
+        self.limiter.leave(&mut self.place);
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Place {
+    /// Whether it is in the queue.
+    pub(crate) const fn is_queued(&self) -> bool {
+        self.key.is_some()
+    }
+}
+
+impl Limiter {
+    /// Ready with what the waiter gets, or with nothing when the time of the request is over. It stays in the queue then.
+    pub(crate) fn poll_place(
+        self: &Arc<Self>,
+        place: &mut Place,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+        request: &PermitRequest<'_>,
+    ) -> Poll<Option<Acquired>> {
         let &PermitRequest { ticket, weight, class, priority, known_refusal, until } = request;
         let request = AcquireRequest { ticket, waker: cx.waker(), weight, class, priority };
         loop {
-            let NoPermit { comes_again, held_back } = match this.limiter.poll_acquire(this.place, &request) {
+            let NoPermit { comes_again, held_back } = match self.poll_acquire(&mut place.key, &request) {
                 Ok(permit) => {
-                    *this.comes_again = weight > 1;
+                    place.comes_again = weight > 1;
                     return Poll::Ready(Some(Acquired::Permit(permit)));
                 }
                 Err(no_permit) => no_permit,
             };
-            *this.comes_again = false;
+            place.comes_again = false;
             if let Some(number) = held_back.filter(|_| held_back != known_refusal) {
                 return Poll::Ready(Some(Acquired::HeldBack(number)));
             }
             let wakes = until.map_or(comes_again, |until| until.min(comes_again));
-            if this.timer.deadline() != wakes {
-                this.timer.as_mut().reset(wakes);
+            if timer.deadline() != wakes {
+                timer.as_mut().reset(wakes);
             }
-            ready!(this.timer.as_mut().poll(cx));
+            ready!(timer.as_mut().poll(cx));
             if until.is_some_and(|until| until <= wakes) {
                 return Poll::Ready(None);
             }
         }
     }
 
-    /// Leaves the queue, until it is polled again.
-    pub(crate) fn leave(self: Pin<&mut Self>) {
-        let this = self.project();
-        if let Some(key) = this.place.take() {
-            this.limiter.cancel(key);
-        } else if std::mem::take(this.comes_again) {
-            this.limiter.dispatch();
+    /// Leaves the queue.
+    pub(crate) fn leave(&self, place: &mut Place) {
+        if let Some(key) = place.key.take() {
+            self.cancel(key);
+        } else if mem::take(&mut place.comes_again) {
+            self.dispatch();
         }
     }
 }

@@ -2,15 +2,10 @@
 
 #![allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref)] // the same calls as with the feature
 
-use std::future::Future;
-use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
-use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::notified::Notified;
 use crate::task::TaskId;
 
 #[derive(Clone, Debug)]
@@ -23,22 +18,6 @@ impl WatchKey {
     pub(crate) const NONE: Self = Self;
 }
 
-pin_project! {
-    pub(crate) struct SleepOrNotified<'a> {
-        #[pin]
-        sleep: Sleep,
-        registry: PhantomData<&'a Registry>,
-    }
-}
-
-impl Future for SleepOrNotified<'_> {
-    type Output = Option<Notified>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().sleep.poll(cx).map(|()| None)
-    }
-}
-
 impl Registry {
     pub(crate) const fn new() -> Self {
         Self
@@ -49,10 +28,6 @@ impl Registry {
     }
 
     pub(crate) const fn unsubscribe(&self, _: WatchKey, _: &TaskId) {}
-
-    pub(crate) fn sleep_or_notified(&self, _: WatchKey, until: Instant) -> SleepOrNotified<'_> {
-        SleepOrNotified { sleep: sleep_until(until), registry: PhantomData }
-    }
 
     pub(crate) const fn poll_notified(&self, _: WatchKey, _: &Waker) -> Poll<Instant> {
         Poll::Pending

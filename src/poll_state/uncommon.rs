@@ -24,6 +24,8 @@ pub(super) struct Uncommon {
     /// When the last response was taken, if that was after the deadline, its consumer was there, and the final poll is still
     /// to come.
     pub(super) overdue_since: Option<Duration>,
+    /// When permit and response of the final poll are over, from when it begins to wait.
+    pub(super) final_poll_ends: Option<Duration>,
 }
 
 #[derive(Debug, Default)]

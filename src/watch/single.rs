@@ -1,27 +1,24 @@
 //! One task as a stream: the polling loop.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn, ready};
-use std::pin::{Pin, pin};
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{self, Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use async_stream::stream;
 use futures::Stream;
 use futures::stream::FusedStream;
-use tokio::time::{Instant, sleep_until};
 
-use crate::client_core::{ClientCore, PollFuture, PollOutcome};
+use super::due_poll::DuePoll;
+use super::subscribed::Subscribed;
+use crate::client_core::ClientCore;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::event::StatusEvent;
-use crate::final_poll::PermitWait;
-use crate::limiter::{Acquire, Permit};
-use crate::notify::{Notified, SleepOrNotified, WatchKey};
 use crate::task::{Task, TaskId};
-use crate::task_watch::{TaskWatch, Waited};
+use crate::task_watch::TaskWatch;
 
 /// One task, watched: a lazy [`Stream`] of [`StatusEvent`]s that ends with the task, or with the reason why the wait is over.
 /// Made by [`Client::watch`](crate::Client::watch).
@@ -136,7 +133,7 @@ impl Stream for Watch {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
         let this = self.get_mut();
         let WatchState::Running(events) = &mut this.state else { return Poll::Ready(None) };
-        let Some(event) = task::ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
+        let Some(event) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
         if let Some(outcome) = event.outcome() {
             this.state = WatchState::Ended(outcome);
         }
@@ -183,116 +180,35 @@ impl Future for Wait {
             if let Some(outcome) = self.0.outcome() {
                 return Poll::Ready(outcome.clone());
             }
-            task::ready!(Pin::new(&mut self.0).poll_next(cx));
+            ready!(Pin::new(&mut self.0).poll_next(cx));
         }
     }
 }
 
-/// The loop: poll, decide, yield, pause. What lives across the pause exists once per watch, so it is kept small.
+/// The loop: pause, poll, decide, yield. What lives across the pause exists once per watch, so it is kept small.
 fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
     stream! {
         let mut next = watch.start();
         loop {
-            if let Some(next) = next {
-                if let Some(Notified { scheduled_at, not_before }) = watch.sleep_or_notified(next).await {
-                    watch.task.poll_early(scheduled_at);
-                    let not_before = watch.task.allowed_from(not_before).min(scheduled_at);
-                    if !has_come(not_before) {
-                        sleep_until(not_before).await;
-                    }
+            // Each await and the yield in a statement of its own: nothing else lives across them.
+            let poll = DuePoll::new(&mut watch, next.take()).await;
+            next = match poll {
+                Some(poll) => {
+                    let outcome = poll.await;
+                    let (event, after) = watch.task.on_response(outcome);
+                    yield event;
+                    after
                 }
-            }
-            // In one expression, so that nothing of the poll takes up room during the pause.
-            let poll = match watch.poll_now() {
-                Some(poll) => poll,
                 None => {
-                    let mut acquire = pin!(watch.task.core().acquire());
-                    let mut wait = watch.task.permit_wait(Instant::now());
-                    loop {
-                        match poll_fn(|cx| watch.poll_permit(acquire.as_mut(), &mut wait, cx)).await {
-                            Waited::Permit(permit, timeout) => break watch.poll(permit, timeout),
-                            Waited::HeldBack(event) => yield event,
-                            Waited::NotPolled => break Box::pin(ready(PollOutcome::NotPolled)),
-                        }
+                    if let Some(event) = watch.task.on_held_back() {
+                        yield event;
                     }
+                    None
                 }
             };
-            let outcome = poll.await;
-            let (event, after) = watch.task.on_response(outcome);
-            yield event;
-            if after.is_none() {
+            if watch.task.is_over() {
                 return;
             }
-            next = after;
         }
-    }
-}
-
-/// Whether a timer can be spared, which takes a millisecond even for a time that has come. By value: a borrowed instant would
-/// take up room in the loop.
-fn has_come(at: Instant) -> bool {
-    at <= Instant::now()
-}
-
-/// A watch that can be notified, from the first poll of its stream to its drop.
-struct Subscribed {
-    task: TaskWatch,
-    key: WatchKey,
-}
-
-impl Subscribed {
-    const fn new(task: TaskWatch) -> Self {
-        Self { task, key: WatchKey::NONE }
-    }
-
-    /// At the first poll of the stream. Returns when the first poll is, unless it is now.
-    fn start(&mut self) -> Option<Instant> {
-        self.key = self.task.core().registry.subscribe(self.task.id());
-        self.task.start()
-    }
-
-    /// A poll that goes at once, if there is a permit for it, or if no request needs to be sent.
-    fn poll_now(&self) -> Option<PollFuture> {
-        if let Some(outcome) = self.task.validate() {
-            return Some(Box::pin(ready(outcome)));
-        }
-        if self.task.is_held() {
-            return None;
-        }
-        let permit = self.task.core().try_acquire()?;
-        let (now, timeout) = (permit.acquired_at(), self.task.core().gateway.timeout());
-        Some(self.poll(permit, self.task.permit_wait(now).time_for_request(now, timeout)))
-    }
-
-    /// Waits for a permit. A notification makes an early repeat of a failed poll an extra one.
-    fn poll_permit(
-        &mut self,
-        mut acquire: Pin<&mut Acquire>,
-        wait: &mut PermitWait,
-        cx: &mut Context<'_>,
-    ) -> Poll<Waited> {
-        if let PermitWait::Retry { until, .. } = *wait {
-            let notified = self.task.core().registry.poll_notified(self.key, cx.waker());
-            if matches!(notified, Poll::Ready(not_before) if has_come(not_before)) {
-                self.task.poll_early(until);
-                *wait = self.task.permit_wait(Instant::now());
-            }
-        }
-        self.task.poll_permit(acquire.as_mut(), wait, cx)
-    }
-
-    fn poll(&self, permit: Permit, timeout: Duration) -> PollFuture {
-        self.task.core().registry.sent(self.key, self.task.id());
-        self.task.poll(permit, timeout)
-    }
-
-    fn sleep_or_notified(&self, next: Instant) -> SleepOrNotified<'_> {
-        self.task.core().registry.sleep_or_notified(self.key, next)
-    }
-}
-
-impl Drop for Subscribed {
-    fn drop(&mut self) {
-        self.task.core().registry.unsubscribe(self.key, self.task.id());
     }
 }

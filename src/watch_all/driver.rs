@@ -14,9 +14,9 @@ use super::pending_polls::PendingPolls;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
 use crate::client_core::{ClientCore, PollOutcome};
 use crate::event::StatusEvent;
-use crate::final_poll::PermitWait;
 use crate::limiter::{Class, Permit};
 use crate::notify::Inbox;
+use crate::poll_state::PermitWait;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
 
@@ -195,21 +195,20 @@ impl Driver {
         }
     }
 
+    /// The task is due, or its wait for a permit goes on in another way.
     fn queue(&mut self, key: Key, now: Instant) {
-        let Some(slot) = self.slots.slot(key) else { return };
+        let Some(slot) = self.slots.slot_mut(key) else { return };
         if let Some(outcome) = slot.watch.validate() {
             return self.settle(key, outcome);
         }
-        let wait = slot.watch.permit_wait(now);
-        self.wait(key, wait);
-    }
-
-    fn wait(&mut self, key: Key, wait: PermitWait) {
-        let until = wait.until().map(|until| self.core.epoch.nanos(until));
-        let (stage, lane) = match wait {
-            PermitWait::Retry { .. } => (Stage::RetryQueued, &mut self.retries),
-            PermitWait::Queued { .. } => (Stage::Queued, &mut self.polls),
-            PermitWait::Final { .. } => (Stage::FinalQueued, &mut self.final_polls),
+        let Some(PermitWait { class, until }) = slot.watch.permit_wait(now) else {
+            return self.settle(key, PollOutcome::NotPolled);
+        };
+        let until = until.and_then(|until| slot.watch.instant(until)).map(|until| self.core.epoch.nanos(until));
+        let (stage, lane) = match class {
+            Class::Retry => (Stage::RetryQueued, &mut self.retries),
+            Class::Normal => (Stage::Queued, &mut self.polls),
+            Class::Urgent => (Stage::FinalQueued, &mut self.final_polls),
         };
         self.slots.set_due(key, stage, until);
         lane.push(key, &self.slots);
@@ -228,13 +227,7 @@ impl Driver {
             self.timer.fired(now);
         }
         for key in due.drain(..) {
-            let Some(slot) = self.slots.slot(key) else { continue };
-            let wait = slot.permit_wait(self.core.epoch).map(|wait| wait.after(now, self.core.gateway.timeout()));
-            match wait {
-                None => self.queue(key, now),
-                Some(Some(wait)) => self.wait(key, wait),
-                Some(None) => self.settle(key, PollOutcome::NotPolled),
-            }
+            self.queue(key, now);
         }
         self.due = due;
     }
@@ -281,9 +274,9 @@ impl Driver {
 
     /// Sends the request at once: it is counted as sent now.
     fn send(&mut self, key: Key, permit: Permit, cx: &mut Context<'_>) {
-        let Some(slot) = self.slots.slot(key) else { return };
-        let (now, timeout) = (permit.acquired_at(), self.core.gateway.timeout());
-        let timeout = slot.permit_wait(self.core.epoch).map_or(timeout, |wait| wait.time_for_request(now, timeout));
+        let Some(slot) = self.slots.slot_mut(key) else { return };
+        let now = permit.acquired_at();
+        let timeout = slot.watch.time_for_request(now);
         if slot.watch.is_extra(now) {
             self.inbox.sent(slot.watch.id());
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::ready_queue::ReadyQueue;
 use super::task_slots::{Key, TaskSlots};
@@ -16,15 +16,17 @@ pub(super) struct Lane {
     core: Arc<ClientCore>,
     class: Class,
     ready: ReadyQueue,
+    acquire: Acquire,
     /// Made when it is needed first: permits are seldom scarce.
-    acquire: Option<Pin<Box<Acquire>>>,
+    timer: Option<Pin<Box<Sleep>>>,
     /// The number of the refusal for which all requests are held back, as far as is known.
     refusal: Option<u32>,
 }
 
 impl Lane {
     pub(super) fn new(core: Arc<ClientCore>, class: Class) -> Self {
-        Self { core, class, ready: ReadyQueue::new(class), acquire: None, refusal: None }
+        let acquire = core.acquire();
+        Self { core, class, ready: ReadyQueue::new(class), acquire, timer: None, refusal: None }
     }
 
     pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
@@ -47,16 +49,16 @@ impl Lane {
             return Poll::Ready(self.ready.pop_first(slots).map(|key| (permit, key)));
         }
         // Permits are scarce: it matters which task is next.
-        let Self { core, class, ready, acquire, refusal } = self;
+        let Self { core, class, ready, acquire, timer, refusal } = self;
         ready.take_tickets(|count| core.limiter.issue(count));
         let ticket = ready.first(slots).and_then(|(_, ticket)| ticket);
         let best = ready.best(slots, Instant::now());
         let priority = best.and_then(|(_, key)| slots.slot(key)?.watch.priority());
         let (weight, class, priority) = (ready.len().min(slots.len()), *class, priority.as_ref());
-        let acquire = acquire.get_or_insert_with(|| Box::pin(core.acquire()));
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now())));
         loop {
             let request = PermitRequest { ticket, weight, class, priority, until: None, known_refusal: *refusal };
-            match ready!(acquire.as_mut().poll(cx, &request)) {
+            match ready!(acquire.poll(timer.as_mut(), cx, &request)) {
                 Some(Acquired::Permit(permit)) => {
                     *refusal = None;
                     return Poll::Ready(ready.pop(best, slots).map(|key| (permit, key)));
@@ -83,8 +85,6 @@ impl Lane {
 
     /// Leaves the client's queue, until it is polled again.
     pub(super) fn leave(&mut self) {
-        if let Some(acquire) = &mut self.acquire {
-            acquire.as_mut().leave();
-        }
+        self.acquire.leave();
     }
 }

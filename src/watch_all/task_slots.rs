@@ -9,8 +9,6 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::timer_queue::TimerQueue;
-use crate::clock::Epoch;
-use crate::final_poll::PermitWait;
 use crate::limiter::Class;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
@@ -179,17 +177,6 @@ impl Slot {
             Stage::RetryQueued => Some(Class::Retry),
             Stage::Queued => Some(Class::Normal),
             Stage::FinalQueued => Some(Class::Urgent),
-            Stage::Scheduled | Stage::InFlight => None,
-        }
-    }
-
-    /// How it waits for its permit, if it does.
-    pub(super) fn permit_wait(&self, epoch: Epoch) -> Option<PermitWait> {
-        let until = self.due.and_then(|due| epoch.instant(due));
-        match self.stage {
-            Stage::RetryQueued => Some(PermitWait::Retry { until: until?, deadline: self.watch.deadline() }),
-            Stage::Queued => Some(PermitWait::Queued { until }),
-            Stage::FinalQueued => Some(PermitWait::Final { until }),
             Stage::Scheduled | Stage::InFlight => None,
         }
     }

@@ -100,7 +100,7 @@ fn a_response_awaited_past_the_deadline_is_remembered() {
     let overdue_since = |sent, taken| {
         let mut bench = every(30);
         bench.on_response(generating(), secs(sent), secs(taken), 0.0);
-        bench.state.overdue_since()
+        bench.state.uncommon.as_ref().and_then(|uncommon| uncommon.overdue_since)
     };
     assert_eq!(overdue_since(880, 899), None, "the deadline is still to come");
     assert_eq!(overdue_since(885, 900), Some(secs(900)));
