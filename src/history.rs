@@ -6,6 +6,7 @@ mod histogram;
 mod log_bins;
 mod observation;
 mod plan;
+mod planned_polls;
 mod stored;
 mod survival;
 
@@ -35,7 +36,8 @@ use stored::StoredHistory;
 ///
 /// A history remembers about 200 tasks and slowly forgets the older ones. When several tasks in a row take longer than
 /// expected, or less long, it forgets all tasks before them at once. Times are kept to within 5 %, from 1 s to a day.
-/// Shorter and longer times count as 1 s and as a day. A history takes about 10 kB, however much is recorded.
+/// Shorter and longer times count as 1 s and as a day. A history takes about 10 kB, however much is recorded, and up to
+/// 2 kB for each schedule with other settings.
 ///
 /// Serialize a history to keep it across restarts. A history that is read back makes the same polls.
 ///
@@ -138,14 +140,10 @@ impl History {
         self.recorded() == 0
     }
 
-    /// The pause after a poll that found a task of this age unfinished.
-    pub(crate) fn pause(&self, targets: Targets, age: Duration) -> Duration {
-        self.lock().with_plan(targets, |plan| plan.pause(age))
-    }
-
-    /// The same pause for a staggered watch. `offset` is its place between two polls of the plan, 0 to 1.
-    pub(crate) fn staggered_pause(&self, targets: Targets, age: Duration, offset: f64) -> Duration {
-        self.lock().with_plan(targets, |plan| plan.staggered_pause(age, offset))
+    /// The pause after a poll that found a task of this age unfinished. `offset` is the watch's place between two polls
+    /// of the plan, 0 to 1. 0: the watch is not staggered.
+    pub(crate) fn pause(&self, targets: Targets, age: Duration, offset: f64) -> Duration {
+        self.lock().pause(targets, age, offset)
     }
 
     /// What a poll gains of a task that was unfinished at the age `last`, and has the age `now`.

@@ -9,7 +9,6 @@
 
 use std::alloc::System;
 use std::env;
-use std::fs;
 use std::io;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::{Client, Schedule, StatusEvent, TaskId};
+use luma_watch_benches::callgrind;
 use luma_watch_benches::command_line::{self, CommandLine};
 use luma_watch_benches::gateway::{self, plain, tls};
 use luma_watch_benches::hand_loop::{self, KEY, KeepPolling, TASK_ID};
@@ -149,7 +149,7 @@ struct Row {
 
 fn compare(lengths: [usize; 2], in_full: bool) {
     let mut gateways = Gateways::start();
-    let valgrind = Command::new("valgrind").arg("--version").output().is_ok();
+    let valgrind = callgrind::is_installed();
     if in_full && !valgrind {
         println!("valgrind is not installed: allocations only");
     }
@@ -192,13 +192,5 @@ fn allocations(variant: &str, polls: usize, url: &str) -> f64 {
 }
 
 fn instructions(variant: &str, polls: usize, url: &str) -> f64 {
-    let profile = env::temp_dir().join(format!("luma-watch-{}-{variant}-{polls}.callgrind", std::process::id()));
-    let mut callgrind = Command::new("valgrind");
-    callgrind.args(["--tool=callgrind", "--trace-children=no"]);
-    callgrind.arg(format!("--callgrind-out-file={}", profile.display())).arg(env::current_exe().unwrap());
-    start(callgrind, variant, polls, url);
-    let text = fs::read_to_string(&profile).unwrap();
-    fs::remove_file(&profile).unwrap();
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
-    total.expect("callgrind's sum").trim().parse().unwrap()
+    callgrind::instructions(|command| drop(start(command, variant, polls, url)))
 }

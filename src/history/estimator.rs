@@ -1,18 +1,21 @@
 //! The state that all clones of a history share: the histogram, and what follows from it, computed when it is needed.
 
-use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::histogram::Histogram;
 use super::observation::Observation;
 use super::plan::{Plan, Targets};
+use super::planned_polls::PlannedPolls;
 use super::survival::Survival;
 use crate::task::TaskId;
 
-/// Schedules with this number of different targets keep their plans.
-const MAX_PLANS: usize = 4;
+/// The number of plans that are kept, one for each set of targets. With all their polls they take 2 kB each. Each new
+/// observation drops all plans, so that those for targets that are not used any more do not stay.
+const MAX_PLANS: usize = 1_000;
 /// The number of last watches whose task is remembered.
 const MAX_RECENTLY_LEARNED: usize = 64;
 /// The share of late watches before any is known.
@@ -31,7 +34,7 @@ pub(super) struct Estimator {
     /// Computed from the histogram as it is.
     survival: Option<Arc<Survival>>,
     /// Computed from the histogram as it is.
-    plans: Vec<(Targets, Plan)>,
+    plans: BTreeMap<Targets, PlannedPolls>,
 }
 
 impl Estimator {
@@ -42,7 +45,7 @@ impl Estimator {
             recently_learned: VecDeque::new(),
             hasher: RandomState::new(),
             survival: None,
-            plans: Vec::new(),
+            plans: BTreeMap::new(),
         }
     }
 
@@ -87,17 +90,59 @@ impl Estimator {
         self.survival.get_or_insert_with(|| Arc::new(Survival::new(&self.histogram)))
     }
 
-    /// Calls `ask` with the plan for these targets.
-    pub(super) fn with_plan<T>(&mut self, targets: Targets, ask: impl FnOnce(&Plan) -> T) -> T {
-        if let Some((_, plan)) = self.plans.iter().find(|(planned, _)| *planned == targets) {
-            return ask(plan);
+    /// The pause by the plan for these targets.
+    pub(super) fn pause(&mut self, targets: Targets, age: Duration, offset: f64) -> Duration {
+        if let Some(polls) = self.plans.get_mut(&targets) {
+            return polls.pause(age, offset);
+        }
+        if self.plans.len() >= MAX_PLANS {
+            // Every second plan goes. If all went, then schedules that ask in turn would never find theirs.
+            let mut keep = false;
+            self.plans.retain(|_, _| {
+                keep = !keep;
+                keep
+            });
         }
         let plan = Plan::new(targets, Arc::clone(self.survival()));
-        let answer = ask(&plan);
-        if self.plans.len() == MAX_PLANS {
-            self.plans.remove(0);
+        self.plans.entry(targets).or_insert_with(|| PlannedPolls::new(plan)).pause(age, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGE: Duration = Duration::from_secs(300);
+
+    fn targets(milliseconds: u64) -> Targets {
+        let mean_delay = Duration::from_millis(milliseconds);
+        Targets { mean_delay, shortest_pause: mean_delay, longest_pause: AGE }
+    }
+
+    #[test]
+    fn plans_for_many_targets_stay_bounded() {
+        let mut estimator = Estimator::new(Histogram::default());
+        for delay in 1..=5_000 {
+            assert_eq!(estimator.pause(targets(delay), AGE, 0.0), Duration::from_millis(2 * delay));
+            assert!(estimator.plans.len() <= MAX_PLANS && estimator.plans.contains_key(&targets(delay)));
         }
-        self.plans.push((targets, plan));
-        answer
+        // More targets than plans, in turn: many find theirs.
+        let mut found = 0;
+        for delay in (1..=1_500).cycle().take(15_000) {
+            found += usize::from(estimator.plans.contains_key(&targets(delay)));
+            estimator.pause(targets(delay), AGE, 0.0);
+        }
+        assert!(found > 1_500, "{found}");
+    }
+
+    #[test]
+    fn observation_drops_all_plans() {
+        let mut estimator = Estimator::new(Histogram::default());
+        for delay in 1..=5 {
+            estimator.pause(targets(delay), AGE, 0.5);
+        }
+        assert_eq!(estimator.plans.len(), 5);
+        estimator.learn(Observation::Completed(AGE));
+        assert!(estimator.plans.is_empty());
     }
 }

@@ -16,11 +16,9 @@ const MAX_ITERATIONS: usize = 10;
 const MAX_POLLS_PER_ITERATION: usize = 500;
 /// The expected delay leaves out the slowest tasks from this share on.
 const TAIL_CUTOFF: f64 = 1e-3;
-/// After this number of polls all pauses are the same.
-const MAX_STAGGERED_POLLS: usize = 200;
 
 /// What the polls are to reach, and the bounds of each pause.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Targets {
     /// The mean time from a task's end to the poll that finds it.
     pub(crate) mean_delay: Duration,
@@ -69,36 +67,13 @@ impl Plan {
         plan
     }
 
-    /// The pause after a poll that found a task of this age unfinished.
-    pub(super) fn pause(&self, age: Duration) -> Duration {
-        Duration::from_secs_f64(self.pause_at(age.as_secs_f64()))
+    /// In seconds.
+    pub(super) fn shortest_pause(&self) -> f64 {
+        self.shortest_pause
     }
 
-    /// The pause of a staggered watch: each of its polls comes earlier by the part `offset` of the pause, 0 to 1.
-    ///
-    /// The polls are counted from the task's creation. If each watch counted from its own last poll, watches that poll
-    /// long before tasks end would meet when tasks end.
-    pub(super) fn staggered_pause(&self, age: Duration, offset: f64) -> Duration {
-        let age = age.as_secs_f64();
-        let own_pause = self.pause_at(age);
-        // The last poll was this very poll, or one shortly before it.
-        let is_too_soon = |wait: f64, pause: f64| wait * 16.0 <= pause;
-        let (mut from, mut pause_before) = (0.0, 0.0);
-        let wait = (0..MAX_STAGGERED_POLLS).find_map(|_| {
-            let pause = self.pause_at(from);
-            from += pause;
-            let wait = from - offset * pause - age;
-            let longest = pause.max(std::mem::replace(&mut pause_before, pause));
-            (!is_too_soon(wait, pause)).then_some(wait.min(longest))
-        });
-        let wait = wait.unwrap_or_else(|| {
-            let wait = own_pause - (age + offset * own_pause) % own_pause;
-            if is_too_soon(wait, own_pause) { own_pause } else { wait }
-        });
-        Duration::from_secs_f64(wait.max(self.shortest_pause))
-    }
-
-    fn pause_at(&self, age: f64) -> f64 {
+    /// The pause after a poll that found a task of this age unfinished. Both are in seconds.
+    pub(super) fn pause_at(&self, age: f64) -> f64 {
         self.pause_from(self.survival.at(age))
     }
 

@@ -19,7 +19,7 @@ fn seconds(times: impl IntoIterator<Item = u64>) -> History {
 }
 
 fn pause(history: &History, age: u64) -> f64 {
-    history.pause(TARGETS, Duration::from_secs(age)).as_secs_f64()
+    history.pause(TARGETS, Duration::from_secs(age), 0.0).as_secs_f64()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn empty_history_gives_a_fixed_pause() {
     history.record_longer_than(Duration::from_secs(900));
     assert_eq!(history.recorded(), 1);
     for age in [0, 29, 300, 100_000] {
-        assert_eq!(history.pause(TARGETS, Duration::from_secs(age)), Duration::from_secs(30));
+        assert_eq!(history.pause(TARGETS, Duration::from_secs(age), 0.0), Duration::from_secs(30));
     }
 }
 
@@ -70,9 +70,9 @@ fn each_mean_delay_has_its_own_plan() {
     let history = seconds([280, 300, 320, 310, 290]);
     let targets = |delay| Targets { mean_delay: Duration::from_secs(delay), ..TARGETS };
     let age = Duration::from_secs(290);
-    let pauses: Vec<_> = (1..20).map(|delay| history.pause(targets(delay), age)).collect();
+    let pauses: Vec<_> = (1..20).map(|delay| history.pause(targets(delay), age, 0.0)).collect();
     assert!(pauses.is_sorted(), "{pauses:?}");
-    assert!((1..20).map(|delay| history.pause(targets(delay), age)).eq(pauses));
+    assert!((1..20).map(|delay| history.pause(targets(delay), age, 0.0)).eq(pauses));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn polls_of_known_histories_stay_the_same() {
     let polls = [&spread, &few, &cut, &old].map(|history| {
         let mut at = Duration::ZERO;
         [(); 12].map(|()| {
-            at += history.pause(TARGETS, at);
+            at += history.pause(TARGETS, at, 0.0);
             (at.as_secs_f64() * 10.0).round() / 10.0
         })
     });
@@ -129,7 +129,7 @@ fn short_tasks_are_found_within_the_mean_delay() {
             let time = time * (1.0 + f64::from(task % 7) / 10.0);
             let mut at = 0.0;
             while at < time {
-                at += history.pause(TARGETS, Duration::from_secs_f64(at)).as_secs_f64();
+                at += history.pause(TARGETS, Duration::from_secs_f64(at), 0.0).as_secs_f64();
             }
             history.record(Duration::from_secs_f64(time));
             delays += if task < 200 { 0.0 } else { at - time };
@@ -172,7 +172,7 @@ proptest! {
         let targets =
             Targets { mean_delay: ms(delay), shortest_pause: ms(shortest), longest_pause: ms(shortest + range) };
         for age in ages.into_iter().map(Duration::from_secs).chain([Duration::ZERO, Duration::MAX]) {
-            let pause = history.pause(targets, age);
+            let pause = history.pause(targets, age, 0.0);
             prop_assert!(
                 targets.shortest_pause <= pause && pause <= targets.longest_pause,
                 "{pause:?} at {age:?}"
@@ -183,7 +183,7 @@ proptest! {
     #[test]
     fn next_poll_never_comes_earlier_for_older_tasks(observations in vec(observation(), 1..100)) {
         let history = history_of(&observations);
-        let next = |age| age + history.pause(TARGETS, age);
+        let next = |age| age + history.pause(TARGETS, age, 0.0);
         let ages: Vec<_> = (0..2_000).map(Duration::from_secs).collect();
         for pair in ages.windows(2) {
             // Except where a task becomes old, and is polled as if nothing were known.
@@ -206,7 +206,7 @@ proptest! {
         }
         for age in 0..200 {
             let age = Duration::from_secs(10 * age);
-            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(TARGETS, age));
+            let pauses = [&history, &json, &binary, &again].map(|history| history.pause(TARGETS, age, 0.0));
             prop_assert!(pauses.iter().all(|pause| *pause == pauses[0]));
             prop_assert_eq!(history.recorded(), json.recorded());
         }
@@ -226,7 +226,7 @@ proptest! {
             if unfinished { history.record_longer_than(time) } else { history.record(time) }
         }
         for age in 0..200 {
-            let pause = history.pause(TARGETS, Duration::from_secs(10 * age));
+            let pause = history.pause(TARGETS, Duration::from_secs(10 * age), 0.0);
             prop_assert!(TARGETS.shortest_pause <= pause && pause <= TARGETS.longest_pause);
         }
     }

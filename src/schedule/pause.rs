@@ -37,6 +37,11 @@ impl PauseInput {
         self.age.unwrap_or(self.elapsed)
     }
 
+    /// The offset as a part of a pause, 0 to 1.
+    fn offset_fraction(self) -> f64 {
+        f64::from(self.offset) / f64::from(WHOLE_OFFSET)
+    }
+
     /// Shortens `pause` so that the watch polls at its own place in each interval. `previous` is the pause before.
     fn staggered(self, schedule: &Schedule, pause: Duration, previous: Duration) -> Duration {
         let offset_of = |pause: Duration| {
@@ -78,21 +83,20 @@ impl PolicyState {
             Strategy::Exponential { initial, max_interval } => {
                 Some(exponential_pause(*initial, schedule.growth(), step, *max_interval))
             }
-            Strategy::Learned(learned) => Some(learned.0.pause(targets, input.age_or_elapsed())),
+            Strategy::Learned(learned) => {
+                Some(learned.0.pause(targets, input.age_or_elapsed(), input.offset_fraction()))
+            }
             Strategy::Policy(_) => None,
         };
         let Some(pause) = full_pause(step) else { return self.policy.as_mut()?.next_pause() };
-        let pause = match &schedule.strategy {
-            _ if input.offset == 0 => pause,
-            Strategy::Learned(learned) => {
-                let offset = f64::from(input.offset) / f64::from(WHOLE_OFFSET);
-                learned.0.staggered_pause(targets, input.age_or_elapsed(), offset)
-            }
-            _ => input.staggered(schedule, pause, step.checked_sub(1).and_then(full_pause).unwrap_or_default()),
+        let is_learned = matches!(schedule.strategy, Strategy::Learned(_));
+        let pause = if input.offset == 0 || is_learned {
+            pause
+        } else {
+            input.staggered(schedule, pause, step.checked_sub(1).and_then(full_pause).unwrap_or_default())
         };
         let pause = pause.saturating_sub(pause.mul_f64(schedule.jitter * input.jitter_sample));
         // Jitter never goes below the shortest pause of a learned schedule.
-        let is_learned = matches!(schedule.strategy, Strategy::Learned(_));
         Some(if is_learned { pause.max(targets.shortest_pause) } else { pause })
     }
 
