@@ -223,6 +223,11 @@ impl Simulator {
         self.engine.lock().faults.push(fault);
     }
 
+    /// Ends all faults, also those that have not happened yet.
+    pub fn clear_faults(&self) {
+        self.engine.lock().faults.clear();
+    }
+
     /// Returns all requests so far, in the order in which they came. Refused requests are included.
     ///
     /// ```

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
 
+mod absent_waiters;
 mod answers;
 mod auto_traits;
 #[cfg(feature = "backoff")]
@@ -26,6 +27,7 @@ mod http2;
 mod learned;
 mod learned_cost;
 mod learning;
+mod outage;
 mod priority;
 mod proxy;
 mod random_drops;
