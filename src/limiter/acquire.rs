@@ -19,15 +19,13 @@ use super::waiters::Key;
 pub(crate) struct Acquire {
     limiter: Arc<Limiter>,
     place: Place,
-}
-
-/// A place in the queue, to be left with [`Limiter::leave`].
-#[derive(Debug, Default)]
-pub(crate) struct Place {
-    key: Option<Key>,
     /// Whether it was to come again after its last permit.
     comes_again: bool,
 }
+
+/// A place in the queue, or none yet. To be left with [`Limiter::leave`].
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<Key>);
 
 /// What a waiter waits for.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ pub(crate) enum Acquired {
 
 impl Acquire {
     pub(crate) fn new(limiter: Arc<Limiter>) -> Self {
-        Self { limiter, place: Place::default() }
+        Self { limiter, place: Place::default(), comes_again: false }
     }
 
     /// See [`Limiter::poll_place`].
@@ -72,12 +70,17 @@ impl Acquire {
         cx: &mut Context<'_>,
         request: &PermitRequest<'_>,
     ) -> Poll<Option<Acquired>> {
-        self.limiter.poll_place(&mut self.place, timer, cx, request)
+        let polled = self.limiter.poll_place(&mut self.place, timer, cx, request);
+        self.comes_again = request.weight > 1 && matches!(polled, Poll::Ready(Some(Acquired::Permit(_))));
+        polled
     }
 
     /// Leaves the queue, until it is polled again.
     pub(crate) fn leave(&mut self) {
         self.limiter.leave(&mut self.place);
+        if mem::take(&mut self.comes_again) {
+            self.limiter.dispatch();
+        }
     }
 }
 
@@ -90,7 +93,7 @@ impl Drop for Acquire {
 impl Place {
     /// Whether it is in the queue.
     pub(crate) const fn is_queued(&self) -> bool {
-        self.key.is_some()
+        self.0.is_some()
     }
 }
 
@@ -106,14 +109,10 @@ impl Limiter {
         let &PermitRequest { ticket, weight, class, priority, known_refusal, until } = request;
         let request = AcquireRequest { ticket, waker: cx.waker(), weight, class, priority };
         loop {
-            let NoPermit { comes_again, held_back } = match self.poll_acquire(&mut place.key, &request) {
-                Ok(permit) => {
-                    place.comes_again = weight > 1;
-                    return Poll::Ready(Some(Acquired::Permit(permit)));
-                }
+            let NoPermit { comes_again, held_back } = match self.poll_acquire(&mut place.0, &request) {
+                Ok(permit) => return Poll::Ready(Some(Acquired::Permit(permit))),
                 Err(no_permit) => no_permit,
             };
-            place.comes_again = false;
             if let Some(number) = held_back.filter(|_| held_back != known_refusal) {
                 return Poll::Ready(Some(Acquired::HeldBack(number)));
             }
@@ -130,10 +129,8 @@ impl Limiter {
 
     /// Leaves the queue.
     pub(crate) fn leave(&self, place: &mut Place) {
-        if let Some(key) = place.key.take() {
+        if let Some(key) = place.0.take() {
             self.cancel(key);
-        } else if mem::take(&mut place.comes_again) {
-            self.dispatch();
         }
     }
 }

@@ -319,8 +319,7 @@ impl WaitQueue {
     fn beat(&self, key: Key, is_new: bool) -> Duration {
         let waiters = u64::try_from(self.waiters.len()).unwrap_or(u64::MAX);
         let beat = if is_new { FIRST_BEAT } else { MIN_BEAT.max(Duration::from_millis(waiters)) };
-        let part = u8::try_from(key.wrapping_mul(0x9E37_79B9) >> 24).unwrap_or(0);
-        beat.mul_f64(0.5 + f64::from(part) / 512.0)
+        beat.mul_f64(0.5 + f64::from(key.scattered()) / 512.0)
     }
 
     /// Wakes a waiter to look after the time, if nobody does.

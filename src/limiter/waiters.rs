@@ -1,6 +1,7 @@
 //! The waiters: those in the queue by class and in the order of their tickets, beside those that were called or are away.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use slab::Slab;
 use tokio::time::Instant;
@@ -9,8 +10,25 @@ use super::priority::{Priority, Sampler};
 use super::waiter::{Class, Presence, Waiter};
 use crate::clock::Epoch;
 
-/// A waiter, until it is removed.
-pub(super) type Key = u32;
+/// A waiter, until it is removed: one more than its index, so that no key takes no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(NonZeroU32);
+
+impl Key {
+    fn of(index: usize) -> Self {
+        let number = u32::try_from(index).unwrap_or(u32::MAX); // 4,294,967,295 are enough
+        Self(NonZeroU32::MIN.saturating_add(number))
+    }
+
+    fn index(self) -> usize {
+        (self.0.get() as usize).saturating_sub(1)
+    }
+
+    /// A number from 0 to 255 that differs from key to key.
+    pub(super) const fn scattered(self) -> u8 {
+        self.0.get().wrapping_mul(0x9E37_79B9).to_be_bytes()[0]
+    }
+}
 
 /// Of waiters with priorities, at most this number of `WatchAll`s is compared for each permit, those with the most tasks.
 const MAX_HEAVY: usize = 16;
@@ -55,26 +73,26 @@ impl Waiters {
             // By an eighth: to double would take much room for 100,000 waiters.
             self.slab.reserve_exact((self.slab.len() / 8).max(16));
         }
-        u32::try_from(self.slab.insert(waiter)).unwrap_or(Key::MAX) // 4,294,967,296 are enough
+        Key::of(self.slab.insert(waiter))
     }
 
     /// Removes a waiter, wherever it is.
     pub(super) fn remove(&mut self, key: Key) -> Option<Waiter> {
         self.dequeue(key);
-        self.slab.try_remove(key as usize)
+        self.slab.try_remove(key.index())
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Waiter> {
-        self.slab.get(key as usize)
+        self.slab.get(key.index())
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Waiter> {
-        self.slab.get_mut(key as usize)
+        self.slab.get_mut(key.index())
     }
 
     /// Puts a waiter into the queue, at the place of its ticket.
     pub(super) fn enqueue(&mut self, key: Key) {
-        let Some(waiter) = self.slab.get_mut(key as usize) else { return };
+        let Some(waiter) = self.slab.get_mut(key.index()) else { return };
         waiter.presence = Presence::Waiting;
         waiter.index = u32::try_from(self.present.len()).unwrap_or(u32::MAX);
         self.present.push(key);
@@ -91,7 +109,7 @@ impl Waiters {
 
     /// Takes a waiter out of the queue, if it is in it.
     pub(super) fn dequeue(&mut self, key: Key) {
-        let Some(waiter) = self.slab.get(key as usize).filter(|waiter| waiter.presence == Presence::Waiting) else {
+        let Some(waiter) = self.slab.get(key.index()).filter(|waiter| waiter.presence == Presence::Waiting) else {
             return;
         };
         self.prioritized = self.prioritized.saturating_sub(usize::from(waiter.priority.is_some()));
@@ -105,7 +123,7 @@ impl Waiters {
         }
         self.present.swap_remove(index as usize);
         let moved = self.present.get(index as usize).copied();
-        if let Some(moved) = moved.and_then(|key| self.slab.get_mut(key as usize)) {
+        if let Some(moved) = moved.and_then(|key| self.slab.get_mut(key.index())) {
             moved.index = index;
         }
     }
@@ -150,7 +168,7 @@ impl Waiters {
         let sample = sampler.sample(present.len(), SAMPLE_SIZE).filter_map(|index| present.get(index));
         let heaviest = heavy.iter().rev().take(MAX_HEAVY).map(|(_, key)| key);
         let values = sample.chain(heaviest).filter_map(|key| {
-            let waiter = slab.get(*key as usize).filter(|waiter| eligible(waiter.class))?;
+            let waiter = slab.get(key.index()).filter(|waiter| eligible(waiter.class))?;
             Some((waiter.value(now, epoch.since(waiter.since, now)), waiter.ticket, *key))
         });
         let best = values.max_by(|(a, first, _), (b, second, _)| a.total_cmp(b).then(second.cmp(first)));

@@ -190,22 +190,15 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
     stream! {
         let mut next = watch.start();
         loop {
-            // Each await and the yield in a statement of its own: nothing else lives across them.
-            let poll = DuePoll::new(&mut watch, next.take()).await;
-            next = match poll {
-                Some(poll) => {
-                    let outcome = poll.await;
-                    let (event, after) = watch.task.on_response(outcome);
-                    yield event;
-                    after
-                }
-                None => {
-                    if let Some(event) = watch.task.on_held_back() {
-                        yield event;
-                    }
-                    None
-                }
+            // What lives across an await takes up room in each watch: so nothing large does.
+            let poll = DuePoll::new(&mut watch, next).await;
+            let outcome = match poll {
+                Ok(poll) => Ok(poll.await),
+                Err(held_back) => Err(held_back),
             };
+            let (event, after) = watch.decide(outcome);
+            yield event;
+            next = after;
             if watch.task.is_over() {
                 return;
             }
