@@ -13,7 +13,7 @@ use crate::clock::Epoch;
 use crate::error::Error;
 use crate::failure_log::FailureLog;
 use crate::gateway::{Gateway, PollRequest, PollResponse};
-use crate::limiter::{Acquire, Acquired, Class, Limiter, Permit, PermitRequest, Settled};
+use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Settled};
 use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
@@ -38,6 +38,8 @@ pub(crate) enum PollOutcome {
     },
     /// There was no permit in time, so no request was sent.
     NotPolled,
+    /// The poll waits, because all watches of the client are held back.
+    HeldBack(Box<Cooldown>),
 }
 
 /// A poll in progress. Dropping it aborts the request.

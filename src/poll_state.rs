@@ -151,20 +151,14 @@ impl PollState {
         self.uncommon.as_ref()?.known_refusal
     }
 
-    /// The next poll waits, because all watches of the client hold back. `None`: it does not wait, because it is the final one.
-    pub(crate) fn held_back(
-        &mut self,
-        config: &WatchConfig,
-        cooldown: Cooldown,
-        elapsed: Duration,
-    ) -> Option<StatusEvent> {
+    /// The next poll waits, because all watches of the client hold back.
+    pub(crate) fn held_back(&mut self, config: &WatchConfig, cooldown: Cooldown, elapsed: Duration) -> StatusEvent {
         let Cooldown { error, remaining, number, .. } = cooldown;
         self.uncommon.get_or_insert_default().known_refusal = Some(number);
         let error = error.with_retry_after(Some(remaining));
         // At the deadline comes the final poll, whoever holds back.
         let next_poll_in = remaining.min(next_poll::left(config, elapsed));
-        let hold = HeldBack { error, polls: self.polls, elapsed, next_poll_in };
-        (!next_poll_in.is_zero()).then_some(StatusEvent::HeldBack(hold))
+        StatusEvent::HeldBack(HeldBack { error, polls: self.polls, elapsed, next_poll_in })
     }
 
     /// Decides what follows from a response. `take_retry`: takes a token for an early repeat, if there is one.

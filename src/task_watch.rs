@@ -15,7 +15,7 @@ use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
 use crate::gateway::{PollRequest, PollResponse};
-use crate::limiter::{Permit, Priority};
+use crate::limiter::{Cooldown, Permit, Priority};
 use crate::poll_state::{Next, PermitWait, PollState, Response, ResponseContext, was_away};
 use crate::task::TaskId;
 use crate::wire::is_blank;
@@ -115,20 +115,12 @@ impl TaskWatch {
         self.state.is_held()
     }
 
-    /// The event of a poll that waits because all watches of the client hold back, if they still do.
-    pub(crate) fn on_held_back(&mut self) -> Option<StatusEvent> {
-        let cooldown = self.core.limiter.cooldown()?;
-        let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()))?;
-        log_event(self.span.as_deref(), &event, self.state.polls(), None);
-        Some(event)
-    }
-
     /// The number of the last refusal of which the watch has yielded an event.
     pub(crate) fn known_refusal(&self) -> Option<u32> {
         self.state.known_refusal()
     }
 
-    /// The event of a poll's outcome, and when the next poll is, unless the event is the last.
+    /// The event of a poll's outcome, and when the next poll is. `None`: the event is the last, or the poll waits on.
     pub(crate) fn on_response(&mut self, outcome: PollOutcome) -> (StatusEvent, Option<Instant>) {
         let now = Instant::now();
         let (response, sent_at, age, retry_after) = match outcome {
@@ -139,6 +131,7 @@ impl TaskWatch {
                 let retry_after = error.retry_after();
                 (Response::Polled(Err(error)), sent_at, None, retry_after)
             }
+            PollOutcome::HeldBack(cooldown) => return (self.on_held_back(*cooldown), None),
             PollOutcome::NotPolled => (Response::NotPolled(Box::new(self.core.limiter.report())), now, None, None),
         };
         let (sent, elapsed) = (self.elapsed(sent_at), self.elapsed(now));
@@ -170,6 +163,13 @@ impl TaskWatch {
             }
         };
         (decision.event, next)
+    }
+
+    /// The event of a poll that waits because all watches of the client are held back.
+    pub(crate) fn on_held_back(&mut self, cooldown: Cooldown) -> StatusEvent {
+        let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()));
+        log_event(self.span.as_deref(), &event, self.state.polls(), None);
+        event
     }
 
     fn request(&self) -> PollRequest {

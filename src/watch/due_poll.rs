@@ -9,12 +9,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::subscribed::Subscribed;
 use crate::client_core::{PollFuture, PollOutcome};
-use crate::event::StatusEvent;
 use crate::limiter::{Acquired, Class, PermitRequest, Place};
 
 pin_project! {
-    /// Ready with the poll, or with an event that comes before it: all watches of the client are held back. Then the poll waits
-    /// on in another such future. The event is boxed, because the watch has room for it for ever.
+    /// Ready with the poll in flight, or with the outcome that all watches of the client are held back. Then the poll waits on in
+    /// another such future.
     ///
     /// One timer for the pause and for the wait: its room is most of what an idle watch takes.
     pub(super) struct DuePoll<'a> {
@@ -55,7 +54,7 @@ impl<'a> DuePoll<'a> {
 }
 
 impl Future for DuePoll<'_> {
-    type Output = Result<PollFuture, Box<StatusEvent>>;
+    type Output = PollFuture;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -85,7 +84,7 @@ impl Future for DuePoll<'_> {
                 }
                 Phase::Due => {
                     if let Some(poll) = this.watch.poll_now() {
-                        return Poll::Ready(Ok(poll));
+                        return Poll::Ready(poll);
                     }
                     *this.phase = Phase::Queued;
                 }
@@ -120,17 +119,17 @@ impl Subscribed {
         Some(self.send(permit))
     }
 
-    /// Waits for a permit: the poll, or an event that comes before it.
+    /// Waits for a permit.
     fn poll_permit(
         &mut self,
         place: &mut Place,
         mut timer: Pin<&mut Sleep>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<PollFuture, Box<StatusEvent>>> {
+    ) -> Poll<PollFuture> {
         loop {
             let now = Instant::now();
             let Some(wait) = self.task.permit_wait(now) else {
-                return Poll::Ready(Ok(Box::pin(ready(PollOutcome::NotPolled))));
+                return Poll::Ready(Box::pin(ready(PollOutcome::NotPolled)));
             };
             let until = wait.until.and_then(|until| self.task.instant(until));
             // A notification makes an early repeat of a failed poll an extra poll.
@@ -151,10 +150,12 @@ impl Subscribed {
             };
             let limiter = &self.task.core().limiter;
             match task::ready!(limiter.poll_place(place, timer.as_mut(), cx, &request)) {
-                Some(Acquired::Permit(permit)) => return Poll::Ready(Ok(self.send(permit))),
+                Some(Acquired::Permit(permit)) => return Poll::Ready(self.send(permit)),
                 Some(Acquired::HeldBack(_)) => {
-                    if let Some(event) = self.task.on_held_back() {
-                        return Poll::Ready(Err(Box::new(event)));
+                    // At the deadline comes the final poll, whoever is held back.
+                    let is_over = until.is_some_and(|until| until <= Instant::now());
+                    if let Some(cooldown) = self.task.core().limiter.cooldown().filter(|_| !is_over) {
+                        return Poll::Ready(Box::pin(ready(PollOutcome::HeldBack(Box::new(cooldown)))));
                     }
                 }
                 None => {} // it goes on in another way, or is over

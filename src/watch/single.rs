@@ -59,7 +59,8 @@ pub struct Watch {
 
 enum WatchState {
     Running(Pin<Box<dyn Stream<Item = StatusEvent> + Send>>),
-    Ended(Result<Task, Error>),
+    /// Boxed, so that a running watch is smaller.
+    Ended(Box<Result<Task, Error>>),
 }
 
 impl Watch {
@@ -135,7 +136,7 @@ impl Stream for Watch {
         let WatchState::Running(events) = &mut this.state else { return Poll::Ready(None) };
         let Some(event) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
         if let Some(outcome) = event.outcome() {
-            this.state = WatchState::Ended(outcome);
+            this.state = WatchState::Ended(Box::new(outcome));
         }
         Poll::Ready(Some(event))
     }
@@ -190,13 +191,9 @@ fn events(mut watch: Subscribed) -> impl Stream<Item = StatusEvent> + Send {
     stream! {
         let mut next = watch.start();
         loop {
-            // What lives across an await takes up room in each watch: so nothing large does.
-            let poll = DuePoll::new(&mut watch, next).await;
-            let outcome = match poll {
-                Ok(poll) => Ok(poll.await),
-                Err(held_back) => Err(held_back),
-            };
-            let (event, after) = watch.decide(outcome);
+            // In one expression: what lives across an await or a yield takes up room in each watch.
+            let outcome = DuePoll::new(&mut watch, next).await.await;
+            let (event, after) = watch.task.on_response(outcome);
             yield event;
             next = after;
             if watch.task.is_over() {

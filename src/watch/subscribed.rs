@@ -2,8 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::client_core::{PollFuture, PollOutcome};
-use crate::event::StatusEvent;
+use crate::client_core::PollFuture;
 use crate::limiter::Permit;
 use crate::notify::WatchKey;
 use crate::task_watch::TaskWatch;
@@ -29,15 +28,6 @@ impl Subscribed {
         self.task.core().registry.sent(self.key, self.task.id());
         let timeout = self.task.time_for_request(permit.acquired_at());
         self.task.poll(permit, timeout)
-    }
-
-    /// The event to yield, and when the next poll is.
-    pub(super) fn decide(&mut self, outcome: Result<PollOutcome, Box<StatusEvent>>) -> (StatusEvent, Option<Instant>) {
-        match outcome {
-            Ok(outcome) => self.task.on_response(outcome),
-            // The poll waits on.
-            Err(held_back) => (*held_back, None),
-        }
     }
 }
 

@@ -298,10 +298,14 @@ impl Driver {
             let id = slot.watch.id().clone();
             let outcome = match news {
                 News::Response(outcome) => outcome,
-                News::HeldBack => match slot.watch.on_held_back() {
-                    Some(event) => return Some((id, event)),
-                    None => continue,
-                },
+                // Its request may have gone meanwhile.
+                News::HeldBack if matches!(slot.queued(), Some(Class::Normal | Class::Retry)) => {
+                    match self.core.limiter.cooldown() {
+                        Some(cooldown) => return Some((id, slot.watch.on_held_back(cooldown))),
+                        None => continue,
+                    }
+                }
+                News::HeldBack => continue,
             };
             let (event, next) = slot.watch.on_response(outcome);
             let notified = self.pending.remove(key);
