@@ -19,6 +19,11 @@ fn outages() -> [Fault; 3] {
     [Fault::status(502), Fault::status(504), Fault::reset()].map(Fault::always)
 }
 
+/// Each kind of outage, and each driver at least once.
+fn outages_and_drivers() -> impl Iterator<Item = (Fault, Driver)> {
+    outages().into_iter().zip([Driver::Watch, Driver::WatchAll, Driver::Watch])
+}
+
 /// Watches 800 tasks every 30 s, and lets this fault happen to all requests for this long, after two rounds.
 /// Returns the simulator's time of the fault's begin.
 async fn watch_through(driver: Driver, fault: Fault, lasts: Duration) -> (Simulator, Duration) {
@@ -56,37 +61,33 @@ fn known_again_after(simulator: &Simulator, end: Duration) -> Vec<Duration> {
 #[tokio::test(start_paused = true)]
 async fn outage_brings_no_more_requests_than_usual() {
     const NORMAL: usize = WATCHES * 2; // per minute
-    for driver in Driver::BOTH {
-        for fault in outages() {
-            let (simulator, begin) = watch_through(driver, fault.clone(), secs(360)).await;
-            let times = asked_at(&simulator);
-            let minute = |at: Duration| times.iter().filter(|time| (at..at + secs(60)).contains(time)).count();
-            let before = minute(begin - secs(60));
-            assert!((NORMAL * 9 / 10..=NORMAL * 11 / 10).contains(&before), "not warmed up: {before}");
-            let minutes: Vec<_> = (0..6).map(|number| minute(begin + secs(60 * number))).collect();
-            let most = minutes.iter().max().unwrap();
-            assert!(*most * 10 <= NORMAL * 11, "{driver:?} {fault:?}: {minutes:?}, usually {NORMAL}");
-        }
+    for (fault, driver) in outages_and_drivers() {
+        let (simulator, begin) = watch_through(driver, fault.clone(), secs(360)).await;
+        let times = asked_at(&simulator);
+        let minute = |at: Duration| times.iter().filter(|time| (at..at + secs(60)).contains(time)).count();
+        let before = minute(begin - secs(60));
+        assert!((NORMAL * 9 / 10..=NORMAL * 11 / 10).contains(&before), "not warmed up: {before}");
+        let minutes: Vec<_> = (0..6).map(|number| minute(begin + secs(60 * number))).collect();
+        let most = minutes.iter().max().unwrap();
+        assert!(*most * 10 <= NORMAL * 11, "{driver:?} {fault:?}: {minutes:?}, usually {NORMAL}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn failed_watches_are_known_soon_after_glitch() {
-    for driver in Driver::BOTH {
-        for (lasts, limit) in [(5, secs(3)), (20, secs(15))] {
-            for fault in outages() {
-                let (simulator, begin) = watch_through(driver, fault.clone(), secs(lasts)).await;
-                let delays = known_again_after(&simulator, begin + secs(lasts));
-                let expected = WATCHES * usize::try_from(lasts).unwrap() / 30;
-                assert!(delays.len() >= expected * 8 / 10, "only {} failed", delays.len());
-                let mean = delays.iter().sum::<Duration>() / u32::try_from(delays.len()).unwrap();
-                let (p99, last) = (delays[delays.len() * 99 / 100], delays[delays.len() - 1]);
-                assert!(
-                    last <= limit,
-                    "{driver:?} {fault:?} for {lasts} s, {} failed: mean {mean:?}, p99 {p99:?}, last {last:?}",
-                    delays.len()
-                );
-            }
+    for (lasts, limit) in [(5, secs(3)), (20, secs(15))] {
+        for (fault, driver) in outages_and_drivers() {
+            let (simulator, begin) = watch_through(driver, fault.clone(), secs(lasts)).await;
+            let delays = known_again_after(&simulator, begin + secs(lasts));
+            let expected = WATCHES * usize::try_from(lasts).unwrap() / 30;
+            assert!(delays.len() >= expected * 8 / 10, "only {} failed", delays.len());
+            let mean = delays.iter().sum::<Duration>() / u32::try_from(delays.len()).unwrap();
+            let (p99, last) = (delays[delays.len() * 99 / 100], delays[delays.len() - 1]);
+            assert!(
+                last <= limit,
+                "{driver:?} {fault:?} for {lasts} s, {} failed: mean {mean:?}, p99 {p99:?}, last {last:?}",
+                delays.len()
+            );
         }
     }
 }
