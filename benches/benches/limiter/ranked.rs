@@ -45,7 +45,7 @@ pub(crate) async fn run(schedule: &str, count: usize, turns: usize) -> Duration 
 }
 
 pub(crate) fn compare(in_full: bool) {
-    let (counts, turns): (&[usize], _) = if in_full { (&[100, 1_000, 10_000], 400) } else { (&[100], 20) };
+    let (counts, turns): (&[usize], _) = if in_full { (&[100, 1_000, 10_000], 4_000) } else { (&[100], 20) };
     println!("time per turn with this number of WatchAlls of two tasks, us:");
     println!("  WatchAlls     fixed   learned");
     for count in counts {
