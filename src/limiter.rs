@@ -26,6 +26,7 @@ mod token_bucket;
 mod wait_queue;
 mod waiter;
 mod waiters;
+mod wakers;
 
 pub(crate) use acquire::{Acquire, Acquired, PermitRequest, Place};
 pub use breaker_state::BreakerState;

@@ -79,6 +79,10 @@ impl CircuitBreaker {
         }
     }
 
+    pub(super) const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
     /// How many requests may pass now.
     pub(super) fn allows(&mut self, now: Instant) -> usize {
         match &self.state {

@@ -39,12 +39,17 @@ impl CongestionWindow {
 
     /// How many requests may be in flight now.
     pub(super) fn size(&self, now: Instant) -> usize {
-        let unanswered = self.started.map_or(Duration::ZERO, |started| now.saturating_duration_since(started));
-        let doublings = unanswered.as_nanos().checked_div(PATIENCE.as_nanos()).unwrap_or(0);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1, and saturating
         let size = self.size as usize;
+        let Some(started) = self.started else { return size };
+        let doublings = now.saturating_duration_since(started).as_nanos().checked_div(PATIENCE.as_nanos()).unwrap_or(0);
         let factor = 1_usize.checked_shl(u32::try_from(doublings).unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
         size.saturating_mul(factor).min(self.max)
+    }
+
+    /// Whether it grows without an answer.
+    pub(super) const fn is_timed(&self) -> bool {
+        self.started.is_some()
     }
 
     /// When the window grows without an answer, if it does.

@@ -76,6 +76,11 @@ impl InFlight {
         self.window.refused(sent, now);
     }
 
+    /// Whether the bound changes with time alone.
+    pub(super) const fn is_timed(&self) -> bool {
+        self.window.is_timed()
+    }
+
     /// When there is room for one more, if no request ends before.
     pub(super) fn opens(&self, now: Instant) -> Option<Instant> {
         let expires = self.expirations.iter().take(MAX_CLEANED).copied().flatten().next();

@@ -65,13 +65,28 @@ impl Limits {
         }
     }
 
+    /// Whether a request may go at a time that is known, and not only when another one ends.
+    pub(super) const fn is_timed(&self) -> bool {
+        self.rate.is_some() || !self.breaker.is_closed() || self.in_flight.is_timed()
+    }
+
     /// How many requests of this class may go now.
     pub(super) fn allows(&mut self, class: Class, now: Instant) -> usize {
         match class {
             Class::Urgent => self.free(now),
-            Class::Normal => self.free(now).min(self.breaker.allows(now)),
-            Class::Retry => self.free(now).min(self.breaker.allows(now)).min(self.retries.tokens(now)),
+            Class::Normal => self.free(now).min(self.passing(now)),
+            Class::Retry => self.free(now).min(self.passing(now)).min(self.retries(now)),
         }
+    }
+
+    /// How many requests the circuit breaker lets pass now.
+    pub(super) fn passing(&mut self, now: Instant) -> usize {
+        self.breaker.allows(now)
+    }
+
+    /// How many failed polls may be repeated early now.
+    pub(super) fn retries(&mut self, now: Instant) -> usize {
+        self.retries.tokens(now)
     }
 
     /// How many requests the rate limit and the bound on requests in flight allow now, whatever the breaker says.

@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -92,7 +91,7 @@ impl Limiter {
         let outcome = visit(&mut state);
         let (wake, retired) = (mem::take(&mut state.queue.wake), mem::take(&mut state.queue.retired));
         drop(state);
-        wake.into_iter().for_each(Waker::wake);
+        wake.wake();
         drop(retired);
         outcome
     }

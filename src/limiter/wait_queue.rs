@@ -11,15 +11,15 @@
 //! - No visit takes more than [`MAX_STEPS`] steps, however many waiters there are.
 
 use std::mem;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::calls::Calls;
 use super::limits::Limits;
-use super::waiter::{AcquireRequest, Class, Presence, Waiter};
+use super::waiter::{AcquireRequest, Class, Presence, Waiter, since};
 use super::waiters::{Key, Waiters};
+use super::wakers::Wakers;
 use crate::clock::{Epoch, nanos};
 
 /// Waiters looked at in one visit.
@@ -28,8 +28,9 @@ pub(super) const MAX_STEPS: usize = 96;
 const TICK: Duration = Duration::from_millis(1);
 /// How often the sentinel comes where only an answer changes something: an answer calls a waiter, which may be away.
 const SENTINEL_GAP: Duration = Duration::from_millis(100);
-/// When a waiter comes first: all before it, the sentinel too, may be away.
-const FIRST_BEAT: Duration = Duration::from_millis(500);
+/// When some waiters come first, at most one in [`EARLY_GAP`]: all before it, the sentinel too, may be away.
+const EARLY_BEAT: Duration = Duration::from_millis(500);
+const EARLY_GAP: Duration = Duration::from_millis(10);
 /// How often each other waiter comes, and one more millisecond for each waiter: 1,000 visits per second at most.
 const MIN_BEAT: Duration = Duration::from_secs(1);
 
@@ -37,12 +38,14 @@ const MIN_BEAT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct WaitQueue {
     /// Wakers to wake, and wakers to drop, once the lock is free: dropping a waker may drop a task, and with it a waiter.
-    pub(super) wake: Vec<Waker>,
-    pub(super) retired: Vec<Waker>,
+    pub(super) wake: Wakers,
+    pub(super) retired: Wakers,
     waiters: Waiters,
     calls: Calls,
     /// The waiter that looks after the time, and when it comes.
     sentinel: Option<(Key, i64)>,
+    /// When the last waiter was told to come early.
+    last_early: i64,
     next_ticket: u64,
     epoch: Epoch,
 }
@@ -60,11 +63,12 @@ impl WaitQueue {
     pub(super) fn new() -> Self {
         let epoch = Epoch::now();
         Self {
-            wake: Vec::new(),
-            retired: Vec::new(),
+            wake: Wakers::default(),
+            retired: Wakers::default(),
             waiters: Waiters::new(epoch),
             calls: Calls::new(),
             sentinel: None,
+            last_early: i64::MIN,
             next_ticket: 0,
             epoch,
         }
@@ -150,7 +154,7 @@ impl WaitQueue {
             let ticket = ticket.unwrap_or_else(|| self.issue(1));
             let (waker, priority, at) = (waker.clone(), priority.cloned(), visit.at);
             let presence = Presence::Away; // until it is in the queue
-            let waiter = Waiter { waker, priority, ticket, since: at, at, weight, index: 0, class, presence };
+            let waiter = Waiter { waker, priority, ticket, since: since(visit.at), at, weight, index: 0, class, presence };
             let key = self.waiters.add(waiter);
             self.waiters.enqueue(key);
             return (key, false);
@@ -180,9 +184,12 @@ impl WaitQueue {
 
     /// Calls the waiters for which there are permits. Returns whether there is one for `current`, which is here now.
     fn offer(&mut self, current: Option<Key>, limits: &mut Limits, visit: &mut Visit) -> bool {
+        if limits.free(visit.now) == 0 {
+            return false; // mostly
+        }
         self.lapse(visit);
         while visit.steps > 0 {
-            let Some((key, _)) = self.next(limits, visit) else { break };
+            let Some(key) = self.next(limits, visit) else { break };
             if current == Some(key) {
                 return true;
             }
@@ -197,20 +204,23 @@ impl WaitQueue {
         class.is_some_and(|class| self.calls.may_overtake(visit.at) && limits.allows(class, visit.now) > 0)
     }
 
-    /// The next waiter for which there is a permit, and its class.
-    fn next(&mut self, limits: &mut Limits, visit: &mut Visit) -> Option<(Key, Class)> {
-        let expected = |class| self.calls.expected(class);
+    /// The next waiter for which there is a permit.
+    fn next(&mut self, limits: &mut Limits, visit: &mut Visit) -> Option<Key> {
         let [urgent, normal, retry] = Class::ALL;
+        let left = |permits: usize, expected: usize| self.calls.to_call(permits).saturating_sub(expected);
         // A call for a permit of one class takes it from the others as well.
-        let (all, repeats) = (self.calls.all_expected(), expected(retry));
-        let mut permits = |class: Class, taken: usize| {
-            if self.waiters.len_of(class) == 0 { 0 } else { self.calls.to_call(limits.allows(class, visit.now)).saturating_sub(taken) }
-        };
-        let free = [permits(urgent, all), permits(normal, all), permits(retry, all.max(repeats))];
-        let most = free.into_iter().max().filter(|most| *most > 0)?;
-        let eligible = |class: Class| free.get(class as usize).is_some_and(|free| *free > 0);
-        let key = self.waiters.next(eligible, most, visit.now, &mut visit.steps)?;
-        Some((key, self.waiters.get(key)?.class))
+        let all = self.calls.all_expected();
+        let free = left(limits.free(visit.now), all);
+        if free == 0 {
+            return None;
+        }
+        let passing = left(limits.passing(visit.now), all.saturating_sub(self.calls.expected(urgent))).min(free);
+        let has_retries = self.waiters.len_of(retry) > 0;
+        let tokens = if has_retries { left(limits.retries(visit.now), self.calls.expected(retry)) } else { 0 };
+        let permits = [free, passing, tokens.min(passing)];
+        let eligible = |class: Class| permits.get(class as usize).is_some_and(|permits| *permits > 0);
+        let most = if self.waiters.len_of(urgent).saturating_add(self.waiters.len_of(normal)) > 0 { free } else { tokens };
+        self.waiters.next(eligible, most, visit.now, &mut visit.steps)
     }
 
     fn call(&mut self, key: Key, visit: &Visit) {
@@ -241,8 +251,7 @@ impl WaitQueue {
 
     /// Whether a waiter's own timer has passed, and it did not come.
     fn is_overdue(&self, key: Key, visit: &Visit) -> bool {
-        let due = self.waiters.get(key).map_or(i64::MAX, |waiter| waiter.at);
-        due.saturating_add(self.calls.claim_time()) < visit.at
+        self.waiters.get(key).is_some_and(|waiter| self.is_late(waiter.at, visit))
     }
 
     fn put_away(&mut self, key: Key) {
@@ -269,30 +278,44 @@ impl WaitQueue {
 
     /// The waiter waits on. Returns when it should come again.
     fn stay(&mut self, key: Key, is_new: bool, limits: &mut Limits, visit: &Visit) -> Instant {
-        let (changes, slack) = self.next_change(limits, visit);
-        let changes_at = self.epoch.nanos(changes);
-        let is_late = |at: i64| at.saturating_add(self.calls.claim_time()) < visit.at;
-        let is_sentinel = match self.sentinel {
-            Some((sentinel, at)) if sentinel != key && is_late(at) => {
-                self.put_away(sentinel);
-                true
+        let other = self.sentinel.filter(|(sentinel, _)| *sentinel != key);
+        let comes = if other.is_some() && self.has_sentinel(limits, visit) {
+            let beat = nanos(self.beat(key, is_new, visit));
+            let comes = visit.at.saturating_add(beat);
+            if limits.is_timed() {
+                // Not before the rate limit lets anyone go.
+                comes.max(self.epoch.nanos(limits.rate_opens(0, visit.now)).saturating_add(beat / 2))
+            } else {
+                comes
             }
-            Some((sentinel, at)) if sentinel != key => at > changes_at.saturating_add(nanos(slack)),
-            _ => true,
-        };
-        let comes = if is_sentinel {
-            self.sentinel = Some((key, changes_at));
-            changes
         } else {
-            // Not before the rate limit lets anyone go, and not all at once.
-            let beat = self.beat(key, is_new);
-            let after = |from: Instant, time: Duration| from.checked_add(time).unwrap_or(from);
-            after(visit.now, beat).max(after(limits.rate_opens(0, visit.now), beat / 2))
+            if let Some((late, _)) = other.filter(|(_, at)| self.is_late(*at, visit)) {
+                self.put_away(late);
+            }
+            let (changes, _) = self.next_change(limits, visit);
+            self.sentinel = Some((key, self.epoch.nanos(changes)));
+            self.epoch.nanos(changes)
         };
         if let Some(waiter) = self.waiters.get_mut(key) {
-            waiter.at = self.epoch.nanos(comes);
+            waiter.at = comes;
         }
-        comes
+        self.epoch.instant(comes).unwrap_or(visit.now)
+    }
+
+    /// Whether there is a sentinel that is not late, and comes soon enough.
+    fn has_sentinel(&self, limits: &mut Limits, visit: &Visit) -> bool {
+        let Some((_, at)) = self.sentinel.filter(|(_, at)| !self.is_late(*at, visit)) else { return false };
+        let is_calm = visit.steps > 0 && self.waiters.len_of(Class::Retry) == 0 && !limits.is_timed();
+        if is_calm && at <= visit.at.saturating_add(nanos(SENTINEL_GAP)) {
+            return true; // nothing changes with time but that a called waiter is late
+        }
+        let (changes, slack) = self.next_change(limits, visit);
+        at <= self.epoch.nanos(changes).saturating_add(nanos(slack))
+    }
+
+    /// Whether a waiter that was to come at `at` is away.
+    fn is_late(&self, at: i64, visit: &Visit) -> bool {
+        at.saturating_add(self.calls.claim_time()) < visit.at
     }
 
     /// When time alone changes something: a called waiter is late, or there is a permit beside those for which waiters were called.
@@ -315,27 +338,32 @@ impl WaitQueue {
         (at.max(soonest), slack)
     }
 
-    /// How long until a waiter shows that it is there: at different times, so that they do not come all at once.
-    fn beat(&self, key: Key, is_new: bool) -> Duration {
+    /// How long until a waiter shows that it is there.
+    fn beat(&mut self, key: Key, is_new: bool, visit: &Visit) -> Duration {
         let waiters = u64::try_from(self.waiters.len()).unwrap_or(u64::MAX);
-        let beat = if is_new { FIRST_BEAT } else { MIN_BEAT.max(Duration::from_millis(waiters)) };
-        beat.mul_f64(0.5 + f64::from(key.scattered()) / 512.0)
+        let beat = MIN_BEAT.max(Duration::from_millis(waiters));
+        if !is_new {
+            return beat;
+        }
+        let is_urgent = self.waiters.get(key).is_some_and(|waiter| waiter.class == Class::Urgent);
+        if is_urgent || visit.at.saturating_sub(self.last_early) >= nanos(EARLY_GAP) {
+            self.last_early = visit.at;
+            return EARLY_BEAT;
+        }
+        // Those that come together come again at different times.
+        beat.mul_f64(0.75 + f64::from(key.scattered()) / 1024.0)
     }
 
     /// Wakes a waiter to look after the time, if nobody does.
     fn appoint_sentinel(&mut self, limits: &mut Limits, visit: &Visit) {
-        let claim_time = self.calls.claim_time();
-        if let Some((key, at)) = self.sentinel {
-            let (changes, slack) = self.next_change(limits, visit);
-            let needed = self.epoch.nanos(changes).saturating_add(nanos(slack));
-            if at.saturating_add(claim_time) < visit.at {
-                self.put_away(key);
-            } else if at <= needed {
-                return;
-            }
+        if self.has_sentinel(limits, visit) {
+            return;
+        }
+        if let Some((late, _)) = self.sentinel.filter(|(_, at)| self.is_late(*at, visit)) {
+            self.put_away(late);
         }
         let key = self.sentinel.map(|(key, _)| key).or_else(|| self.waiters.last());
-        self.sentinel = key.map(|key| (key, visit.at.saturating_add(claim_time)));
+        self.sentinel = key.map(|key| (key, visit.at.saturating_add(self.calls.claim_time())));
         if let Some(waiter) = key.and_then(|key| self.waiters.get(key)) {
             self.wake.push(waiter.waker.clone());
         }

@@ -69,9 +69,13 @@ impl Waiters {
 
     /// Adds a waiter that is not in the queue yet.
     pub(super) fn add(&mut self, waiter: Waiter) -> Key {
+        // By a sixteenth: to double would take much room for 100,000 waiters.
+        let more = (self.slab.len() / 16).max(16);
         if self.slab.len() == self.slab.capacity() {
-            // By an eighth: to double would take much room for 100,000 waiters.
-            self.slab.reserve_exact((self.slab.len() / 8).max(16));
+            self.slab.reserve_exact(more);
+        }
+        if self.present.len() == self.present.capacity() {
+            self.present.reserve_exact(more);
         }
         Key::of(self.slab.insert(waiter))
     }
@@ -165,11 +169,12 @@ impl Waiters {
         let compared = self.len().min(SAMPLE_SIZE).saturating_add(self.heavy.len().min(MAX_HEAVY));
         *steps = steps.saturating_sub(compared);
         let Self { slab, present, heavy, sampler, epoch, .. } = self;
+        let at = epoch.nanos(now);
         let sample = sampler.sample(present.len(), SAMPLE_SIZE).filter_map(|index| present.get(index));
         let heaviest = heavy.iter().rev().take(MAX_HEAVY).map(|(_, key)| key);
         let values = sample.chain(heaviest).filter_map(|key| {
             let waiter = slab.get(key.index()).filter(|waiter| eligible(waiter.class))?;
-            Some((waiter.value(now, epoch.since(waiter.since, now)), waiter.ticket, *key))
+            Some((waiter.value(now, at), waiter.ticket, *key))
         });
         let best = values.max_by(|(a, first, _), (b, second, _)| a.total_cmp(b).then(second.cmp(first)));
         best.map(|(_, _, key)| key).or(oldest)

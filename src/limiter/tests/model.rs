@@ -198,7 +198,7 @@ impl World {
     fn settle(&mut self) {
         for visits in 0.. {
             assert!(visits < 10_000, "waiters come for ever");
-            mem::take(&mut self.limiter.queue.wake).into_iter().for_each(Waker::wake);
+            mem::take(&mut self.limiter.queue.wake).wake();
             let now = self.now;
             let comes = |waiter: &Waiter| {
                 !waiter.away && (waiter.woken.0.load(Ordering::SeqCst) > 0 || waiter.returns_at <= now)
