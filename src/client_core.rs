@@ -90,7 +90,8 @@ impl ClientCore {
             Ok(_) => Settled::Answered,
             Err(error) if error.kind().is_throttling() => {
                 let asked = error.retry_after().filter(|wait| !wait.is_zero());
-                let cooldown = asked.unwrap_or_else(|| self.config.schedule.cooldown()).min(self.config.retry_after_cap);
+                let cooldown =
+                    asked.unwrap_or_else(|| self.config.schedule.cooldown()).min(self.config.retry_after_cap);
                 Settled::Refused { error: error.clone().of_task(&request.id, None), cooldown }
             }
             Err(_) => Settled::Failed,

@@ -121,7 +121,10 @@ mod tests {
         assert_eq!(lines[5], Line::GoesOn { failed: 3_001, lasts: secs(300) });
         let end = start + secs(360);
         // Single answers between failures are no end.
-        assert_eq!((log.answered(end), log.failed(end)), (None, Some(Line::GoesOn { failed: 3_601, lasts: secs(360) })));
+        assert_eq!(
+            (log.answered(end), log.failed(end)),
+            (None, Some(Line::GoesOn { failed: 3_601, lasts: secs(360) }))
+        );
         let ends: Vec<_> = (0..20).filter_map(|_| log.answered(end)).collect();
         assert_eq!(ends, [Line::Ends { failed: 3_601, lasted: secs(360) }]);
     }

@@ -347,7 +347,13 @@ impl PollState {
         (self.good_answers() > 0).then(|| last_record::remains(id, status))
     }
 
-    fn deadline(&self, id: &TaskId, last_record: Option<Task>, elapsed: Duration, unpolled: Option<&ClientLimits>) -> Error {
+    fn deadline(
+        &self,
+        id: &TaskId,
+        last_record: Option<Task>,
+        elapsed: Duration,
+        unpolled: Option<&ClientLimits>,
+    ) -> Error {
         let last_error = self.uncommon.as_ref().and_then(|uncommon| uncommon.streak.last_error.clone());
         Deadline { id, last_record, last_error, polls: self.polls, elapsed, unpolled }.into_error()
     }

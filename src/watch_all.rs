@@ -4,24 +4,29 @@ mod coalescing_timer;
 mod driver;
 mod in_flight;
 mod lane;
+mod lanes;
 mod pending_polls;
 mod ready_queue;
+mod step_budget;
 mod task_slots;
 mod timer_queue;
 
 use std::fmt;
+use std::future::Future;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::Stream;
 use futures::stream::FusedStream;
+use tokio::task::yield_now;
 
 use crate::client_core::ClientCore;
 use crate::event::StatusEvent;
 use crate::task::TaskId;
 use driver::Driver;
+use step_budget::StepBudget;
 
 /// Many tasks, watched in one [`Stream`] of their events. Made by [`Client::watch_all`](crate::Client::watch_all).
 ///
@@ -59,13 +64,14 @@ use driver::Driver;
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct WatchAll {
     driver: Driver,
+    budget: StepBudget,
     /// Of the task that polled the stream last, and waits for the next event.
     waker: Option<Waker>,
 }
 
 impl WatchAll {
     pub(crate) fn new(core: Arc<ClientCore>) -> Self {
-        Self { driver: Driver::new(core), waker: None }
+        Self { driver: Driver::new(core), budget: StepBudget::new(), waker: None }
     }
 
     /// Watches one more task, from the next poll of the stream on. Returns `false` if the task is watched already.
@@ -182,6 +188,27 @@ impl WatchAll {
         stopped.driver.slots().ids().cloned().collect()
     }
 
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<(TaskId, StatusEvent)>> {
+        loop {
+            if let Some(event) = self.driver.advance(cx, &mut self.budget) {
+                return Poll::Ready(Some(event));
+            }
+            if self.is_terminated() {
+                return Poll::Ready(None);
+            }
+            if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                self.waker = Some(cx.waker().clone());
+            }
+            let due = self.driver.poll_due(cx, &mut self.budget);
+            if self.budget.is_spent() {
+                // There may be more to do, after other tasks, I/O and timers. A waker that is woken here would come before those.
+                let _pending = pin!(yield_now()).poll(cx);
+                return Poll::Pending;
+            }
+            ready!(due);
+        }
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -194,18 +221,11 @@ impl Stream for WatchAll {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        loop {
-            if let Some(event) = this.driver.advance(cx) {
-                return Poll::Ready(Some(event));
-            }
-            if this.is_terminated() {
-                return Poll::Ready(None);
-            }
-            if this.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                this.waker = Some(cx.waker().clone());
-            }
-            ready!(this.driver.poll_due(cx));
+        let event = this.poll_event(cx);
+        if !matches!(event, Poll::Ready(Some(_))) {
+            this.budget = StepBudget::new();
         }
+        event
     }
 }
 

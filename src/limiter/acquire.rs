@@ -33,7 +33,7 @@ pub(crate) struct PermitRequest<'a> {
     /// Its place in the order of waiting. `None`: behind all others.
     pub(crate) ticket: Option<u64>,
     /// For how many requests it waits, one after the other. With more than one, it must come again at once after each permit,
-    /// or [leave](Acquire::leave).
+    /// or [pause](Acquire::pause).
     pub(crate) weight: usize,
     pub(crate) class: Class,
     /// Kept from the last time if there is none.
@@ -75,12 +75,17 @@ impl Acquire {
         polled
     }
 
-    /// Leaves the queue, until it is polled again.
-    pub(crate) fn leave(&mut self) {
-        self.limiter.leave(&mut self.place);
+    /// It does not come again at once after its last permit: others are called.
+    pub(crate) fn pause(&mut self) {
         if mem::take(&mut self.comes_again) {
             self.limiter.dispatch();
         }
+    }
+
+    /// Leaves the queue, until it is polled again.
+    pub(crate) fn leave(&mut self) {
+        self.limiter.leave(&mut self.place);
+        self.pause();
     }
 }
 

@@ -123,7 +123,12 @@ impl CircuitBreaker {
     pub(super) fn cooldown(&self, now: Instant) -> Option<Cooldown> {
         let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
         let Refusal { error, answered_at } = Refusal::clone(&open.refusal);
-        Some(Cooldown { error, answered_at, remaining: open.until.saturating_duration_since(now), number: self.refusals })
+        Some(Cooldown {
+            error,
+            answered_at,
+            remaining: open.until.saturating_duration_since(now),
+            number: self.refusals,
+        })
     }
 
     /// The number of the refusal for which requests are held back, if its time is not over.
@@ -164,9 +169,7 @@ impl CircuitBreaker {
         let (ends, behind) = match &self.state {
             State::Closed | State::Recovering(_) => return,
             State::Open(open) => (is_good && sent > open.refused_at, 0),
-            State::HalfOpen(open, probe) => {
-                (probe.lease == lease || is_good && sent > open.refused_at, probe.behind)
-            }
+            State::HalfOpen(open, probe) => (probe.lease == lease || is_good && sent > open.refused_at, probe.behind),
         };
         if ends {
             self.recover(now(), waiting().max(behind));

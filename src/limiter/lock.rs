@@ -35,11 +35,9 @@ impl Limiter {
         self.locked(|state| state.queue.issue(count))
     }
 
-    /// How many permits one `WatchAll` may take at once: half of the free ones, so that others find some if its consumer is
-    /// slow to come again.
-    pub(crate) fn share(&self) -> usize {
-        let free = self.locked(|state| state.limits.free(Instant::now()));
-        free.div_ceil(2).max(1)
+    /// How many permits are free now.
+    pub(crate) fn free(&self) -> usize {
+        self.locked(|state| state.limits.free(Instant::now()))
     }
 
     /// Takes a token of the retry budget, if there is one: a failed poll may be repeated early.

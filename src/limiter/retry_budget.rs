@@ -75,7 +75,9 @@ mod tests {
         assert_eq!(budget.next_token(start), start + Duration::from_secs(3));
         budget.good_answer();
         assert!(budget.take(start) && !budget.take(start));
-        assert!(!budget.take(start + Duration::from_millis(5_900)) && budget.take(start + Duration::from_millis(6_010)));
+        assert!(
+            !budget.take(start + Duration::from_millis(5_900)) && budget.take(start + Duration::from_millis(6_010))
+        );
         (0..1_000).for_each(|_| budget.good_answer());
         assert_eq!(budget.tokens(start + Duration::from_secs(11)), 10);
     }

@@ -144,7 +144,8 @@ impl WaitQueue {
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
         // A place with another ticket is another place.
         let place = place.filter(|key| {
-            let stays = self.waiters.get(*key).is_some_and(|waiter| ticket.is_none_or(|ticket| waiter.ticket == ticket));
+            let stays =
+                self.waiters.get(*key).is_some_and(|waiter| ticket.is_none_or(|ticket| waiter.ticket == ticket));
             if !stays {
                 self.remove(*key);
             }
@@ -154,7 +155,8 @@ impl WaitQueue {
             let ticket = ticket.unwrap_or_else(|| self.issue(1));
             let (waker, priority, at) = (waker.clone(), priority.cloned(), visit.at);
             let presence = Presence::Away; // until it is in the queue
-            let waiter = Waiter { waker, priority, ticket, since: since(visit.at), at, weight, index: 0, class, presence };
+            let waiter =
+                Waiter { waker, priority, ticket, since: since(visit.at), at, weight, index: 0, class, presence };
             let key = self.waiters.add(waiter);
             self.waiters.enqueue(key);
             return (key, false);
@@ -219,7 +221,8 @@ impl WaitQueue {
         let tokens = if has_retries { left(limits.retries(visit.now), self.calls.expected(retry)) } else { 0 };
         let permits = [free, passing, tokens.min(passing)];
         let eligible = |class: Class| permits.get(class as usize).is_some_and(|permits| *permits > 0);
-        let most = if self.waiters.len_of(urgent).saturating_add(self.waiters.len_of(normal)) > 0 { free } else { tokens };
+        let most =
+            if self.waiters.len_of(urgent).saturating_add(self.waiters.len_of(normal)) > 0 { free } else { tokens };
         self.waiters.next(eligible, most, visit.now, &mut visit.steps)
     }
 

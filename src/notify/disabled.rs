@@ -49,8 +49,8 @@ impl Inbox {
 
     pub(crate) const fn unsubscribe(&self, _: &TaskId) {}
 
-    pub(crate) const fn collect(&self, _: &Waker) -> [(TaskId, Instant); 0] {
-        []
+    pub(crate) const fn pop(&self, _: &Waker) -> Option<(TaskId, Instant)> {
+        None
     }
 
     pub(crate) const fn sent(&self, _: &TaskId) {}

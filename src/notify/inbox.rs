@@ -1,6 +1,6 @@
 //! The notifications of a `WatchAll`: one subscriber for all its tasks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::mem;
 use std::task::Waker;
 
@@ -13,16 +13,18 @@ pub(crate) struct Inbox {
     registry: Registry,
     /// None before the first task runs, and after `close`.
     key: Option<u32>,
+    /// Taken from the registry all at once, to be returned one by one.
+    collected: hash_map::IntoIter<TaskId, Instant>,
 }
 
 impl Inbox {
-    pub(crate) const fn new(registry: Registry) -> Self {
-        Self { registry, key: None }
+    pub(crate) fn new(registry: Registry) -> Self {
+        Self { registry, key: None, collected: hash_map::IntoIter::default() }
     }
 
     /// From now on this task's notifications come here. If a callback came shortly before: from when on it may be polled.
     pub(crate) fn subscribe(&mut self, id: &TaskId) -> Option<Instant> {
-        let Self { registry, key } = self;
+        let Self { registry, key, .. } = self;
         registry.locked(|entries| {
             let key = *key
                 .get_or_insert_with(|| u32::try_from(entries.inboxes.insert(Delivered::default())).unwrap_or(u32::MAX));
@@ -36,8 +38,15 @@ impl Inbox {
         }
     }
 
-    /// The notifications since the last call. The waker is woken when there are more.
-    pub(crate) fn collect(&self, waker: &Waker) -> impl IntoIterator<Item = (TaskId, Instant)> + use<> {
+    /// The next notification: a task, and from when on it may be polled. If there is none, the waker is woken when there is.
+    pub(crate) fn pop(&mut self, waker: &Waker) -> Option<(TaskId, Instant)> {
+        if self.collected.len() == 0 {
+            self.collected = self.collect(waker).into_iter();
+        }
+        self.collected.next()
+    }
+
+    fn collect(&self, waker: &Waker) -> HashMap<TaskId, Instant> {
         let Some(key) = self.key else { return HashMap::new() };
         let (notified, before) = self.registry.locked(|entries| {
             let Some(inbox) = entries.inboxes.get_mut(key as usize) else { return (HashMap::new(), None) };

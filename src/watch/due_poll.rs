@@ -120,12 +120,7 @@ impl Subscribed {
     }
 
     /// Waits for a permit.
-    fn poll_permit(
-        &mut self,
-        place: &mut Place,
-        mut timer: Pin<&mut Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<PollFuture> {
+    fn poll_permit(&mut self, place: &mut Place, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<PollFuture> {
         loop {
             let now = Instant::now();
             let Some(wait) = self.task.permit_wait(now) else {

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::coalescing_timer::CoalescingTimer;
 use super::in_flight::InFlightPolls;
-use super::lane::Lane;
+use super::lanes::Lanes;
 use super::pending_polls::PendingPolls;
+use super::step_budget::{REQUEST_STEPS, STEPS, StepBudget};
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
 use crate::client_core::{ClientCore, PollOutcome};
 use crate::event::StatusEvent;
@@ -20,8 +21,9 @@ use crate::poll_state::PermitWait;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
 
-/// With this number of outcomes not yielded yet, no more requests are sent.
-const MAX_OUTCOMES: usize = 256;
+/// With this number of news not yielded yet, the consumer comes first. If all of them are of tasks that have left, they spend
+/// the budget of a turn, so that another turn follows.
+const MAX_NEWS: usize = STEPS as usize;
 
 /// What is new of a task.
 enum News {
@@ -34,11 +36,9 @@ pub(super) struct Driver {
     core: Arc<ClientCore>,
     slots: TaskSlots,
     /// Pushed since the last poll of the stream. As in all these lists, some have left meanwhile.
-    fresh: Vec<Key>,
-    /// Tasks that wait for a permit: for final polls, for polls of the schedule, and for early repeats of failed ones.
-    final_polls: Lane,
-    polls: Lane,
-    retries: Lane,
+    fresh: VecDeque<Key>,
+    /// Tasks that wait for a permit.
+    lanes: Lanes,
     inbox: Inbox,
     pending: PendingPolls,
     in_flight: InFlightPolls,
@@ -54,12 +54,10 @@ impl Driver {
     pub(super) fn new(core: Arc<ClientCore>) -> Self {
         let inbox = Inbox::new(core.registry.clone());
         Self {
-            final_polls: Lane::new(Arc::clone(&core), Class::Urgent),
-            polls: Lane::new(Arc::clone(&core), Class::Normal),
-            retries: Lane::new(Arc::clone(&core), Class::Retry),
+            lanes: Lanes::new(&core),
             core,
             slots: TaskSlots::new(),
-            fresh: Vec::new(),
+            fresh: VecDeque::new(),
             inbox,
             pending: PendingPolls::default(),
             in_flight: InFlightPolls::new(),
@@ -99,15 +97,15 @@ impl Driver {
     /// `false`: the task is not there.
     pub(super) fn remove(&mut self, task_id: &str) -> bool {
         let Some(key) = self.slots.find(task_id) else { return false };
-        if self.dismiss(key).is_some_and(|slot| slot.stage == Stage::InFlight) {
-            self.in_flight.abort(key);
+        if let Some(Slot { stage: Stage::InFlight(poll), .. }) = self.dismiss(key) {
+            self.in_flight.abort(poll);
         }
         true
     }
 
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.leave_queues();
+        self.lanes.leave();
         self.close();
     }
 
@@ -121,31 +119,41 @@ impl Driver {
         self.slots.len() == 0 || self.draining && self.news.is_empty() && self.in_flight.len() == 0
     }
 
-    /// Does all that can be done now, and returns the next event, if there is one.
-    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Option<(TaskId, StatusEvent)> {
-        if !self.draining {
-            self.start_fresh();
-            self.take_notifications(cx);
-            self.wake_due();
-            self.send_ready(cx);
-            self.note_held_back();
+    /// Does what can be done now, and returns the next event, if there is one. When the budget is spent, there may be more to do.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>, budget: &mut StepBudget) -> Option<(TaskId, StatusEvent)> {
+        if budget.is_spent() {
+            return None;
         }
-        while let Poll::Ready(Some((key, outcome))) = self.in_flight.poll_next(cx) {
-            self.news.push_back((key, News::Response(outcome)));
+        if self.news.len() < MAX_NEWS {
+            while let Poll::Ready((key, outcome)) = self.in_flight.poll_next(cx, budget) {
+                self.settle(key, outcome);
+            }
+            if !self.draining {
+                self.start_fresh(budget);
+                self.take_notifications(cx, budget);
+                self.wake_due(budget);
+                self.send_ready(cx, budget);
+                self.note_held_back(budget);
+            }
         }
-        self.next_event()
+        self.next_event(budget)
     }
 
-    /// Ready when a task is due.
-    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = if self.draining { None } else { self.slots.next_due() };
+    /// Ready when a task is due, unless the budget is spent.
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, budget: &mut StepBudget) -> Poll<()> {
+        let due = if self.draining { None } else { self.slots.next_due(budget) };
         let Some(due) = due.and_then(|due| self.core.epoch.instant(due)) else { return Poll::Pending };
         self.timer.poll(cx, due)
     }
 
-    /// The tasks pushed since the last poll start now, all at the same time.
-    fn start_fresh(&mut self) {
-        for key in mem::take(&mut self.fresh) {
+    /// The tasks pushed since the last poll start now, before anything is sent, so that they start together.
+    fn start_fresh(&mut self, budget: &mut StepBudget) {
+        while !budget.is_spent() {
+            let Some(key) = self.fresh.pop_front() else { break };
+            if self.fresh.is_empty() {
+                self.fresh = VecDeque::new(); // many may have started together
+            }
+            budget.spend(1);
             let Some(slot) = self.slots.slot_mut(key) else { continue };
             let not_before = self.inbox.subscribe(slot.watch.id());
             match slot.watch.start() {
@@ -162,8 +170,10 @@ impl Driver {
         self.slots.set_due(key, Stage::Scheduled, Some(self.core.epoch.nanos(next)));
     }
 
-    fn take_notifications(&mut self, cx: &Context<'_>) {
-        for (id, not_before) in self.inbox.collect(cx.waker()) {
+    fn take_notifications(&mut self, cx: &Context<'_>, budget: &mut StepBudget) {
+        while !budget.is_spent() {
+            let Some((id, not_before)) = self.inbox.pop(cx.waker()) else { break };
+            budget.spend(1);
             if let Some(key) = self.slots.find(id.as_str()) {
                 self.bring_forward(key, not_before);
             }
@@ -182,7 +192,7 @@ impl Driver {
                     self.slots.set_due(key, Stage::Scheduled, Some(self.core.epoch.nanos(not_before)));
                 }
             }
-            Stage::InFlight => self.pending.insert(key, not_before),
+            Stage::InFlight(_) | Stage::Settled => self.pending.insert(key, not_before),
             // There is a reason to ask, so it is no repeat any more.
             Stage::RetryQueued => {
                 if let Some(scheduled_at) = slot.due().and_then(|due| self.core.epoch.instant(due)) {
@@ -205,25 +215,26 @@ impl Driver {
             return self.settle(key, PollOutcome::NotPolled);
         };
         let until = until.and_then(|until| slot.watch.instant(until)).map(|until| self.core.epoch.nanos(until));
-        let (stage, lane) = match class {
-            Class::Retry => (Stage::RetryQueued, &mut self.retries),
-            Class::Normal => (Stage::Queued, &mut self.polls),
-            Class::Urgent => (Stage::FinalQueued, &mut self.final_polls),
+        let stage = match class {
+            Class::Retry => Stage::RetryQueued,
+            Class::Normal => Stage::Queued,
+            Class::Urgent => Stage::FinalQueued,
         };
         self.slots.set_due(key, stage, until);
-        lane.push(key, &self.slots);
+        self.lanes.push(class, key, &self.slots);
     }
 
     fn settle(&mut self, key: Key, outcome: PollOutcome) {
-        self.slots.set_due(key, Stage::InFlight, None);
+        self.slots.set_due(key, Stage::Settled, None);
         self.news.push_back((key, News::Response(outcome)));
     }
 
     /// Moves on all tasks whose pause, or whose wait for a permit, is over.
-    fn wake_due(&mut self) {
+    fn wake_due(&mut self, budget: &mut StepBudget) {
         let now = Instant::now();
         let mut due = mem::take(&mut self.due);
-        if self.slots.take_due(self.core.epoch.nanos(now), &mut due) {
+        self.slots.take_due(self.core.epoch.nanos(now), &mut due, budget);
+        if !due.is_empty() {
             self.timer.fired(now);
         }
         for key in due.drain(..) {
@@ -232,67 +243,50 @@ impl Driver {
         self.due = due;
     }
 
-    /// Sends as many requests as may go now, unless the consumer is far behind with the outcomes of the last ones.
-    fn send_ready(&mut self, cx: &mut Context<'_>) {
-        let mut share = None;
-        loop {
-            let Some((permit, key)) = self.poll_permit(cx) else { return };
-            self.send(key, permit, cx);
-            // Only half of the permits at once: nobody knows when the consumer lets this stream go on.
-            let left = share.get_or_insert_with(|| self.core.limiter.share());
-            *left = left.saturating_sub(1);
-            if *left == 0 || self.news.len() >= MAX_OUTCOMES {
-                self.leave_queues();
-                cx.waker().wake_by_ref();
-                return;
-            }
+    /// Sends as many requests as may go now, but takes only half of the free permits in one turn: nobody knows when the consumer
+    /// lets this stream go on.
+    fn send_ready(&mut self, cx: &mut Context<'_>, budget: &mut StepBudget) {
+        let mut left = None;
+        while !budget.is_spent() && self.news.len() < MAX_NEWS && left != Some(0) {
+            let Some((permit, key)) = self.lanes.poll_permit(cx, &self.slots) else { return };
+            budget.spend(REQUEST_STEPS);
+            self.send(key, permit);
+            left = Some(left.map_or_else(|| self.core.limiter.free() / 2, |left: usize| left.saturating_sub(1)));
+        }
+        self.lanes.pause();
+        if left == Some(0) && self.news.is_empty() && !self.lanes.is_empty(&self.slots) {
+            budget.end_turn();
         }
     }
 
-    /// A permit, and the task that gets it.
-    fn poll_permit(&mut self, cx: &mut Context<'_>) -> Option<(Permit, Key)> {
-        let mut lanes = [&mut self.final_polls, &mut self.polls, &mut self.retries].into_iter();
-        lanes.find_map(|lane| match lane.poll_permit(cx, &self.slots) {
-            Poll::Ready(next) => next,
-            Poll::Pending => None,
-        })
-    }
-
-    fn leave_queues(&mut self) {
-        [&mut self.final_polls, &mut self.polls, &mut self.retries].into_iter().for_each(Lane::leave);
-    }
-
     /// While all requests are held back, each task that would be polled says so.
-    fn note_held_back(&mut self) {
-        for lane in [&mut self.polls, &mut self.retries] {
-            while self.news.len() < MAX_OUTCOMES {
-                let Some(key) = lane.next_held_back(&self.slots) else { break };
-                self.news.push_back((key, News::HeldBack));
-            }
+    fn note_held_back(&mut self, budget: &mut StepBudget) {
+        while !budget.is_spent() && self.news.len() < MAX_NEWS {
+            let Some(key) = self.lanes.next_held_back(&self.slots) else { break };
+            budget.spend(1);
+            self.news.push_back((key, News::HeldBack));
         }
     }
 
     /// Sends the request at once: it is counted as sent now.
-    fn send(&mut self, key: Key, permit: Permit, cx: &mut Context<'_>) {
+    fn send(&mut self, key: Key, permit: Permit) {
         let Some(slot) = self.slots.slot_mut(key) else { return };
         let now = permit.acquired_at();
         let timeout = slot.watch.time_for_request(now);
         if slot.watch.is_extra(now) {
             self.inbox.sent(slot.watch.id());
         }
-        let mut poll = slot.watch.poll(permit, timeout);
-        match poll.as_mut().poll(cx) {
-            Poll::Ready(outcome) => self.settle(key, outcome),
-            Poll::Pending => {
-                self.slots.set_due(key, Stage::InFlight, None);
-                self.in_flight.push(key, poll);
-            }
+        let poll = slot.watch.poll(permit, timeout);
+        match self.in_flight.begin(key, poll) {
+            Ok(outcome) => self.settle(key, outcome),
+            Err(index) => self.slots.set_due(key, Stage::InFlight(index), None),
         }
     }
 
-    fn next_event(&mut self) -> Option<(TaskId, StatusEvent)> {
+    fn next_event(&mut self, budget: &mut StepBudget) -> Option<(TaskId, StatusEvent)> {
         loop {
             let (key, news) = self.news.pop_front()?;
+            budget.spend(1);
             // The task may have left meanwhile.
             let Some(slot) = self.slots.slot_mut(key) else { continue };
             let id = slot.watch.id().clone();

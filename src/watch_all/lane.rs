@@ -29,6 +29,10 @@ impl Lane {
         Self { core, class, ready: ReadyQueue::new(class), acquire, timer: None, refusal: None }
     }
 
+    pub(super) const fn class(&self) -> Class {
+        self.class
+    }
+
     pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
         self.ready.push(key, slots);
     }
@@ -81,6 +85,11 @@ impl Lane {
                 return Some(key);
             }
         }
+    }
+
+    /// No more permits are taken now: others get them.
+    pub(super) fn pause(&mut self) {
+        self.acquire.pause();
     }
 
     /// Leaves the client's queue, until it is polled again.

@@ -4,10 +4,12 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::mem;
 
 use hashbrown::HashTable;
 use slab::Slab;
 
+use super::step_budget::StepBudget;
 use super::timer_queue::TimerQueue;
 use crate::limiter::Class;
 use crate::task::TaskId;
@@ -31,6 +33,8 @@ pub(super) struct TaskSlots {
     hasher: RandomState,
     /// When each slot is due. Entries that do not agree with their slot are stale.
     timers: TimerQueue,
+    /// The entries of a queue that was mostly stale. A few at a time, those that are not stale move to `timers`.
+    old_timers: TimerQueue,
     /// Empty, to be filled by [`take_due`](Self::take_due) each time.
     entries: Vec<(i64, u32)>,
     generation: u32,
@@ -40,9 +44,12 @@ pub(super) struct Slot {
     pub(super) watch: TaskWatch,
     pub(super) stage: Stage,
     generation: u32,
-    /// In nanoseconds from the client's epoch: the one entry of this slot in the timer queue that is not stale.
-    due: Option<i64>,
+    /// In nanoseconds from the client's epoch, or `NEVER`: the one entry of this slot in the timer queue that is not stale.
+    due: i64,
 }
+
+/// Not by time. The clock ends before.
+const NEVER: i64 = i64::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -54,7 +61,10 @@ pub(super) enum Stage {
     Queued,
     /// Waits for a permit for its final poll; due when it is given up.
     FinalQueued,
-    InFlight,
+    /// With the index of its poll.
+    InFlight(u32),
+    /// The outcome is known, and not yielded yet.
+    Settled,
 }
 
 impl TaskSlots {
@@ -64,6 +74,7 @@ impl TaskSlots {
             by_id: HashTable::new(),
             hasher: RandomState::new(),
             timers: TimerQueue::new(),
+            old_timers: TimerQueue::new(),
             entries: Vec::new(),
             generation: 0,
         }
@@ -92,7 +103,7 @@ impl TaskSlots {
         let index = u32::try_from(self.slots.vacant_key()).ok()?; // 4,294,967,296 are enough
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        self.slots.insert(Slot { watch, stage: Stage::Scheduled, generation, due: None });
+        self.slots.insert(Slot { watch, stage: Stage::Scheduled, generation, due: NEVER });
         let Self { slots, hasher, by_id, .. } = self;
         let hash_of =
             |index: &u32| slots.get(*index as usize).map_or(0, |slot| hasher.hash_one(slot.watch.id().as_str()));
@@ -125,13 +136,44 @@ impl TaskSlots {
     /// Replaces when the slot is due. `None`: not by time.
     pub(super) fn set_due(&mut self, key: Key, stage: Stage, due: Option<i64>) {
         let Some(slot) = self.slot_mut(key) else { return };
-        (slot.stage, slot.due) = (stage, due);
-        let Some(due) = due else { return };
-        if self.is_mostly_stale(self.timers.len()) {
-            let slots = &self.slots;
-            self.timers.retain(|due, index| slots.get(index as usize).is_some_and(|slot| slot.due == Some(due)));
+        (slot.stage, slot.due) = (stage, due.unwrap_or(NEVER));
+        if let Some(due) = due {
+            self.timers.push(due, key.index);
+            self.clean_timers();
         }
-        self.timers.push(due, key.index);
+    }
+
+    /// All at once would take milliseconds. At four entries for each that comes, `timers` has not grown as long meanwhile.
+    fn clean_timers(&mut self) {
+        const MOVED: usize = 4;
+        if self.old_timers.len() == 0 {
+            if !self.is_mostly_stale(self.timers.len()) {
+                return;
+            }
+            mem::swap(&mut self.timers, &mut self.old_timers);
+        }
+        for _ in 0..MOVED {
+            let Some((due, index)) = self.old_timers.pop() else { return };
+            if self.is_due_at(index, due) {
+                self.timers.push(due, index);
+            }
+        }
+    }
+
+    /// Whether this entry of the timer queue is not stale.
+    fn is_due_at(&self, index: u32, due: i64) -> bool {
+        self.slots.get(index as usize).is_some_and(|slot| slot.due == due)
+    }
+
+    /// Where the earliest entry is.
+    fn first_timers(&mut self) -> &mut TimerQueue {
+        if self.old_timers.len() > 0 {
+            let (old, new) = (self.old_timers.peek(), self.timers.peek());
+            if new.is_none() || old < new {
+                return &mut self.old_timers;
+            }
+        }
+        &mut self.timers
     }
 
     /// Whether a list with one entry for each task has enough stale entries to be worth the cleaning.
@@ -140,33 +182,36 @@ impl TaskSlots {
         entries > self.len().saturating_mul(2).saturating_add(MIN_STALE)
     }
 
-    /// When the first slot is due.
-    pub(super) fn next_due(&mut self) -> Option<i64> {
-        while let Some((due, index)) = self.timers.peek() {
-            if self.slots.get(index as usize).is_some_and(|slot| slot.due == Some(due)) {
+    /// When the first slot is due. Nothing is known when the budget is spent, because stale entries come first.
+    pub(super) fn next_due(&mut self, budget: &mut StepBudget) -> Option<i64> {
+        while let Some((due, index)) = self.first_timers().peek().filter(|_| !budget.is_spent()) {
+            if self.is_due_at(index, due) {
                 return Some(due);
             }
-            self.timers.pop();
+            self.first_timers().pop();
+            budget.spend(1);
         }
         None
     }
 
-    /// Moves all slots that are due into `due`, and returns whether there are any.
+    /// Moves the slots that are due into `due`, as far as the budget goes.
     ///
     /// First the entries, then their slots: slots lie anywhere in memory, and in a loop that does nothing else the processor
     /// fetches many of them at once.
-    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<Key>) -> bool {
-        while let Some(entry) = self.timers.peek().filter(|(at, _)| *at <= now) {
-            self.timers.pop();
+    pub(super) fn take_due(&mut self, now: i64, due: &mut Vec<Key>, budget: &mut StepBudget) {
+        while !budget.is_spent() {
+            let timers = self.first_timers();
+            let Some(entry) = timers.peek().filter(|(at, _)| *at <= now) else { break };
+            timers.pop();
             self.entries.push(entry);
+            budget.spend(1);
         }
         for (at, index) in self.entries.drain(..) {
-            if let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.due == Some(at)) {
-                slot.due = None;
+            if let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.due == at) {
+                slot.due = NEVER;
                 due.push(Key { index, generation: slot.generation });
             }
         }
-        !due.is_empty()
     }
 }
 
@@ -177,12 +222,52 @@ impl Slot {
             Stage::RetryQueued => Some(Class::Retry),
             Stage::Queued => Some(Class::Normal),
             Stage::FinalQueued => Some(Class::Urgent),
-            Stage::Scheduled | Stage::InFlight => None,
+            Stage::Scheduled | Stage::InFlight(_) | Stage::Settled => None,
         }
     }
 
-    /// In nanoseconds from the client's epoch.
+    /// In nanoseconds from the client's epoch. `None`: not by time.
     pub(super) const fn due(&self) -> Option<i64> {
-        self.due
+        if self.due == NEVER { None } else { Some(self.due) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::simulator::Simulator;
+
+    #[tokio::test]
+    async fn stale_timers_leave_and_no_other() {
+        const TASKS: usize = 2_000;
+        let client = Client::builder("test-key").simulator(&Simulator::new()).build().unwrap();
+        let all = client.watch_all(Vec::<TaskId>::new());
+        let mut slots = TaskSlots::new();
+        let watch = |task: usize| TaskWatch::new(Arc::clone(all.driver.core()), TaskId::from(task.to_string()));
+        let keys: Vec<_> = (0..TASKS).map(|task| slots.add(watch(task)).unwrap()).collect();
+        let mut random = fastrand::Rng::with_seed(3);
+        // Each is to come much later, then earlier again and again.
+        for round in (1..30).rev() {
+            for key in &keys {
+                slots.set_due(*key, Stage::Scheduled, Some(round * 1_000_000_000 + random.i64(0..1_000_000_000)));
+            }
+            assert!(slots.timers.len() + slots.old_timers.len() < 5 * TASKS + 1_024, "round {round}");
+        }
+        let mut expected: Vec<_> =
+            keys.iter().map(|key| (slots.slot(*key).unwrap().due().unwrap(), key.index)).collect();
+        expected.sort_unstable();
+        assert_eq!(slots.next_due(&mut StepBudget::new()), Some(expected[0].0));
+        let mut due = Vec::new();
+        for _ in 0..5 * TASKS {
+            slots.take_due(i64::MAX - 1, &mut due, &mut StepBudget::new());
+        }
+        let due: Vec<_> = due.iter().map(|key| key.index).collect();
+        assert_eq!(due, expected.iter().map(|(_, index)| *index).collect::<Vec<_>>());
+        assert_eq!(slots.timers.len() + slots.old_timers.len(), 0);
     }
 }

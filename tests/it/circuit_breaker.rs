@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::driver::Driver;
 use crate::support::in_memory::{
-    asked_at, builder, endless, failure, gave_up, held_back, most_within, ms, next_answer, progress, secs, slow_simulator,
+    asked_at, builder, endless, failure, gave_up, held_back, most_within, ms, next_answer, progress, secs,
+    slow_simulator,
 };
 
 #[tokio::test(start_paused = true)]

@@ -200,6 +200,35 @@ async fn merged_notification_does_not_delay_scheduled_poll() {
     .await;
 }
 
+/// A second is kept between two extra polls as they are sent, not as they were asked for.
+#[tokio::test(start_paused = true)]
+async fn second_after_a_late_extra_poll_is_kept() {
+    with_each_driver(|driver| async move {
+        let simulator = Simulator::new();
+        let ids = endless(&simulator, 2);
+        let client = builder(&simulator).schedule(Schedule::every(secs(600))).max_in_flight(1).build().unwrap();
+        let _events = driver.spawn(&client, &ids[..1]);
+        sleep(secs(10)).await;
+        simulator.latency(secs(5));
+        let other = tokio::spawn({
+            let (client, id) = (client.clone(), ids[1].clone());
+            async move { client.status(&id).await }
+        });
+        sleep(secs(1)).await;
+        simulator.latency(secs(0));
+        client.poll_now(&ids[0]); // it waits for the other request's end
+        other.await.unwrap().unwrap();
+        sleep(ms(200)).await;
+        client.poll_now(&ids[0]);
+        sleep(secs(10)).await;
+        let asked = asked_at(&simulator);
+        assert_eq!(asked.len(), 4, "{driver:?}: {asked:?}");
+        assert_eq!(asked[..3], [0, 10, 15].map(secs));
+        assert!((secs(16)..secs(16) + ms(50)).contains(&asked[3]), "{driver:?}: {asked:?}");
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn retry_after_zero_does_not_hold_extra_poll() {
     with_each_driver(|driver| async move {

@@ -50,3 +50,4 @@ mod tls;
 mod waiting;
 mod watch_all;
 mod watch_all_changes;
+mod watch_all_turns;

@@ -32,7 +32,16 @@ async fn watch_is_one_span_and_poll_one_event() {
     client.wait_until_done("whole").await.unwrap();
     let (span, events) = story_of("whole");
     assert_eq!(span, ["SUCCESS", "3", "60s"]);
-    assert_eq!(events, ["DEBUG not finished", "WARN poll failed", "DEBUG finished", "INFO watch ended"]);
+    assert_eq!(
+        events,
+        [
+            "DEBUG not finished",
+            "WARN poll failed",
+            "INFO polls of this client succeed again",
+            "DEBUG finished",
+            "INFO watch ended"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -208,7 +208,8 @@ impl World {
             self.visit(index);
         }
         for (served, class) in mem::take(&mut self.served) {
-            let is_before = |waiter: &&Waiter| waiter.ticket < served && waiter.class == class && waiter.is_single && !waiter.away;
+            let is_before =
+                |waiter: &&Waiter| waiter.ticket < served && waiter.class == class && waiter.is_single && !waiter.away;
             self.overtaken += self.waiters.iter().filter(is_before).count();
         }
         self.look_for_idle();
@@ -277,12 +278,7 @@ impl World {
 }
 
 /// `absences`: whether waiters stay away. `ranked`: whether some have priorities.
-fn run(
-    (requests, in_flight): (u32, usize),
-    steps: &[Step],
-    absences: bool,
-    ranked: bool,
-) -> Result<(), TestCaseError> {
+fn run((requests, in_flight): (u32, usize), steps: &[Step], absences: bool, ranked: bool) -> Result<(), TestCaseError> {
     let mut world = World::new(requests, in_flight);
     (world.absences, world.ranked) = (absences, ranked);
     for step in steps {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use luma_watch::simulator::{SimulatedTask, Simulator};
 use futures::StreamExt;
-use luma_watch::{Client, ClientBuilder, ErrorKind, HeldBack, History, PollFailure, Progress, Schedule, StatusEvent, TaskId, Watch};
+use futures::future::join_all;
+use luma_watch::simulator::{SimulatedTask, Simulator};
+use luma_watch::{
+    Client, ClientBuilder, ErrorKind, HeldBack, History, PollFailure, Progress, Schedule, StatusEvent, TaskId, Watch,
+};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -33,6 +36,18 @@ pub(crate) fn progress(event: Option<StatusEvent>) -> Progress {
         Some(StatusEvent::Generating(progress)) => progress,
         other => unreachable!("not progress: {other:?}"),
     }
+}
+
+/// Lets this many requests be in flight: the number grows with the answers.
+pub(crate) async fn open_window(simulator: &Simulator, client: &Client, requests: usize, latency: Duration) {
+    let ids = endless(simulator, requests);
+    simulator.latency(ms(1));
+    while client.limits().max_in_flight < requests {
+        for answer in join_all(ids.iter().map(|id| client.status(id))).await {
+            answer.unwrap();
+        }
+    }
+    simulator.latency(latency);
 }
 
 /// The next event that is not only that the watch is held back.
