@@ -24,8 +24,9 @@ pub use builder::ClientBuilder;
 /// The gateway, and how to wait for its tasks. Cheap to clone; clones share connections and limits.
 ///
 /// Where the gateway refuses a request because there are too many (429, 430) or because it is under maintenance (455,
-/// 503), all watches of the client and of its clones hold back until its `Retry-After` is over, or else for the schedule's
-/// interval (30 s at most). Then one request probes the gateway, and if it is not refused, the rest follow one by one.
+/// 503), all watches of the client and of its clones hold back until its `Retry-After` is over
+/// ([2 min](ClientBuilder::retry_after_cap) at most), or else for the schedule's interval (30 s at most). Then one request
+/// probes the gateway, and if it is not refused, the rest follow one by one. See [the guide](crate::guide::limits).
 ///
 /// Kept connections belong to the runtime that opened them: use one client per runtime.
 ///
@@ -163,7 +164,7 @@ impl Client {
     ///
     /// It is not retried, with one exception: where a kept connection breaks in the moment of its use, the request is sent
     /// again at once. It waits for the rate limit and for the bound on requests in flight, but not for a gateway that has
-    /// asked the watches to hold back.
+    /// asked the watches to hold back: its good answer lets them go on.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};

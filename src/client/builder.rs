@@ -127,7 +127,8 @@ impl ClientBuilder {
 
     /// How many requests may be in flight at once, of all watches of the client and of its clones together. Default: 256.
     ///
-    /// Over HTTP/1.1 each of them needs a connection of its own.
+    /// Over HTTP/1.1 each of them needs a connection of its own. At the start there is one, and the number doubles with each
+    /// round trip; a refusal halves it.
     pub const fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests;
         self
