@@ -181,11 +181,11 @@ impl PollState {
             Response::Polled(result) => {
                 self.polls = self.polls.saturating_add(1);
                 let scheduled_at = self.scheduled_after(context.sent);
-                let wait = self.note_retry_after(config, context);
+                let context = self.note_retry_after(config, context);
                 match result {
                     Ok(task) if task.status().is_terminal() => self.done(task, context),
-                    Ok(task) => self.generating(config, task, scheduled_at, wait, context),
-                    Err(error) => self.failed(config, id, error, scheduled_at, wait, context, take_retry),
+                    Ok(task) => self.generating(config, task, scheduled_at, context),
+                    Err(error) => self.failed(config, id, error, scheduled_at, context, take_retry),
                 }
             }
         };
@@ -206,13 +206,13 @@ impl PollState {
         scheduled_at
     }
 
-    /// How long the gateway asks to wait, as far as that is obeyed.
-    fn note_retry_after(&mut self, config: &WatchConfig, context: ResponseContext) -> Duration {
+    /// The gateway asks to wait. Returns the context with the time as far as it is obeyed.
+    fn note_retry_after(&mut self, config: &WatchConfig, context: ResponseContext) -> ResponseContext {
         let wait = context.retry_after.unwrap_or_default().min(config.retry_after_cap);
         if !wait.is_zero() || self.uncommon.is_some() {
             self.uncommon.get_or_insert_default().not_before = context.elapsed.saturating_add(wait);
         }
-        wait
+        ResponseContext { retry_after: Some(wait), ..context }
     }
 
     /// The final poll follows at once if the request before it took until after the deadline.
@@ -232,10 +232,10 @@ impl PollState {
         config: &WatchConfig,
         task: Task,
         scheduled_at: Option<Duration>,
-        wait: Duration,
         context: ResponseContext,
     ) -> Decision {
         let ResponseContext { sent, elapsed, jitter_sample, .. } = context;
+        let wait = context.retry_after.unwrap_or_default();
         // Pauses grow with each good answer before this one.
         let step = self.steps().saturating_sub(1);
         self.note_good_answer(&task, scheduled_at.is_some());
@@ -262,11 +262,11 @@ impl PollState {
         id: &TaskId,
         error: Error,
         scheduled_at: Option<Duration>,
-        wait: Duration,
         context: ResponseContext,
         take_retry: impl FnOnce() -> bool,
     ) -> Decision {
         let ResponseContext { sent, elapsed, jitter_sample, .. } = context;
+        let wait = context.retry_after.unwrap_or_default();
         let (consecutive, failures) = self.uncommon.get_or_insert_default().failed(scheduled_at.is_some());
         let last_record = self.last_record(id);
         let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);

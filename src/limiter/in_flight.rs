@@ -63,7 +63,7 @@ impl InFlight {
         if expiration.is_some() {
             self.count = self.count.saturating_sub(1);
         }
-        self.clean(|expiration| expiration.is_none());
+        self.clean(Option::is_none);
     }
 
     /// A good answer came, before its lease was released.

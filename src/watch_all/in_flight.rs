@@ -217,7 +217,9 @@ mod tests {
         for woken in 1..4 {
             let waker = waker_ref(&count);
             assert!(in_flight.poll_next(&Context::from_waker(&waker), &mut StepBudget::new()).is_pending());
-            probes.iter().for_each(|probe| probe.wake());
+            for probe in &probes {
+                probe.wake();
+            }
             assert_eq!(count.0.load(Ordering::Relaxed), woken);
         }
     }
@@ -226,7 +228,9 @@ mod tests {
     fn budget_bounds_the_polls_of_a_call() {
         let mut in_flight = InFlightPolls::new();
         let probes = [0; 40].map(|_| Probe::begin(&mut in_flight).0);
-        probes.iter().for_each(|probe| probe.wake());
+        for probe in &probes {
+            probe.wake();
+        }
         for polled in [16, 32, 40, 40] {
             assert!(!poll_next(&mut in_flight));
             assert_eq!(probes.iter().map(|probe| probe.polls() - 1).sum::<usize>(), polled);
