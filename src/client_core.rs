@@ -13,7 +13,7 @@ use crate::clock::Epoch;
 use crate::error::Error;
 use crate::failure_log::FailureLog;
 use crate::gateway::{Gateway, PollRequest, PollResponse};
-use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Settled};
+use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
 use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
@@ -87,14 +87,13 @@ impl ClientCore {
     ) -> Result<PollResponse, Error> {
         let result = self.gateway.poll(request, timeout).await;
         permit.settle(match &result {
-            Ok(_) => Settled::Answered,
+            Ok(_) => Release::Answered,
             Err(error) if error.kind().is_throttling() => {
-                let asked = error.retry_after().filter(|wait| !wait.is_zero());
-                let cooldown =
-                    asked.unwrap_or_else(|| self.config.schedule.cooldown()).min(self.config.retry_after_cap);
-                Settled::Refused { error: error.clone().of_task(&request.id, None), cooldown }
+                let asked = error.retry_after().map(|wait| wait.min(self.config.retry_after_cap));
+                let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| self.config.schedule.cooldown());
+                Release::refused(error.clone().of_task(&request.id, None), cooldown)
             }
-            Err(_) => Settled::Failed,
+            Err(_) => Release::Failed,
         });
         result
     }

@@ -50,8 +50,9 @@ pub(crate) enum Line {
 impl FailureLog {
     /// A poll failed.
     pub(crate) fn failed(&self, now: Instant) -> Option<Line> {
-        self.fails.store(true, Ordering::Relaxed);
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).failed(now)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fails.store(true, Ordering::Relaxed); // under the lock, as the end is
+        state.failed(now)
     }
 
     /// A poll succeeded.

@@ -31,8 +31,8 @@ mod wakers;
 pub(crate) use acquire::{Acquire, Acquired, PermitRequest, Place};
 pub use breaker_state::BreakerState;
 pub use client_limits::ClientLimits;
-pub(crate) use limits::LimiterConfig;
-pub(crate) use lock::{Limiter, Permit, Settled};
+pub(crate) use limits::{LimiterConfig, Release};
+pub(crate) use lock::{Limiter, Permit};
 pub(crate) use priority::{Priority, Sampler};
 #[cfg(feature = "simulator")]
 pub(crate) use quota::Quota;

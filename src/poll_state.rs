@@ -119,9 +119,13 @@ impl PollState {
         learn::observe(end, context, self.last_observation(), config.schedule.longest_learned_pause())
     }
 
-    /// Whether the next poll is an early repeat of a failed one, for which there was no token.
-    pub(crate) fn is_held(&self) -> bool {
-        self.uncommon.as_ref().is_some_and(|uncommon| uncommon.held_until.is_some())
+    /// The place in the client's queue of a poll that waits on after an event.
+    pub(crate) fn keep_ticket(&mut self, ticket: Option<u64>) {
+        self.uncommon.get_or_insert_default().ticket = ticket;
+    }
+
+    pub(crate) fn take_ticket(&mut self) -> Option<u64> {
+        self.uncommon.as_mut()?.ticket.take()
     }
 
     /// How a poll that is due waits for its permit now. `None`: its time is over.
@@ -155,7 +159,6 @@ impl PollState {
     pub(crate) fn held_back(&mut self, config: &WatchConfig, cooldown: Cooldown, elapsed: Duration) -> StatusEvent {
         let Cooldown { error, remaining, number, .. } = cooldown;
         self.uncommon.get_or_insert_default().known_refusal = Some(number);
-        let error = error.with_retry_after(Some(remaining));
         // At the deadline comes the final poll, whoever holds back.
         let next_poll_in = remaining.min(next_poll::left(config, elapsed));
         StatusEvent::HeldBack(HeldBack { error, polls: self.polls, elapsed, next_poll_in })
@@ -173,6 +176,7 @@ impl PollState {
         if let Some(uncommon) = &mut self.uncommon {
             uncommon.held_until = None;
             uncommon.final_poll_ends = None;
+            uncommon.ticket = None;
         }
         let decision = match response {
             Response::NotPolled(limits) => {

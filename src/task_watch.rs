@@ -90,14 +90,15 @@ impl TaskWatch {
     /// The value of a permit to this watch as time goes by, if its schedule learns.
     pub(crate) fn priority(&self) -> Option<Priority> {
         let priority = self.state.priority(&self.core.config)?;
-        let (core, started) = (Arc::clone(&self.core), self.started);
-        Some(Priority::new(move |now| priority.expected_gain(&core.config, core.epoch.since(started, now))))
+        // Without the client: the limiter drops it under its lock.
+        let (schedule, epoch, started) = (self.core.config.schedule.clone(), self.core.epoch, self.started);
+        Some(Priority::new(move |now| priority.expected_gain(&schedule, epoch.since(started, now))))
     }
 
     /// The same, now.
     pub(crate) fn expected_gain(&self, now: Instant) -> Option<f64> {
         let priority = self.state.priority(&self.core.config)?;
-        Some(priority.expected_gain(&self.core.config, self.elapsed(now)))
+        Some(priority.expected_gain(&self.core.config.schedule, self.elapsed(now)))
     }
 
     /// Sends a request at once.
@@ -110,9 +111,13 @@ impl TaskWatch {
         !self.state.is_running()
     }
 
-    /// Whether the next poll is an early repeat of a failed one, for which there was no token.
-    pub(crate) fn is_held(&self) -> bool {
-        self.state.is_held()
+    /// The place in the client's queue, for when the poll waits on after an event.
+    pub(crate) fn keep_ticket(&mut self, ticket: Option<u64>) {
+        self.state.keep_ticket(ticket);
+    }
+
+    pub(crate) fn take_ticket(&mut self) -> Option<u64> {
+        self.state.take_ticket()
     }
 
     /// The number of the last refusal of which the watch has yielded an event.

@@ -132,6 +132,11 @@ impl Limiter {
         }
     }
 
+    /// The place in the order of waiting.
+    pub(crate) fn ticket(&self, place: &Place) -> Option<u64> {
+        self.ticket_of(place.0?)
+    }
+
     /// Leaves the queue.
     pub(crate) fn leave(&self, place: &mut Place) {
         if let Some(key) = place.0.take() {

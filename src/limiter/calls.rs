@@ -93,8 +93,8 @@ impl Calls {
         }
     }
 
-    /// A permit was taken.
-    pub(super) fn taken(&mut self) {
+    /// A called waiter has come, or a permit was taken.
+    pub(super) const fn taken(&mut self) {
         (self.rounds, self.idle_since) = (0, None);
     }
 

@@ -122,6 +122,9 @@ impl CircuitBreaker {
     /// Why and for how long requests are held back, if they are.
     pub(super) fn cooldown(&self, now: Instant) -> Option<Cooldown> {
         let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
+        if open.until <= now {
+            return None;
+        }
         let Refusal { error, answered_at } = Refusal::clone(&open.refusal);
         Some(Cooldown {
             error,
@@ -131,12 +134,10 @@ impl CircuitBreaker {
         })
     }
 
-    /// The number of the refusal for which requests are held back, if its time is not over.
+    /// The number of that refusal.
     pub(super) fn held_back_number(&self, now: Instant) -> Option<u32> {
-        match &self.state {
-            State::Open(open) | State::HalfOpen(open, _) => (open.until > now).then_some(self.refusals),
-            State::Closed | State::Recovering(_) => None,
-        }
+        let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
+        (open.until > now).then_some(self.refusals)
     }
 
     /// The gateway asks for fewer requests. Returns whether that is news.
@@ -176,9 +177,10 @@ impl CircuitBreaker {
         }
     }
 
-    /// Ends the cooldown, if there is one. `waiting` requests follow one by one. Returns whether there was one.
+    /// Ends the cooldown, if there is one. `waiting` requests follow one by one. Returns whether its time was not over.
     pub(super) fn recover(&mut self, now: Instant, waiting: usize) -> bool {
         let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return false };
+        let is_held_back = open.until > now;
         // Twice as fast as needed, so that requests that come meanwhile find room.
         let slots = u32::try_from(waiting).unwrap_or(u32::MAX).saturating_mul(2);
         let recovery = MAX_RECOVERY.min(open.cooldown);
@@ -190,7 +192,7 @@ impl CircuitBreaker {
                 State::Recovering(Recovering { until: after(recovery), pacer: Pacer::new(gap, after(gap)) })
             }
         };
-        true
+        is_held_back
     }
 
     /// A request was dropped without an answer. If it was the probe, another may go.

@@ -40,8 +40,9 @@ pub struct ClientLimits {
     pub in_flight: usize,
     /// How many may be in flight now: few at the start and after a refusal, up to
     /// [`max_in_flight`](crate::ClientBuilder::max_in_flight).
-    pub max_in_flight: usize,
-    /// How many requests wait for a permit. A watch that is not polled any more does not count.
+    pub in_flight_allowed: usize,
+    /// How many requests wait for a permit: for their turn under these limits, or, after a failed poll, for good answers of
+    /// others. A watch that is not polled any more does not count.
     pub waiting: usize,
     /// How many requests the [`rate_limit`](crate::ClientBuilder::rate_limit) lets go at once now. `None` without a limit.
     pub rate_limit_left: Option<usize>,
@@ -55,14 +56,14 @@ pub struct ClientLimits {
 impl ClientLimits {
     /// Why a request that waits does not go: the limit that holds it up.
     pub(crate) fn reason(&self) -> String {
-        let Self { in_flight, max_in_flight, waiting, .. } = self;
+        let Self { in_flight, in_flight_allowed, waiting, .. } = self;
         match (&self.cooldown, self.rate_limit) {
             (Some(cooldown), _) => cooldown.to_string(),
             (None, Some(limit)) if self.rate_limit_left == Some(0) => {
                 let (requests, period) = (limit.requests(), limit.period());
                 format!("the rate limit of {requests} per {period:?} is used up, and {waiting} requests wait")
             }
-            _ if in_flight >= max_in_flight => format!("{in_flight} requests are in flight, and {waiting} wait"),
+            _ if in_flight >= in_flight_allowed => format!("{in_flight} requests are in flight, and {waiting} wait"),
             _ => format!("{waiting} requests wait"),
         }
     }
@@ -70,10 +71,13 @@ impl ClientLimits {
 
 impl fmt::Display for ClientLimits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { breaker, in_flight, max_in_flight, waiting, .. } = self;
-        write!(f, "breaker {breaker}, {in_flight} of {max_in_flight} requests in flight, {waiting} waiting")?;
+        let Self { breaker, in_flight, in_flight_allowed, waiting, .. } = self;
+        write!(f, "breaker {breaker}, {in_flight} of {in_flight_allowed} requests in flight, {waiting} waiting")?;
         if let Some(left) = self.rate_limit_left {
             write!(f, ", {left} left of the rate limit")?;
+        }
+        if self.retries_left == 0 {
+            f.write_str(", no early repeats left")?;
         }
         match &self.cooldown {
             Some(cooldown) => write!(f, "; {cooldown}"),

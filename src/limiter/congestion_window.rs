@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// When there was no request for this long, kept connections are closed, and the start is slow again.
 const IDLE: Duration = Duration::from_secs(90);
 /// While there is no answer at all, the number doubles with each such period: one slow answer must not hold up all others.
-const PATIENCE: Duration = Duration::from_secs(1);
+const DOUBLING_PERIOD: Duration = Duration::from_secs(1);
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(super) struct CongestionWindow {
     size: f64,
     /// Below it, the window grows by one with each answer; above, by one per round trip.
     threshold: f64,
-    /// The most requests that were in flight since so many answers ago: a window that is not half used does not grow, because
-    /// nothing was learned.
+    /// The most requests that were in flight during the last answers, as many as that. A window that is not half used does not
+    /// grow, because nothing was learned.
     peak: usize,
     answers: usize,
     /// When the first request went, until there is an answer.
@@ -42,7 +42,8 @@ impl CongestionWindow {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1, and saturating
         let size = self.size as usize;
         let Some(started) = self.started else { return size };
-        let doublings = now.saturating_duration_since(started).as_nanos().checked_div(PATIENCE.as_nanos()).unwrap_or(0);
+        let doublings =
+            now.saturating_duration_since(started).as_nanos().checked_div(DOUBLING_PERIOD.as_nanos()).unwrap_or(0);
         let factor = 1_usize.checked_shl(u32::try_from(doublings).unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
         size.saturating_mul(factor).min(self.max)
     }
@@ -55,9 +56,9 @@ impl CongestionWindow {
     /// When the window grows without an answer, if it does.
     pub(super) fn grows_at(&self, now: Instant) -> Option<Instant> {
         let started = self.started?;
-        let periods = now.saturating_duration_since(started).as_nanos().checked_div(PATIENCE.as_nanos())?;
+        let periods = now.saturating_duration_since(started).as_nanos().checked_div(DOUBLING_PERIOD.as_nanos())?;
         let next = u32::try_from(periods).unwrap_or(u32::MAX).saturating_add(1);
-        started.checked_add(PATIENCE.saturating_mul(next))
+        started.checked_add(DOUBLING_PERIOD.saturating_mul(next))
     }
 
     /// A request goes now. `in_flight`: how many are in flight beside it.
@@ -73,7 +74,7 @@ impl CongestionWindow {
     /// A good answer came while `in_flight` requests were in flight, its own included.
     #[allow(clippy::cast_precision_loss)] // far more than any process has in flight
     pub(super) fn answered(&mut self, in_flight: usize) {
-        self.started = None;
+        self.end_wait(in_flight);
         if self.peak as f64 * 2.0 > self.size {
             self.size += if self.size < self.threshold { 1.0 } else { 1.0 / self.size };
             self.size = self.size.min(self.max as f64);
@@ -84,9 +85,17 @@ impl CongestionWindow {
         }
     }
 
+    /// The first answer came: what has grown by time stays.
+    #[allow(clippy::cast_precision_loss)] // far more than any process has in flight
+    fn end_wait(&mut self, in_flight: usize) {
+        if self.started.take().is_some() {
+            self.size = self.size.max(in_flight as f64);
+        }
+    }
+
     /// The request that went at `sent` was refused, because there are too many.
-    pub(super) fn refused(&mut self, sent: Instant, now: Instant) {
-        self.started = None;
+    pub(super) fn refused(&mut self, sent: Instant, now: Instant, in_flight: usize) {
+        self.end_wait(in_flight);
         if self.halved.is_none_or(|halved| sent >= halved) {
             self.threshold = (self.size / 2.0).max(1.0);
             self.size = self.threshold;

@@ -73,7 +73,7 @@ impl InFlight {
 
     /// The request that went at `sent` was refused.
     pub(super) fn refused(&mut self, sent: Instant, now: Instant) {
-        self.window.refused(sent, now);
+        self.window.refused(sent, now, self.count);
     }
 
     /// Whether the bound changes with time alone.

@@ -2,7 +2,7 @@
 //! the caller gives the time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -14,6 +14,7 @@ use super::rate_limiter::RateLimiter;
 use super::refusal::{Cooldown, Refusal};
 use super::retry_budget::RetryBudget;
 use super::waiter::Class;
+use crate::error::Error;
 
 /// The settings.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +25,24 @@ pub(crate) struct LimiterConfig {
     pub(crate) lease: Duration,
 }
 
-/// How a permit comes back.
+/// How a request ended.
 #[derive(Clone, Debug)]
-pub(super) enum Release {
+pub(crate) enum Release {
     /// The gateway answered with a record.
     Answered,
-    /// The request failed, but the gateway does not ask for fewer requests.
+    /// It failed, but the gateway does not ask for fewer requests.
     Failed,
     /// The gateway asks for no requests for this long.
-    Throttled(Duration, Arc<Refusal>),
-    /// The request was dropped before its end.
+    Refused(Duration, Arc<Refusal>),
+    /// It was dropped before its end.
     Abandoned,
+}
+
+impl Release {
+    /// `error`: with the id of the task that was asked about.
+    pub(crate) fn refused(error: Error, cooldown: Duration) -> Self {
+        Self::Refused(cooldown, Arc::new(Refusal { error, answered_at: SystemTime::now() }))
+    }
 }
 
 /// A request that is over.
@@ -95,9 +103,9 @@ impl Limits {
         allowed.min(self.in_flight.free(now))
     }
 
-    /// When the request of this class with `ahead` others before it may go, and whether that is sure: it may be sooner if it
-    /// depends on requests in flight.
-    pub(super) fn opens(&mut self, class: Class, ahead: usize, now: Instant) -> (Instant, bool) {
+    /// When the request of this class with `ahead` others before it may go, `repeats` of them early repeats, and whether that
+    /// is sure: it may be sooner if it depends on requests in flight.
+    pub(super) fn opens(&mut self, class: Class, ahead: usize, repeats: usize, now: Instant) -> (Instant, bool) {
         let (mut opens, mut sure) = (self.rate_opens(ahead, now), true);
         if self.in_flight.free(now) <= ahead {
             let room = self.in_flight.opens(now).or_else(|| now.checked_add(self.lease));
@@ -108,7 +116,7 @@ impl Limits {
             (opens, sure) = (opens.max(passes), sure && is_sure);
         }
         if class == Class::Retry {
-            opens = opens.max(self.retries.next_token(now));
+            opens = opens.max(self.retries.next_token(repeats, now));
         }
         (opens, sure)
     }
@@ -154,7 +162,7 @@ impl Limits {
                 self.breaker.answered(lease, at, true, now, waiting);
             }
             Release::Failed => self.breaker.answered(lease, at, false, now, waiting),
-            Release::Throttled(cooldown, refusal) => {
+            Release::Refused(cooldown, refusal) => {
                 self.in_flight.refused(at, now());
                 self.breaker.trip(now(), *cooldown, Arc::clone(refusal));
             }
@@ -184,7 +192,7 @@ impl Limits {
             breaker: self.breaker.state(),
             cooldown: self.breaker.cooldown(now),
             in_flight: self.in_flight.count(),
-            max_in_flight: self.in_flight.allowed(now),
+            in_flight_allowed: self.in_flight.allowed(now),
             waiting,
             rate_limit_left: self.rate.as_mut().map(|rate| rate.free(now)),
             retries_left: self.retries.tokens(now),

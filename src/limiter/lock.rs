@@ -2,17 +2,15 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Release, Sent};
-use super::refusal::{Cooldown, Refusal};
+use super::refusal::Cooldown;
 use super::state::{LimiterState, NoPermit};
 use super::waiter::AcquireRequest;
 use super::waiters::Key;
-use crate::error::Error;
 
 /// The limits of one client and its clones.
 #[derive(Debug)]
@@ -71,6 +69,10 @@ impl Limiter {
         Ok(self.permit(lease, now))
     }
 
+    pub(super) fn ticket_of(&self, key: Key) -> Option<u64> {
+        self.locked(|state| state.queue.ticket(key))
+    }
+
     pub(super) fn cancel(&self, key: Key) {
         self.locked(|state| state.cancel(key, Instant::now()));
     }
@@ -111,27 +113,9 @@ impl Permit {
     }
 
     /// The request is over.
-    pub(crate) fn settle(mut self, outcome: Settled) {
-        self.release = match outcome {
-            Settled::Answered => Release::Answered,
-            Settled::Failed => Release::Failed,
-            Settled::Refused { error, cooldown } => {
-                let refusal = Refusal { error, answered_at: SystemTime::now() };
-                Release::Throttled(cooldown, Arc::new(refusal))
-            }
-        };
+    pub(crate) fn settle(mut self, release: Release) {
+        self.release = release;
     }
-}
-
-/// How a request ended.
-#[derive(Debug)]
-pub(crate) enum Settled {
-    /// The gateway answered with a record.
-    Answered,
-    /// It failed, but the gateway does not ask for fewer requests.
-    Failed,
-    /// The gateway asks for fewer requests: none for the time of `cooldown`.
-    Refused { error: Error, cooldown: Duration },
 }
 
 impl Drop for Permit {

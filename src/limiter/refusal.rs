@@ -8,7 +8,7 @@ use crate::event::{serialize_millis, serialize_unix_millis};
 
 /// An answer that asks for fewer requests.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// With the id of the task that was asked about.
     pub(super) error: Error,
     pub(super) answered_at: SystemTime,

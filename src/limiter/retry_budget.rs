@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most tokens: so many polls can fail at once and be repeated soon.
+/// The most tokens: this number of polls can fail at once and be repeated soon.
 const CAPACITY: f64 = 10.0;
 /// Each repeat that succeeds pays for part of the next: after an outage, repeats go about twice as fast as polls.
 const PER_GOOD_ANSWER: f64 = 0.7;
@@ -49,9 +49,11 @@ impl RetryBudget {
         self.add(PER_GOOD_ANSWER);
     }
 
-    /// When there is a token, if no good answer comes.
-    pub(super) fn next_token(&mut self, now: Instant) -> Instant {
-        let missing = (1.0 - self.tokens).max(0.0) / PER_SECOND;
+    /// When there is a token beside those that are `reserved`, if no good answer comes.
+    pub(super) fn next_token(&mut self, reserved: usize, now: Instant) -> Instant {
+        self.tokens(now);
+        #[allow(clippy::cast_precision_loss)] // at most 10 can be reserved for long
+        let missing = (reserved as f64 + 1.0 - self.tokens).max(0.0) / PER_SECOND;
         now.checked_add(Duration::from_secs_f64(missing)).unwrap_or(now)
     }
 
@@ -72,7 +74,7 @@ mod tests {
         assert_eq!((0..20).filter(|_| budget.take(start)).count(), 10);
         budget.good_answer();
         assert!(!budget.take(start));
-        assert_eq!(budget.next_token(start), start + Duration::from_secs(3));
+        assert_eq!(budget.next_token(0, start), start + Duration::from_secs(3));
         budget.good_answer();
         assert!(budget.take(start) && !budget.take(start));
         assert!(

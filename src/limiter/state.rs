@@ -32,7 +32,10 @@ impl LimiterState {
     /// A lease, if a request may go now and nothing waits.
     pub(super) fn try_acquire(&mut self, now: Instant) -> Option<u64> {
         let Self { limits, queue } = self;
-        queue.lets_pass(limits.allows(Class::Normal, now)).then(|| limits.take(Class::Normal, now, 0))
+        queue.lets_pass(limits.allows(Class::Normal, now)).then(|| {
+            queue.note_taken();
+            limits.take(Class::Normal, now, 0)
+        })
     }
 
     /// A waiter comes for a permit: the lease, or when it should come again.

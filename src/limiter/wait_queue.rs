@@ -81,6 +81,10 @@ impl WaitQueue {
         first
     }
 
+    pub(super) fn ticket(&self, key: Key) -> Option<u64> {
+        self.waiters.get(key).map(|waiter| waiter.ticket)
+    }
+
     /// The number of waiters in the queue.
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
@@ -95,6 +99,11 @@ impl WaitQueue {
     pub(super) fn lets_pass(&self, permits: usize) -> bool {
         let waiting = self.waiters.len_of(Class::Urgent).saturating_add(self.waiters.len_of(Class::Normal));
         waiting == 0 && permits > self.calls.all_expected()
+    }
+
+    /// A permit was taken past the queue.
+    pub(super) const fn note_taken(&mut self) {
+        self.calls.taken();
     }
 
     /// A waiter comes for a permit: the lease of its request, or when it should come again. `place`: where it is in the queue.
@@ -176,6 +185,7 @@ impl WaitQueue {
             Presence::Called => {
                 self.calls.end(called_as);
                 self.calls.note_latency(called, visit.at);
+                self.calls.taken(); // somebody comes
             }
             Presence::Away => self.calls.note_latency(called, visit.at),
         }
@@ -332,10 +342,11 @@ impl WaitQueue {
         let lapse = self.calls.next_lapse().and_then(|lapse| self.epoch.instant(lapse)).map(|at| (at, SENTINEL_GAP));
         let ahead = self.calls.all_expected();
         let classes = Class::ALL.into_iter().filter(|class| self.waiters.len_of(*class) > 0);
-        let opens = classes.map(|class| match limits.opens(class, ahead, visit.now) {
+        let repeats = self.calls.expected(Class::Retry);
+        let opens = classes.map(|class| match limits.opens(class, ahead, repeats, visit.now) {
             (at, true) => (at, Duration::ZERO),
             // An answer calls a waiter, which may be away: somebody should look soon.
-            (at, false) => (at.min(gap), SENTINEL_GAP),
+            (at, false) => (if at > visit.now { at.min(gap) } else { gap }, SENTINEL_GAP),
         });
         let (at, slack) = opens.chain(lapse).min().unwrap_or((gap, SENTINEL_GAP));
         (at.max(soonest), slack)

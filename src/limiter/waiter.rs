@@ -70,7 +70,8 @@ pub(super) enum Presence {
 impl Waiter {
     /// What a permit is worth to it now, which is `at` nanoseconds after the epoch.
     pub(super) fn value(&self, now: Instant, at: i64) -> f64 {
-        let waited = Duration::from_millis(10).saturating_mul(since(at).wrapping_sub(self.since));
+        let waited = Duration::from_millis(10)
+            .saturating_mul(since(at).wrapping_sub(self.since).cast_signed().max(0).cast_unsigned());
         self.priority.as_ref().map_or_else(|| prior(waited), |priority| priority.value(now))
     }
 }

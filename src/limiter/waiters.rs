@@ -155,7 +155,11 @@ impl Waiters {
         now: Instant,
         steps: &mut usize,
     ) -> Option<Key> {
-        let first = |class: Class| self.queues.get(class as usize)?.first_key_value();
+        // Of early repeats the last: its schedule's own poll is farthest away.
+        let first = |class: Class| match class {
+            Class::Urgent | Class::Normal => self.queues.get(class as usize)?.first_key_value(),
+            Class::Retry => self.queues.get(class as usize)?.last_key_value(),
+        };
         let urgent = first(Class::Urgent).filter(|_| eligible(Class::Urgent));
         let others = Class::ALL.into_iter().filter(|class| eligible(*class)).filter_map(first);
         let oldest = others.min().map(|(_, key)| *key);
@@ -180,11 +184,11 @@ impl Waiters {
         best.map(|(_, _, key)| key).or(oldest)
     }
 
-    /// The waiter that has come last, of those that wait longest for their permit.
+    /// The waiter that waits longest from now on: of the first class in which there is one, the last that gets a permit.
     pub(super) fn last(&self) -> Option<Key> {
-        let queues = [Class::Normal, Class::Retry, Class::Urgent].into_iter();
-        let mut last = queues.filter_map(|class| self.queues.get(class as usize)?.last_key_value());
-        last.next().map(|(_, key)| *key)
+        let [urgent, normal, retry] = &self.queues;
+        let last = normal.last_key_value().or_else(|| retry.first_key_value()).or_else(|| urgent.last_key_value());
+        last.map(|(_, key)| *key)
     }
 
     /// Brings a waiter that is not in the queue up to date.

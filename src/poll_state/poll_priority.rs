@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::config::WatchConfig;
 use super::last_record::LastObservation;
+use crate::schedule::Schedule;
 
 /// What a watch knows of its task: nothing before the first good answer.
 #[derive(Clone, Copy, Debug)]
@@ -11,10 +11,10 @@ pub(crate) struct PollPriority(pub(super) Option<LastObservation>);
 
 impl PollPriority {
     /// The expected gain of a poll now. `elapsed`: since the first poll of the stream.
-    pub(crate) fn expected_gain(self, config: &WatchConfig, elapsed: Duration) -> f64 {
+    pub(crate) fn expected_gain(self, schedule: &Schedule, elapsed: Duration) -> f64 {
         let gain = match self.0 {
-            Some(last) => config.schedule.expected_gain(last.age, last.age_at(elapsed)),
-            None => config.schedule.expected_first_gain(elapsed),
+            Some(last) => schedule.expected_gain(last.age, last.age_at(elapsed)),
+            None => schedule.expected_first_gain(elapsed),
         };
         gain.unwrap_or_default()
     }

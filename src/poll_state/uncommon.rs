@@ -21,6 +21,8 @@ pub(super) struct Uncommon {
     pub(super) held_until: Option<Duration>,
     /// The number of the last refusal of which the watch has yielded an event.
     pub(super) known_refusal: Option<u32>,
+    /// The place in the client's queue of a poll that waits on after an event.
+    pub(super) ticket: Option<u64>,
     /// When the last response was taken, if that was after the deadline, its consumer was there, and the final poll is still
     /// to come.
     pub(super) overdue_since: Option<Duration>,

@@ -107,12 +107,16 @@ impl Subscribed {
         (not_before > Instant::now()).then_some(not_before)
     }
 
-    /// A poll that goes at once, if there is a permit for it, or if no request needs to be sent.
+    /// A poll that goes at once, if there is a permit for it, or if no request is sent.
     fn poll_now(&mut self) -> Option<PollFuture> {
         if let Some(outcome) = self.task.validate() {
             return Some(Box::pin(ready(outcome)));
         }
-        if self.task.is_held() {
+        let Some(wait) = self.task.permit_wait(Instant::now()) else {
+            return Some(Box::pin(ready(PollOutcome::NotPolled)));
+        };
+        // An early repeat needs a token as well.
+        if wait.class == Class::Retry {
             return None;
         }
         let permit = self.task.core().try_acquire()?;
@@ -126,17 +130,20 @@ impl Subscribed {
             let Some(wait) = self.task.permit_wait(now) else {
                 return Poll::Ready(Box::pin(ready(PollOutcome::NotPolled)));
             };
-            let until = wait.until.and_then(|until| self.task.instant(until));
+            let mut until = wait.until.and_then(|until| self.task.instant(until));
             // A notification makes an early repeat of a failed poll an extra poll.
-            if let (Class::Retry, Some(until)) = (wait.class, until) {
-                if matches!(self.poll_notified(cx), Poll::Ready(not_before) if not_before <= now) {
-                    self.task.poll_early(until);
-                    continue;
+            if let (Class::Retry, Some(scheduled_at)) = (wait.class, until) {
+                if let Poll::Ready(not_before) = self.poll_notified(cx) {
+                    if not_before <= now {
+                        self.task.poll_early(scheduled_at);
+                        continue;
+                    }
+                    until = Some(scheduled_at.min(not_before));
                 }
             }
             let priority = if place.is_queued() { None } else { self.task.priority() };
             let request = PermitRequest {
-                ticket: None,
+                ticket: if place.is_queued() { None } else { self.task.take_ticket() },
                 weight: 1,
                 class: wait.class,
                 priority: priority.as_ref(),
@@ -149,7 +156,9 @@ impl Subscribed {
                 Some(Acquired::HeldBack(_)) => {
                     // At the deadline comes the final poll, whoever is held back.
                     let is_over = until.is_some_and(|until| until <= Instant::now());
-                    if let Some(cooldown) = self.task.core().limiter.cooldown().filter(|_| !is_over) {
+                    if let Some(cooldown) = limiter.cooldown().filter(|_| !is_over) {
+                        let ticket = limiter.ticket(place);
+                        self.task.keep_ticket(ticket);
                         return Poll::Ready(Box::pin(ready(PollOutcome::HeldBack(Box::new(cooldown)))));
                     }
                 }

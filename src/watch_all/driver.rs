@@ -295,8 +295,11 @@ impl Driver {
                 // Its request may have gone meanwhile.
                 News::HeldBack if matches!(slot.queued(), Some(Class::Normal | Class::Retry)) => {
                     match self.core.limiter.cooldown() {
-                        Some(cooldown) => return Some((id, slot.watch.on_held_back(cooldown))),
-                        None => continue,
+                        // Once for each refusal.
+                        Some(cooldown) if slot.watch.known_refusal() != Some(cooldown.number) => {
+                            return Some((id, slot.watch.on_held_back(cooldown)));
+                        }
+                        _ => continue,
                     }
                 }
                 News::HeldBack => continue,

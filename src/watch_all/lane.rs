@@ -4,13 +4,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::ready_queue::ReadyQueue;
 use super::task_slots::{Key, TaskSlots};
 use crate::client_core::ClientCore;
-use crate::limiter::{Acquire, Acquired, Class, Permit, PermitRequest};
+use crate::limiter::{Acquire, Acquired, Class, Permit, PermitRequest, Priority};
 
 pub(super) struct Lane {
     core: Arc<ClientCore>,
@@ -21,12 +22,14 @@ pub(super) struct Lane {
     timer: Option<Pin<Box<Sleep>>>,
     /// The number of the refusal for which all requests are held back, as far as is known.
     refusal: Option<u32>,
+    /// For which ticket, and when, the priority was looked up last.
+    ranked: Option<(Option<u64>, Instant)>,
 }
 
 impl Lane {
     pub(super) fn new(core: Arc<ClientCore>, class: Class) -> Self {
         let acquire = core.acquire();
-        Self { core, class, ready: ReadyQueue::new(class), acquire, timer: None, refusal: None }
+        Self { core, class, ready: ReadyQueue::new(class), acquire, timer: None, refusal: None, ranked: None }
     }
 
     pub(super) const fn class(&self) -> Class {
@@ -52,19 +55,19 @@ impl Lane {
         if let Some(permit) = free {
             return Poll::Ready(self.ready.pop_first(slots).map(|key| (permit, key)));
         }
-        // Permits are scarce: it matters which task is next.
-        let Self { core, class, ready, acquire, timer, refusal } = self;
-        ready.take_tickets(|count| core.limiter.issue(count));
-        let ticket = ready.first(slots).and_then(|(_, ticket)| ticket);
-        let best = ready.best(slots, Instant::now());
-        let priority = best.and_then(|(_, key)| slots.slot(key)?.watch.priority());
-        let (weight, class, priority) = (ready.len().min(slots.len()), *class, priority.as_ref());
+        self.ready.take_tickets(|count| self.core.limiter.issue(count));
+        let ticket = self.ready.first(slots).and_then(|(_, ticket)| ticket);
+        let priority = self.refresh_priority(ticket, slots);
+        let (weight, class) = (self.ready.len().min(slots.len()), self.class);
+        let Self { ready, acquire, timer, refusal, .. } = self;
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now())));
         loop {
-            let request = PermitRequest { ticket, weight, class, priority, until: None, known_refusal: *refusal };
+            let (priority, known_refusal) = (priority.as_ref(), *refusal);
+            let request = PermitRequest { ticket, weight, class, priority, until: None, known_refusal };
             match ready!(acquire.poll(timer.as_mut(), cx, &request)) {
                 Some(Acquired::Permit(permit)) => {
-                    *refusal = None;
+                    (*refusal, self.ranked) = (None, None);
+                    let best = ready.best(slots, Instant::now());
                     return Poll::Ready(ready.pop(best, slots).map(|key| (permit, key)));
                 }
                 Some(Acquired::HeldBack(number)) => {
@@ -76,12 +79,26 @@ impl Lane {
         }
     }
 
+    /// Permits are scarce: it matters which task is next. What its poll is worth is looked up now and then, because it takes
+    /// time. `None`: as before, or nothing.
+    fn refresh_priority(&mut self, ticket: Option<u64>, slots: &TaskSlots) -> Option<Priority> {
+        const INTERVAL: Duration = Duration::from_millis(50);
+        let now = Instant::now();
+        let is_fresh = |(of, at): (Option<u64>, Instant)| of == ticket && now.saturating_duration_since(at) < INTERVAL;
+        if self.ranked.is_some_and(is_fresh) {
+            return None;
+        }
+        self.ranked = Some((ticket, now));
+        let (_, key) = self.ready.best(slots, now)?;
+        slots.slot(key)?.watch.priority()
+    }
+
     /// The next task whose watch does not know yet that all requests are held back.
     pub(super) fn next_held_back(&mut self, slots: &TaskSlots) -> Option<Key> {
         let number = self.refusal?;
         loop {
-            let key = self.ready.next_unseen(slots)?;
-            if slots.slot(key)?.watch.known_refusal() != Some(number) {
+            let (key, slot) = self.ready.next_unseen(slots)?;
+            if slot.watch.known_refusal() != Some(number) {
                 return Some(key);
             }
         }

@@ -12,13 +12,28 @@ const SAMPLE_SIZE: usize = 64;
 
 pub(super) struct ReadyQueue {
     class: Class,
-    /// Each with its ticket in the client's queue, if it has one. Some have left meanwhile.
-    waiting: VecDeque<(Key, Option<u64>)>,
+    /// Some have left meanwhile.
+    waiting: VecDeque<Entry>,
     /// How many of them were taken out of order.
     taken: usize,
     /// How many entries, from the front, [`next_unseen`](Self::next_unseen) has passed.
     seen: usize,
     sampler: Sampler,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    key: Key,
+    /// When the slot was due then. An entry that does not agree with its slot is stale.
+    due: Option<i64>,
+    /// Its place in the client's queue, if it has one.
+    ticket: Option<u64>,
+}
+
+impl Entry {
+    fn slot(self, class: Class, slots: &TaskSlots) -> Option<&Slot> {
+        slots.slot(self.key).filter(|slot| slot.queued() == Some(class) && slot.due() == self.due)
+    }
 }
 
 impl ReadyQueue {
@@ -30,12 +45,13 @@ impl ReadyQueue {
         if slots.is_mostly_stale(self.waiting.len()) {
             self.clean(slots);
         }
-        self.waiting.push_back((key, None));
+        let due = slots.slot(key).and_then(Slot::due);
+        self.waiting.push_back(Entry { key, due, ticket: None });
     }
 
     fn clean(&mut self, slots: &TaskSlots) {
-        let class = Some(self.class);
-        self.waiting.retain(|(key, _)| slots.slot(*key).and_then(Slot::queued) == class);
+        let class = self.class;
+        self.waiting.retain(|entry| entry.slot(class, slots).is_some());
         (self.taken, self.seen) = (0, 0);
     }
 
@@ -43,30 +59,36 @@ impl ReadyQueue {
         self.waiting.len().saturating_sub(self.taken)
     }
 
-    /// The task that has waited longest, and its ticket in the client's queue.
+    /// The next task, and its ticket in the client's queue: the one that has waited longest. Of early repeats, the one that has
+    /// come last: its schedule's own poll is farthest away.
     pub(super) fn first(&mut self, slots: &TaskSlots) -> Option<(Key, Option<u64>)> {
         loop {
-            let first = *self.waiting.front()?;
-            if slots.slot(first.0).and_then(Slot::queued) == Some(self.class) {
-                return Some(first);
+            let first = *if self.class == Class::Retry { self.waiting.back() } else { self.waiting.front() }?;
+            if first.slot(self.class, slots).is_some() {
+                return Some((first.key, first.ticket));
             }
-            self.pop_front();
-            self.taken = self.taken.saturating_sub(usize::from(first.0 == Key::NONE));
+            self.remove_first();
+            self.taken = self.taken.saturating_sub(usize::from(first.key == Key::NONE));
         }
     }
 
-    fn pop_front(&mut self) {
-        self.waiting.pop_front();
-        self.seen = self.seen.saturating_sub(1);
+    fn remove_first(&mut self) {
+        if self.class == Class::Retry {
+            self.waiting.pop_back();
+            self.seen = self.seen.min(self.waiting.len());
+        } else {
+            self.waiting.pop_front();
+            self.seen = self.seen.saturating_sub(1);
+        }
     }
 
     /// One task after the other, those that come later too.
-    pub(super) fn next_unseen(&mut self, slots: &TaskSlots) -> Option<Key> {
+    pub(super) fn next_unseen<'a>(&mut self, slots: &'a TaskSlots) -> Option<(Key, &'a Slot)> {
         loop {
-            let (key, _) = *self.waiting.get(self.seen)?;
+            let entry = *self.waiting.get(self.seen)?;
             self.seen = self.seen.saturating_add(1);
-            if slots.slot(key).and_then(Slot::queued) == Some(self.class) {
-                return Some(key);
+            if let Some(slot) = entry.slot(self.class, slots) {
+                return Some((entry.key, slot));
             }
         }
     }
@@ -78,19 +100,19 @@ impl ReadyQueue {
 
     /// Gives tickets in the client's queue to the tasks without one. `issue`: the first of that many tickets in a row.
     pub(super) fn take_tickets(&mut self, issue: impl FnOnce(usize) -> u64) {
-        let newcomers = self.waiting.iter().rev().take_while(|(_, ticket)| ticket.is_none()).count();
+        let newcomers = self.waiting.iter().rev().take_while(|entry| entry.ticket.is_none()).count();
         if newcomers > 0 {
             let start = self.waiting.len().saturating_sub(newcomers);
-            for ((_, ticket), number) in self.waiting.range_mut(start..).zip(issue(newcomers)..) {
-                *ticket = Some(number);
+            for (entry, number) in self.waiting.range_mut(start..).zip(issue(newcomers)..) {
+                entry.ticket = Some(number);
             }
         }
     }
 
-    /// Takes out the task that has waited longest.
+    /// Takes out the next task.
     pub(super) fn pop_first(&mut self, slots: &TaskSlots) -> Option<Key> {
         let (first, _) = self.first(slots)?;
-        self.pop_front();
+        self.remove_first();
         Some(first)
     }
 
@@ -100,7 +122,7 @@ impl ReadyQueue {
         self.sampler.count();
         let Some((index, key)) = best else { return self.pop_first(slots) };
         if let Some(entry) = self.waiting.get_mut(index) {
-            entry.0 = Key::NONE;
+            entry.key = Key::NONE;
             self.taken = self.taken.saturating_add(1);
         }
         if self.taken > self.waiting.len() / 2 {
@@ -116,9 +138,8 @@ impl ReadyQueue {
         slots.slot(first)?.watch.expected_gain(now)?;
         let Self { class, waiting, sampler, .. } = self;
         let gain = |index: usize| {
-            let (key, _) = waiting.get(index)?;
-            let slot = slots.slot(*key).filter(|slot| slot.queued() == Some(*class))?;
-            Some((slot.watch.expected_gain(now)?, index, *key))
+            let entry = waiting.get(index)?;
+            Some((entry.slot(*class, slots)?.watch.expected_gain(now)?, index, entry.key))
         };
         let gains = sampler.sample(waiting.len(), SAMPLE_SIZE).filter_map(gain);
         // Of equal gains, the first.

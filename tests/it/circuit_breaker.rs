@@ -144,7 +144,7 @@ async fn held_back_watch_says_why_and_for_how_long() {
         for _ in 0..2 {
             let Some(StatusEvent::HeldBack(hold)) = events.next().await else { panic!("it is not held back") };
             assert_eq!((hold.error.kind(), hold.error.task_id()), (ErrorKind::Maintenance, Some(&ids[0])));
-            assert_eq!((hold.next_poll_in, hold.error.retry_after()), (secs(40), Some(secs(40))));
+            assert_eq!((hold.next_poll_in, hold.error.retry_after()), (secs(40), Some(secs(50))));
             assert_eq!((hold.polls, hold.elapsed), (0, secs(0)));
             let said = format!("task {}: the gateway is under maintenance: closed", ids[0]);
             assert!(hold.error.to_string().starts_with(&said), "{}", hold.error);

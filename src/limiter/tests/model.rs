@@ -134,7 +134,7 @@ impl World {
             }
             Step::Answer(which) => self.end(which, &Release::Answered),
             Step::Fail(which) => self.end(which, &Release::Failed),
-            Step::Refuse(which) => self.end(which, &Release::Throttled(COOLDOWN, refusal(self.now))),
+            Step::Refuse(which) => self.end(which, &Release::Refused(COOLDOWN, refusal(self.now))),
             // Its future is not polled any more: nobody releases its lease.
             Step::Abandon(which) if which < self.flying.len() => drop(self.flying.swap_remove(which)),
             Step::Stay(which) if self.absences && which < self.waiters.len() => self.waiters[which].away = true,
@@ -233,8 +233,8 @@ impl World {
                     let is_over = waiter.weight == 0;
                     self.sent.push(self.now);
                     self.flying.push(Sent { lease, at: self.now });
-                    // Permits that are free at once go to as many waiters, whatever their weight.
-                    if is_single {
+                    // Permits that are free at once go to as many waiters, whatever their weight. Of early repeats, the last is first.
+                    if is_single && class != Class::Retry {
                         self.served.push((ticket, class));
                     }
                     if is_over {

@@ -60,7 +60,7 @@ fn a_poll_without_a_permit_ends_as_deadline() {
             number: 1,
         }),
         in_flight: 0,
-        max_in_flight: 9,
+        in_flight_allowed: 9,
         waiting: 3,
         rate_limit_left: None,
         retries_left: 10,

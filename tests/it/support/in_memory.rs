@@ -42,7 +42,7 @@ pub(crate) fn progress(event: Option<StatusEvent>) -> Progress {
 pub(crate) async fn open_window(simulator: &Simulator, client: &Client, requests: usize, latency: Duration) {
     let ids = endless(simulator, requests);
     simulator.latency(ms(1));
-    while client.limits().max_in_flight < requests {
+    while client.limits().in_flight_allowed < requests {
         for answer in join_all(ids.iter().map(|id| client.status(id))).await {
             answer.unwrap();
         }
