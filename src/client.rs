@@ -136,11 +136,11 @@ impl Client {
         self.core.limiter.report()
     }
 
-    /// Lets all watches of this client and of its clones go on at once, if they hold back after a refusal. Returns whether
+    /// Ends the cooldown of this client and of its clones, if they hold back after a refusal. Returns whether
     /// they did.
     ///
-    /// For an operator who knows that the gateway answers again. Waiting polls follow one by one, within 10 s. A watch that was
-    /// refused itself keeps its own `Retry-After`.
+    /// For an operator who knows that the gateway answers again. The waiting polls follow one after the other, within 10 s. A
+    /// watch that was refused itself keeps its own `Retry-After`. If the gateway still refuses, a new cooldown begins.
     ///
     /// ```
     /// # use luma_watch::simulator::{Fault, Simulator};

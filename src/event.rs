@@ -139,7 +139,8 @@ pub struct PollFailure {
     #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
     pub elapsed: Duration,
     /// The pause of the watch. The next request can be later: after the pause it waits for the client's limits, see
-    /// [`ClientBuilder::rate_limit`](crate::ClientBuilder::rate_limit).
+    /// [`ClientBuilder::rate_limit`](crate::ClientBuilder::rate_limit). In an outage it can be sooner, when
+    /// [good answers](crate::guide::limits#outages) come again.
     #[serde(rename = "next_poll_in_ms", serialize_with = "serialize_millis")]
     pub next_poll_in: Duration,
 }
@@ -158,8 +159,8 @@ pub struct HeldBack {
     /// The time since the first poll of the stream.
     #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
     pub elapsed: Duration,
-    /// When the watches go on, or when this watch reaches its deadline, if that is sooner. If the gateway answers before,
-    /// they go on at once.
+    /// When the watches go on, or when this watch reaches its deadline, if that is sooner. If a good answer comes before, the
+    /// waiting polls follow one after the other, within 10 s; no event says so.
     #[serde(rename = "next_poll_in_ms", serialize_with = "serialize_millis")]
     pub next_poll_in: Duration,
 }

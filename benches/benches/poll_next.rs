@@ -21,7 +21,7 @@ use luma_watch_benches::hand_loop::KEY;
 use luma_watch_benches::measure::median;
 use tokio::time::timeout;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn main() {
     if gateway::serve_if_asked_to() {

@@ -18,11 +18,11 @@ use std::fmt;
 pub enum BreakerState {
     /// Requests pass.
     Closed,
-    /// A refusal came: no request passes before the time that it named is over.
+    /// A refusal came: until the time that it named is over, only single checks and final polls pass.
     Open,
     /// That time is over, and one request finds out whether the gateway answers again.
     HalfOpen,
-    /// The gateway answers again: waiting requests pass one by one, within 10 s.
+    /// The cooldown has ended: waiting requests pass one by one, within 10 s.
     Recovering,
 }
 

@@ -13,7 +13,7 @@ use crate::clock::nanos;
 /// A called waiter has this time to come, and more on a busy executor: twice the time that others took.
 const MIN_CLAIM_TIME: Duration = Duration::from_millis(25);
 const MAX_CLAIM_TIME: Duration = Duration::from_millis(250);
-/// While nobody has come for this long, a waiter that comes by itself gets a permit, whoever is before it.
+/// While no called waiter has come for this long, a waiter that comes by itself gets a permit, whoever is before it.
 const OVERTAKE_AFTER: Duration = Duration::from_millis(200);
 /// At most 32 waiters are called for one permit.
 const MAX_ROUNDS: u32 = 5;
@@ -55,6 +55,11 @@ impl Calls {
     /// How long a called waiter has to come, in nanoseconds.
     pub(super) fn claim_time(&self) -> i64 {
         self.latency.saturating_mul(2).clamp(nanos(MIN_CLAIM_TIME), nanos(MAX_CLAIM_TIME))
+    }
+
+    /// Whether a waiter that was to come at `due` is away.
+    pub(super) fn is_late(&self, due: i64, now: i64) -> bool {
+        due.saturating_add(self.claim_time()) < now
     }
 
     pub(super) fn call(&mut self, key: Key, class: Class, now: i64) {

@@ -6,33 +6,21 @@
 //!
 //! - A waiter whose own timer has passed and that did not come is away: it is passed over without a call.
 //! - A waiter that is away keeps its ticket: when it comes, it is in the queue again, at its old place.
-//! - One waiter, the sentinel, has its timer set to the next moment in which time alone changes something: a permit is free,
-//!   or a called waiter is late. The others come seldom, only to show that they are there and in case that the sentinel is away.
-//! - No visit takes more than [`MAX_STEPS`] steps, however many waiters there are.
+//! - One waiter, the [`Leader`], looks after the time for all.
+//! - No visit takes more than a bounded number of steps, however many waiters there are.
 
 use std::mem;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::calls::Calls;
+use super::leader::Leader;
 use super::limits::Limits;
+use super::visit::Visit;
 use super::waiter::{AcquireRequest, Class, Presence, Waiter, since};
 use super::waiters::{Key, Waiters};
 use super::wakers::Wakers;
-use crate::clock::{Epoch, nanos};
-
-/// Waiters looked at in one visit.
-pub(super) const MAX_STEPS: usize = 96;
-/// The resolution of tokio's timer.
-const TICK: Duration = Duration::from_millis(1);
-/// How often the sentinel comes where only an answer changes something: an answer calls a waiter, which may be away.
-const SENTINEL_GAP: Duration = Duration::from_millis(100);
-/// When some waiters come first, at most one in [`EARLY_GAP`]: all before it, the sentinel too, may be away.
-const EARLY_BEAT: Duration = Duration::from_millis(500);
-const EARLY_GAP: Duration = Duration::from_millis(10);
-/// How often each other waiter comes, and one more millisecond for each waiter: 1,000 visits per second at most.
-const MIN_BEAT: Duration = Duration::from_secs(1);
+use crate::clock::Epoch;
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
@@ -42,21 +30,9 @@ pub(super) struct WaitQueue {
     pub(super) retired: Wakers,
     waiters: Waiters,
     calls: Calls,
-    /// The waiter that looks after the time, and when it comes.
-    sentinel: Option<(Key, i64)>,
-    /// When the last waiter was told to come early.
-    last_early: i64,
+    leader: Leader,
     next_ticket: u64,
     epoch: Epoch,
-}
-
-/// One visit under the lock.
-struct Visit {
-    now: Instant,
-    /// The same, in nanoseconds from the epoch.
-    at: i64,
-    /// What it may still do.
-    steps: usize,
 }
 
 impl WaitQueue {
@@ -67,8 +43,7 @@ impl WaitQueue {
             retired: Wakers::default(),
             waiters: Waiters::new(epoch),
             calls: Calls::new(),
-            sentinel: None,
-            last_early: i64::MIN,
+            leader: Leader::new(epoch),
             next_ticket: 0,
             epoch,
         }
@@ -139,12 +114,12 @@ impl WaitQueue {
         if self.waiters.len() > 0 {
             let mut visit = self.visit(now);
             self.offer(None, limits, &mut visit);
-            self.appoint_sentinel(limits, &visit);
+            self.wake_leader(limits, &visit);
         }
     }
 
     fn visit(&self, now: Instant) -> Visit {
-        Visit { now, at: self.epoch.nanos(now), steps: MAX_STEPS }
+        Visit::new(now, self.epoch)
     }
 
     /// Adds the waiter, or brings it up to date. Returns whether it was called, and comes in time.
@@ -206,7 +181,8 @@ impl WaitQueue {
                 return true;
             }
             visit.steps = visit.steps.saturating_sub(1);
-            if self.is_overdue(key, visit) {
+            let due = self.waiters.get(key).map_or(i64::MAX, |waiter| waiter.at);
+            if self.calls.is_late(due, visit.at) {
                 self.put_away(key);
             } else {
                 self.call(key, visit);
@@ -238,7 +214,7 @@ impl WaitQueue {
 
     fn call(&mut self, key: Key, visit: &Visit) {
         self.waiters.dequeue(key);
-        self.dismiss_sentinel(key);
+        self.leader.dismiss(key);
         let Some(waiter) = self.waiters.get_mut(key) else { return };
         (waiter.presence, waiter.at) = (Presence::Called, visit.at);
         self.wake.push(waiter.waker.clone());
@@ -262,14 +238,9 @@ impl WaitQueue {
         }
     }
 
-    /// Whether a waiter's own timer has passed, and it did not come.
-    fn is_overdue(&self, key: Key, visit: &Visit) -> bool {
-        self.waiters.get(key).is_some_and(|waiter| self.is_late(waiter.at, visit))
-    }
-
     fn put_away(&mut self, key: Key) {
         self.waiters.dequeue(key);
-        self.dismiss_sentinel(key);
+        self.leader.dismiss(key);
         if let Some(waiter) = self.waiters.get_mut(key) {
             waiter.presence = Presence::Away;
         }
@@ -284,30 +255,21 @@ impl WaitQueue {
         let lease = limits.take(class, visit.now, weight.saturating_sub(1));
         if weight <= 1 && self.waiters.len() > 0 {
             self.offer(None, limits, visit);
-            self.appoint_sentinel(limits, visit);
+            self.wake_leader(limits, visit);
         }
         lease
     }
 
     /// The waiter waits on. Returns when it should come again.
     fn stay(&mut self, key: Key, is_new: bool, limits: &mut Limits, visit: &Visit) -> Instant {
-        let other = self.sentinel.filter(|(sentinel, _)| *sentinel != key);
-        let comes = if other.is_some() && self.has_sentinel(limits, visit) {
-            let beat = nanos(self.beat(key, is_new, visit));
-            let comes = visit.at.saturating_add(beat);
-            if limits.is_timed() {
-                // Not before the rate limit lets anyone go.
-                comes.max(self.epoch.nanos(limits.rate_opens(0, visit.now)).saturating_add(beat / 2))
-            } else {
-                comes
-            }
+        let Self { waiters, calls, leader, .. } = self;
+        let comes = if leader.is_other(key) && leader.is_there(waiters, calls, limits, visit) {
+            leader.next_heartbeat(key, is_new, waiters, limits, visit)
         } else {
-            if let Some((late, _)) = other.filter(|(_, at)| self.is_late(*at, visit)) {
+            if let Some(late) = leader.late(calls, visit).filter(|late| *late != key) {
                 self.put_away(late);
             }
-            let (changes, _) = self.next_change(limits, visit);
-            self.sentinel = Some((key, self.epoch.nanos(changes)));
-            self.epoch.nanos(changes)
+            self.leader.appoint(key, &self.waiters, &self.calls, limits, visit)
         };
         if let Some(waiter) = self.waiters.get_mut(key) {
             waiter.at = comes;
@@ -315,81 +277,24 @@ impl WaitQueue {
         self.epoch.instant(comes).unwrap_or(visit.now)
     }
 
-    /// Whether there is a sentinel that is not late, and comes soon enough.
-    fn has_sentinel(&self, limits: &mut Limits, visit: &Visit) -> bool {
-        let Some((_, at)) = self.sentinel.filter(|(_, at)| !self.is_late(*at, visit)) else { return false };
-        let is_calm = visit.steps > 0 && self.waiters.len_of(Class::Retry) == 0 && !limits.is_timed();
-        if is_calm && at <= visit.at.saturating_add(nanos(SENTINEL_GAP)) {
-            return true; // nothing changes with time but that a called waiter is late
-        }
-        let (changes, slack) = self.next_change(limits, visit);
-        at <= self.epoch.nanos(changes).saturating_add(nanos(slack))
-    }
-
-    /// Whether a waiter that was to come at `at` is away.
-    fn is_late(&self, at: i64, visit: &Visit) -> bool {
-        at.saturating_add(self.calls.claim_time()) < visit.at
-    }
-
-    /// When time alone changes something: a called waiter is late, or there is a permit beside those for which waiters were called.
-    /// The second value: how much later is soon enough.
-    fn next_change(&self, limits: &mut Limits, visit: &Visit) -> (Instant, Duration) {
-        let after = |time: Duration| visit.now.checked_add(time).unwrap_or(visit.now);
-        let (soonest, gap) = (after(TICK), after(SENTINEL_GAP));
-        if visit.steps == 0 {
-            return (soonest, Duration::ZERO); // there is more to do
-        }
-        let lapse = self.calls.next_lapse().and_then(|lapse| self.epoch.instant(lapse)).map(|at| (at, SENTINEL_GAP));
-        let ahead = self.calls.all_expected();
-        let classes = Class::ALL.into_iter().filter(|class| self.waiters.len_of(*class) > 0);
-        let repeats = self.calls.expected(Class::Retry);
-        let opens = classes.map(|class| match limits.opens(class, ahead, repeats, visit.now) {
-            (at, true) => (at, Duration::ZERO),
-            // An answer calls a waiter, which may be away: somebody should look soon.
-            (at, false) => (if at > visit.now { at.min(gap) } else { gap }, SENTINEL_GAP),
-        });
-        let (at, slack) = opens.chain(lapse).min().unwrap_or((gap, SENTINEL_GAP));
-        (at.max(soonest), slack)
-    }
-
-    /// How long until a waiter shows that it is there.
-    fn beat(&mut self, key: Key, is_new: bool, visit: &Visit) -> Duration {
-        let waiters = u64::try_from(self.waiters.len()).unwrap_or(u64::MAX);
-        let beat = MIN_BEAT.max(Duration::from_millis(waiters));
-        if !is_new {
-            return beat;
-        }
-        let is_urgent = self.waiters.get(key).is_some_and(|waiter| waiter.class == Class::Urgent);
-        if is_urgent || visit.at.saturating_sub(self.last_early) >= nanos(EARLY_GAP) {
-            self.last_early = visit.at;
-            return EARLY_BEAT;
-        }
-        // Those that come together come again at different times.
-        beat.mul_f64(0.75 + f64::from(key.scattered()) / 1024.0)
-    }
-
-    /// Wakes a waiter to look after the time, if nobody does.
-    fn appoint_sentinel(&mut self, limits: &mut Limits, visit: &Visit) {
-        if self.has_sentinel(limits, visit) {
+    /// Wakes a waiter to lead, if none does.
+    fn wake_leader(&mut self, limits: &mut Limits, visit: &Visit) {
+        let Self { waiters, calls, leader, .. } = self;
+        if leader.is_there(waiters, calls, limits, visit) {
             return;
         }
-        if let Some((late, _)) = self.sentinel.filter(|(_, at)| self.is_late(*at, visit)) {
+        if let Some(late) = leader.late(calls, visit) {
             self.put_away(late);
         }
-        let key = self.sentinel.map(|(key, _)| key).or_else(|| self.waiters.last());
-        self.sentinel = key.map(|key| (key, visit.at.saturating_add(self.calls.claim_time())));
-        if let Some(waiter) = key.and_then(|key| self.waiters.get(key)) {
-            self.wake.push(waiter.waker.clone());
+        let Self { waiters, calls, leader, wake, .. } = self;
+        if let Some(waiter) = leader.choose(waiters, calls, visit).and_then(|key| waiters.get(key)) {
+            wake.push(waiter.waker.clone());
         }
-    }
-
-    fn dismiss_sentinel(&mut self, key: Key) {
-        self.sentinel.take_if(|(sentinel, _)| *sentinel == key);
     }
 
     /// Removes a waiter. Returns its class and its weight.
     fn remove(&mut self, key: Key) -> Option<(Class, usize)> {
-        self.dismiss_sentinel(key);
+        self.leader.dismiss(key);
         let Waiter { waker, class, weight, presence, .. } = self.waiters.remove(key)?;
         if presence == Presence::Called {
             self.calls.end(class);

@@ -1,7 +1,7 @@
 //! The polls of a `WatchAll` that are in flight, and which of them are to be polled on.
 //!
-//! Each has a waker of its own, as in `FuturesUnordered`. But here a poll is found by its index, so that it is aborted at once, and
-//! one call polls no more of them than the budget allows.
+//! Each has a waker of its own, as in `FuturesUnordered`. But here a poll is found by its index, so that it is aborted at
+//! once, and one call polls no more of them than the budget allows.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -254,19 +254,26 @@ mod tests {
         assert!(poll_next(&mut in_flight));
     }
 
-    /// The signal of a poll that was woken and ended at once serves the next one.
+    /// The signal of a poll that was woken and ended at once serves the next one of that index only.
     #[test]
     fn poll_after_one_that_ended_at_once_is_woken() {
         let mut in_flight = InFlightPolls::new();
-        let at_once = poll_fn(|cx| {
-            cx.waker().wake_by_ref();
-            Poll::Ready(PollOutcome::NotPolled)
-        });
-        assert!(in_flight.begin(Key::NONE, Box::pin(at_once)).is_ok());
-        let (probe, _) = Probe::begin(&mut in_flight);
+        let begin_another = |in_flight: &mut InFlightPolls| {
+            let at_once = poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                Poll::Ready(PollOutcome::NotPolled)
+            });
+            assert!(in_flight.begin(Key::NONE, Box::pin(at_once)).is_ok());
+        };
+        begin_another(&mut in_flight);
+        let (first, first_index) = Probe::begin(&mut in_flight);
+        begin_another(&mut in_flight);
         assert!(!poll_next(&mut in_flight));
-        probe.is_over.store(true, Ordering::Relaxed);
-        probe.wake();
+        in_flight.abort(first_index);
+        let (second, second_index) = Probe::begin(&mut in_flight);
+        assert_eq!((first.polls(), second_index), (2, first_index));
+        second.is_over.store(true, Ordering::Relaxed);
+        second.wake();
         assert!(poll_next(&mut in_flight));
     }
 }

@@ -65,7 +65,7 @@ impl Setup {
     fn polled_once(&mut self, count: usize) -> Vec<Watch> {
         let mut watches: Vec<_> = (0..count).map(|_| self.watch()).collect();
         for watch in &mut watches {
-            poll_once(&mut watch.next());
+            poll_to_wait(watch);
         }
         watches
     }
@@ -88,6 +88,12 @@ impl Setup {
 fn poll_once(future: &mut (impl Future + Unpin)) {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Pin::new(future).poll(&mut cx).is_pending());
+}
+
+/// Polls a watch until it waits: while it is held back, it says so first.
+fn poll_to_wait(watch: &mut Watch) {
+    let mut cx = Context::from_waker(Waker::noop());
+    while watch.poll_next_unpin(&mut cx).is_ready() {}
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -123,7 +129,7 @@ pub(crate) async fn run(situation: &str, waiters: usize, samples: usize, presenc
         let (mut polls, mut ends) = (Vec::new(), Vec::new());
         for _ in 0..samples {
             let mut watch = setup.watch();
-            polls.push(timed(|| poll_once(&mut watch.next())));
+            polls.push(timed(|| poll_to_wait(&mut watch)));
             ends.push(timed(|| drop(watch)));
         }
         row("new watch, first poll", polls);
