@@ -18,6 +18,7 @@ mod uncommon;
 
 use std::time::Duration;
 
+use crate::clock::ATTENTION;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 use crate::history::Observation;
@@ -128,6 +129,11 @@ impl PollState {
         self.uncommon.as_mut()?.ticket.take()
     }
 
+    /// When the schedule's own poll is due, if the next poll is an early repeat of a failed one without a token.
+    pub(crate) fn held_until(&self) -> Option<Duration> {
+        self.uncommon.as_ref()?.held_until
+    }
+
     /// How a poll that is due waits for its permit now. `None`: its time is over.
     pub(crate) fn permit_wait(
         &mut self,
@@ -146,7 +152,11 @@ impl PollState {
         let uncommon = self.uncommon.get_or_insert_default();
         let due = uncommon.overdue_since.unwrap_or(deadline);
         let ends = final_poll_ends(deadline, due, elapsed, request_timeout);
-        let until = *uncommon.final_poll_ends.get_or_insert(ends);
+        let until = uncommon.final_poll_ends.get_or_insert(ends);
+        if elapsed.saturating_sub(*until) > ATTENTION {
+            *until = elapsed.saturating_add(request_timeout); // the consumer was away while it waited
+        }
+        let until = *until;
         (until > elapsed).then_some(PermitWait { class: Class::Urgent, until: Some(until) })
     }
 
@@ -158,9 +168,12 @@ impl PollState {
     /// The next poll waits, because all watches of the client hold back.
     pub(crate) fn held_back(&mut self, config: &WatchConfig, cooldown: Cooldown, elapsed: Duration) -> StatusEvent {
         let Cooldown { error, remaining, number, .. } = cooldown;
-        self.uncommon.get_or_insert_default().known_refusal = Some(number);
+        let uncommon = self.uncommon.get_or_insert_default();
+        uncommon.known_refusal = Some(number);
+        // An early repeat without a token may have to wait for longer.
+        let held = uncommon.held_until.map_or(Duration::ZERO, |until| until.saturating_sub(elapsed));
         // At the deadline comes the final poll, whoever holds back.
-        let next_poll_in = remaining.min(next_poll::left(config, elapsed));
+        let next_poll_in = remaining.max(held).min(next_poll::left(config, elapsed));
         StatusEvent::HeldBack(HeldBack { error, polls: self.polls, elapsed, next_poll_in })
     }
 

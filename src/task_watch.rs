@@ -111,6 +111,11 @@ impl TaskWatch {
         !self.state.is_running()
     }
 
+    /// When the schedule's own poll is due, if the next poll is an early repeat of a failed one without a token.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        self.instant(self.state.held_until()?)
+    }
+
     /// The place in the client's queue, for when the poll waits on after an event.
     pub(crate) fn keep_ticket(&mut self, ticket: Option<u64>) {
         self.state.keep_ticket(ticket);

@@ -44,6 +44,8 @@ struct Open {
     /// When the last refusal came: an answer to an older request says nothing about it.
     refused_at: Instant,
     until: Instant,
+    /// The same as it was at the last news.
+    known_until: Instant,
     cooldown: Duration,
     refusal: Arc<Refusal>,
 }
@@ -143,13 +145,13 @@ impl CircuitBreaker {
     /// The gateway asks for fewer requests. Returns whether that is news.
     pub(super) fn trip(&mut self, now: Instant, cooldown: Duration, refusal: Arc<Refusal>) -> bool {
         let until = now.checked_add(cooldown).unwrap_or(now);
-        let mut open = Open { refused_at: now, until, cooldown, refusal };
+        let mut open = Open { refused_at: now, until, known_until: until, cooldown, refusal };
         let mut is_news = true;
         if let State::Open(before) | State::HalfOpen(before, _) = &self.state {
             // Other requests that were in flight bring the same refusal.
-            is_news = before.until <= now || until.saturating_duration_since(before.until) >= MIN_NEWS;
+            is_news = before.until <= now || until.saturating_duration_since(before.known_until) >= MIN_NEWS;
             if !is_news {
-                open.refusal = Arc::clone(&before.refusal);
+                (open.refusal, open.known_until) = (Arc::clone(&before.refusal), before.known_until);
             }
             open.until = until.max(before.until);
         }

@@ -33,8 +33,8 @@ impl InFlight {
     }
 
     /// How many requests may be in flight now.
-    pub(super) fn allowed(&self, now: Instant) -> usize {
-        self.window.size(now)
+    pub(super) fn allowed(&mut self, now: Instant) -> usize {
+        self.window.size(now, self.count)
     }
 
     /// How many more requests may be in flight now.
@@ -74,11 +74,6 @@ impl InFlight {
     /// The request that went at `sent` was refused.
     pub(super) fn refused(&mut self, sent: Instant, now: Instant) {
         self.window.refused(sent, now, self.count);
-    }
-
-    /// Whether the bound changes with time alone.
-    pub(super) const fn is_timed(&self) -> bool {
-        self.window.is_timed()
     }
 
     /// When there is room for one more, if no request ends before.

@@ -73,9 +73,9 @@ impl Limits {
         }
     }
 
-    /// Whether a request may go at a time that is known, and not only when another one ends.
+    /// Whether a request may go at a time that is known to the millisecond, and not only when another one ends.
     pub(super) const fn is_timed(&self) -> bool {
-        self.rate.is_some() || !self.breaker.is_closed() || self.in_flight.is_timed()
+        self.rate.is_some() || !self.breaker.is_closed()
     }
 
     /// How many requests of this class may go now.

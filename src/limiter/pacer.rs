@@ -32,6 +32,11 @@ impl Pacer {
         now.saturating_duration_since(self.next) >= time
     }
 
+    /// Whether the next request is further away than this: the pace was set on another runtime's clock.
+    pub(super) fn is_ahead(&self, time: Duration, now: Instant) -> bool {
+        self.next.saturating_duration_since(now) > time
+    }
+
     pub(super) fn pass(&mut self, now: Instant) {
         let next = now.checked_sub(CATCH_UP).map_or(self.next, |earliest| earliest.max(self.next));
         self.next = next.checked_add(self.gap).unwrap_or(next);

@@ -31,7 +31,8 @@ impl RateLimiter {
     pub(super) fn free(&mut self, now: Instant) -> usize {
         let free = self.quota.free(now);
         let half = self.limit.period().checked_div(2).unwrap_or_default();
-        self.pacer.take_if(|pacer| pacer.has_idled(half, now));
+        let longest = self.limit.period().saturating_mul(2);
+        self.pacer.take_if(|pacer| pacer.has_idled(half, now) || pacer.is_ahead(longest, now));
         self.pacer.as_ref().map_or(free, |pacer| free.min(pacer.allows(now)))
     }
 

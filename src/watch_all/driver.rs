@@ -184,22 +184,16 @@ impl Driver {
     fn bring_forward(&mut self, key: Key, not_before: Instant) {
         let Some(slot) = self.slots.slot_mut(key) else { return };
         match slot.stage {
-            Stage::Scheduled => {
+            // There is a reason to ask, so an early repeat is no repeat any more.
+            Stage::Scheduled | Stage::RetryQueued => {
                 let not_before = slot.watch.allowed_from(not_before);
                 let due = slot.due().and_then(|due| self.core.epoch.instant(due));
-                if let Some(due) = due.filter(|due| *due > not_before) {
+                if let Some(due) = slot.watch.held_until().or(due).filter(|due| *due > not_before) {
                     slot.watch.poll_early(due);
                     self.slots.set_due(key, Stage::Scheduled, Some(self.core.epoch.nanos(not_before)));
                 }
             }
             Stage::InFlight(_) | Stage::Settled => self.pending.insert(key, not_before),
-            // There is a reason to ask, so it is no repeat any more.
-            Stage::RetryQueued => {
-                if let Some(scheduled_at) = slot.due().and_then(|due| self.core.epoch.instant(due)) {
-                    slot.watch.poll_early(scheduled_at);
-                    self.slots.set_due(key, Stage::Scheduled, Some(self.core.epoch.nanos(not_before)));
-                }
-            }
             // It is polled as soon as it may be.
             Stage::Queued | Stage::FinalQueued => {}
         }
@@ -295,8 +289,11 @@ impl Driver {
                 // Its request may have gone meanwhile.
                 News::HeldBack if matches!(slot.queued(), Some(Class::Normal | Class::Retry)) => {
                     match self.core.limiter.cooldown() {
-                        // Once for each refusal.
-                        Some(cooldown) if slot.watch.known_refusal() != Some(cooldown.number) => {
+                        // Once for each refusal, and not at the deadline, when the final poll comes.
+                        Some(cooldown)
+                            if slot.watch.known_refusal() != Some(cooldown.number)
+                                && slot.due().is_none_or(|due| due > self.core.epoch.nanos(Instant::now())) =>
+                        {
                             return Some((id, slot.watch.on_held_back(cooldown)));
                         }
                         _ => continue,

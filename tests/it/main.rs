@@ -18,12 +18,16 @@ mod callbacks;
 mod cancel;
 mod circuit_breaker;
 mod connections;
+#[cfg(feature = "callback")]
+mod crowds;
 mod deadline;
 mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
 #[cfg(feature = "rustls")]
+#[cfg(feature = "callback")]
+mod hostile_consumers;
 mod http2;
 mod learned;
 mod learned_cost;
@@ -31,6 +35,8 @@ mod learning;
 mod outage;
 mod priority;
 mod proxy;
+#[cfg(feature = "callback")]
+mod random_consumers;
 mod random_drops;
 #[cfg(feature = "callback")]
 mod random_stories;

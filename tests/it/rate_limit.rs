@@ -99,7 +99,8 @@ async fn max_in_flight_bounds_all_requests_together() {
         assert!(timeout(secs(20), counting).await.is_err());
         // Each is in flight for a second.
         let times = asked_at(&simulator);
-        assert_eq!(most_within(&times, secs(1)), most);
+        let reached = most_within(&times, secs(1));
+        assert!((most * 9 / 10..=most).contains(&reached), "{reached} of {most}");
         assert!(times.len() >= (most * 19).min(700), "{}", times.len());
     }
 }

@@ -91,7 +91,8 @@ pub(crate) fn compare(in_full: bool) {
             let count = |rounds: usize| {
                 callgrind::instructions(|mut command| {
                     let polls = (tasks * rounds).to_string();
-                    let status = command.args(["slots", variant, &tasks.to_string(), &polls]).stdout(Stdio::null()).status();
+                    let status =
+                        command.args(["slots", variant, &tasks.to_string(), &polls]).stdout(Stdio::null()).status();
                     assert!(status.unwrap().success());
                 })
             };

@@ -42,7 +42,11 @@ impl Setup {
     fn new(situation: &str, samples: usize) -> Self {
         let simulator = Simulator::new();
         let schedule = Schedule::default().no_max_wait();
-        let builder = Client::builder("test-key").simulator(&simulator).schedule(schedule).request_timeout(LONG).retry_after_cap(LONG);
+        let builder = Client::builder("test-key")
+            .simulator(&simulator)
+            .schedule(schedule)
+            .request_timeout(LONG)
+            .retry_after_cap(LONG);
         let samples_per = |period| RateLimit::per(u32::try_from(samples).unwrap(), period);
         let builder = match situation {
             "open breaker" => builder.max_in_flight(1_000_000),
