@@ -25,9 +25,9 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
-#[cfg(feature = "rustls")]
 #[cfg(feature = "callback")]
 mod hostile_consumers;
+#[cfg(feature = "rustls")]
 mod http2;
 mod learned;
 mod learned_cost;
