@@ -47,8 +47,11 @@ impl CongestionWindow {
             return size;
         }
         let quiet_since = *self.quiet_since.get_or_insert(now);
-        let quiet = now.saturating_duration_since(quiet_since).as_nanos();
-        let doublings = quiet.checked_div(DOUBLING_PERIOD.as_nanos()).unwrap_or(0);
+        let quiet = now.saturating_duration_since(quiet_since);
+        if quiet < DOUBLING_PERIOD {
+            return size; // mostly
+        }
+        let doublings = quiet.as_nanos().checked_div(DOUBLING_PERIOD.as_nanos()).unwrap_or(0);
         let factor = 1_usize.checked_shl(u32::try_from(doublings).unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
         size.saturating_mul(factor).min(self.max)
     }
