@@ -60,10 +60,9 @@ impl TaskWatch {
         self.state.permit_wait(&self.core.config, elapsed, self.core.gateway.timeout())
     }
 
-    /// How long a request may take that is sent now.
-    pub(crate) fn time_for_request(&mut self, now: Instant) -> Duration {
-        let (elapsed, timeout) = (self.elapsed(now), self.core.gateway.timeout());
-        self.permit_wait(now).map_or(Duration::ZERO, |wait| wait.time_for_request(elapsed, timeout))
+    /// How long a request may take that has waited in this way, and is sent then.
+    pub(crate) fn time_for_request(&self, wait: PermitWait, at: Instant) -> Duration {
+        wait.time_for_request(|| self.elapsed(at), self.core.gateway.timeout())
     }
 
     /// When a poll may be sent that is wanted then: not before the end of a `Retry-After`.
@@ -114,6 +113,11 @@ impl TaskWatch {
     /// When the schedule's own poll is due, if the next poll is an early repeat of a failed one without a token.
     pub(crate) fn held_until(&self) -> Option<Instant> {
         self.instant(self.state.held_until()?)
+    }
+
+    /// Whether the next poll is an early repeat of a failed one without a token.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.held_until().is_some()
     }
 
     /// The place in the client's queue, for when the poll waits on after an event.

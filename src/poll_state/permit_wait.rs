@@ -19,10 +19,10 @@ pub(crate) struct PermitWait {
 }
 
 impl PermitWait {
-    /// How long a request may take that is sent at `elapsed`.
-    pub(crate) fn time_for_request(self, elapsed: Duration, request_timeout: Duration) -> Duration {
+    /// How long a request may take that is sent at `elapsed`, which matters for the final poll only.
+    pub(crate) fn time_for_request(self, elapsed: impl FnOnce() -> Duration, request_timeout: Duration) -> Duration {
         match self {
-            Self { class: Class::Urgent, until: Some(until) } => until.saturating_sub(elapsed),
+            Self { class: Class::Urgent, until: Some(until) } => until.saturating_sub(elapsed()),
             _ => request_timeout,
         }
     }
@@ -59,11 +59,11 @@ mod tests {
     fn only_the_final_poll_has_less_than_its_timeout() {
         for class in [Class::Retry, Class::Normal] {
             let wait = PermitWait { class, until: Some(ms(1)) };
-            assert_eq!(wait.time_for_request(ms(0), TIMEOUT), TIMEOUT);
+            assert_eq!(wait.time_for_request(|| ms(0), TIMEOUT), TIMEOUT);
         }
         let last = PermitWait { class: Class::Urgent, until: Some(DEADLINE + TIMEOUT) };
         for (elapsed, left) in [(900_000, 20_000), (905_000, 15_000), (920_000, 0), (990_000, 0)] {
-            assert_eq!(last.time_for_request(ms(elapsed), TIMEOUT), ms(left), "{elapsed}");
+            assert_eq!(last.time_for_request(|| ms(elapsed), TIMEOUT), ms(left), "{elapsed}");
         }
     }
 

@@ -112,15 +112,15 @@ impl Subscribed {
         if let Some(outcome) = self.task.validate() {
             return Some(Box::pin(ready(outcome)));
         }
-        let Some(wait) = self.task.permit_wait(Instant::now()) else {
-            return Some(Box::pin(ready(PollOutcome::NotPolled)));
-        };
         // An early repeat needs a token as well.
-        if wait.class == Class::Retry {
+        if self.task.is_held() {
             return None;
         }
         let permit = self.task.core().try_acquire()?;
-        Some(self.send(permit))
+        Some(match self.task.permit_wait(permit.acquired_at()) {
+            Some(wait) => self.send(permit, wait),
+            None => Box::pin(ready(PollOutcome::NotPolled)), // its time is over
+        })
     }
 
     /// Waits for a permit.
@@ -152,7 +152,7 @@ impl Subscribed {
             };
             let limiter = &self.task.core().limiter;
             match task::ready!(limiter.poll_place(place, timer.as_mut(), cx, &request)) {
-                Some(Acquired::Permit(permit)) => return Poll::Ready(self.send(permit)),
+                Some(Acquired::Permit(permit)) => return Poll::Ready(self.send(permit, wait)),
                 Some(Acquired::HeldBack(_)) => {
                     // At the deadline comes the final poll, whoever is held back.
                     let is_over = until.is_some_and(|until| until <= Instant::now());

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::client_core::PollFuture;
 use crate::limiter::Permit;
 use crate::notify::WatchKey;
+use crate::poll_state::PermitWait;
 use crate::task_watch::TaskWatch;
 
 pub(super) struct Subscribed {
@@ -23,10 +24,10 @@ impl Subscribed {
         self.task.start()
     }
 
-    /// Sends a request at once.
-    pub(super) fn send(&mut self, permit: Permit) -> PollFuture {
+    /// Sends a request at once, which has waited in this way.
+    pub(super) fn send(&mut self, permit: Permit, wait: PermitWait) -> PollFuture {
         self.task.core().registry.sent(self.key, self.task.id());
-        let timeout = self.task.time_for_request(permit.acquired_at());
+        let timeout = self.task.time_for_request(wait, permit.acquired_at());
         self.task.poll(permit, timeout)
     }
 }

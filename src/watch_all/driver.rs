@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -266,7 +267,8 @@ impl Driver {
     fn send(&mut self, key: Key, permit: Permit) {
         let Some(slot) = self.slots.slot_mut(key) else { return };
         let now = permit.acquired_at();
-        let timeout = slot.watch.time_for_request(now);
+        let wait = slot.watch.permit_wait(now);
+        let timeout = wait.map_or(Duration::ZERO, |wait| slot.watch.time_for_request(wait, now));
         if slot.watch.is_extra(now) {
             self.inbox.sent(slot.watch.id());
         }

@@ -13,7 +13,7 @@ use super::figure;
 
 const SCHEDULES: [&str; 2] = ["fixed", "learned"];
 /// The time between two requests.
-const TURN: Duration = Duration::from_millis(500);
+const TURN: Duration = Duration::from_millis(20);
 
 /// The processor time of this number of turns, with this number of `WatchAll`s.
 #[tokio::main(flavor = "current_thread")]
@@ -45,7 +45,7 @@ pub(crate) async fn run(schedule: &str, count: usize, turns: usize) -> Duration 
 }
 
 pub(crate) fn compare(in_full: bool) {
-    let (counts, turns): (&[usize], _) = if in_full { (&[100, 1_000, 10_000], 4_000) } else { (&[100], 20) };
+    let (counts, turns): (&[usize], _) = if in_full { (&[2_000, 10_000], 4_000) } else { (&[2_000], 20) };
     println!("time per turn with this number of WatchAlls of two tasks, us:");
     println!("  WatchAlls     fixed   learned");
     for count in counts {
