@@ -67,7 +67,9 @@ impl ClientCore {
     /// Waits for a permit for a single check: past an open circuit breaker, and without an end.
     pub(crate) async fn acquire_urgent(&self) -> Permit {
         let (mut acquire, mut timer) = (self.acquire(), pin!(sleep_until(Instant::now())));
-        let request = PermitRequest { class: Class::Urgent, ..PermitRequest::NORMAL };
+        let class = Class::Urgent;
+        let request =
+            PermitRequest { ticket: None, weight: 1, class, priority: None, until: None, known_refusal: None };
         poll_fn(|cx| {
             loop {
                 if let Some(Acquired::Permit(permit)) = ready!(acquire.poll(timer.as_mut(), cx, &request)) {

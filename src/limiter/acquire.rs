@@ -44,12 +44,6 @@ pub(crate) struct PermitRequest<'a> {
     pub(crate) known_refusal: Option<u32>,
 }
 
-impl PermitRequest<'_> {
-    /// One request, when its turn comes.
-    pub(crate) const NORMAL: Self =
-        Self { ticket: None, weight: 1, class: Class::Normal, priority: None, until: None, known_refusal: None };
-}
-
 /// What a waiter gets.
 #[derive(Debug)]
 pub(crate) enum Acquired {

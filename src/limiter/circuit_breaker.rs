@@ -123,10 +123,7 @@ impl CircuitBreaker {
 
     /// Why and for how long requests are held back, if they are.
     pub(super) fn cooldown(&self, now: Instant) -> Option<Cooldown> {
-        let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
-        if open.until <= now {
-            return None;
-        }
+        let open = self.held_back(now)?;
         let Refusal { error, answered_at } = Refusal::clone(&open.refusal);
         Some(Cooldown {
             error,
@@ -138,8 +135,15 @@ impl CircuitBreaker {
 
     /// The number of that refusal.
     pub(super) fn held_back_number(&self, now: Instant) -> Option<u32> {
-        let (State::Open(open) | State::HalfOpen(open, _)) = &self.state else { return None };
-        (open.until > now).then_some(self.refusals)
+        self.held_back(now).map(|_| self.refusals)
+    }
+
+    /// The cooldown, if its time is not over.
+    fn held_back(&self, now: Instant) -> Option<&Open> {
+        match &self.state {
+            State::Open(open) | State::HalfOpen(open, _) => Some(open).filter(|open| open.until > now),
+            State::Closed | State::Recovering(_) => None,
+        }
     }
 
     /// The gateway asks for fewer requests. Returns whether that is news.

@@ -1,16 +1,16 @@
 //! The tasks of a `WatchAll` that wait for permits of one class, and their place in the client's queue: one waiter for all of
 //! them.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::ready_queue::ReadyQueue;
 use super::task_slots::{Key, TaskSlots};
 use crate::client_core::ClientCore;
+use crate::lazy_sleep::LazySleep;
 use crate::limiter::{Acquire, Acquired, Class, Permit, PermitRequest, Priority};
 
 pub(super) struct Lane {
@@ -19,7 +19,7 @@ pub(super) struct Lane {
     ready: ReadyQueue,
     acquire: Acquire,
     /// Made when it is needed first: permits are seldom scarce.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: LazySleep,
     /// The number of the refusal for which all requests are held back, as far as is known.
     refusal: Option<u32>,
     /// For which ticket, and when, the priority was looked up last.
@@ -29,7 +29,15 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(core: Arc<ClientCore>, class: Class) -> Self {
         let acquire = core.acquire();
-        Self { core, class, ready: ReadyQueue::new(class), acquire, timer: None, refusal: None, ranked: None }
+        Self {
+            core,
+            class,
+            ready: ReadyQueue::new(class),
+            acquire,
+            timer: LazySleep::default(),
+            refusal: None,
+            ranked: None,
+        }
     }
 
     pub(super) const fn class(&self) -> Class {
@@ -60,7 +68,7 @@ impl Lane {
         let priority = self.refresh_priority(ticket, slots);
         let (weight, class) = (self.ready.len().min(slots.len()), self.class);
         let Self { ready, acquire, timer, refusal, .. } = self;
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now())));
+        let mut timer = timer.timer(Instant::now());
         loop {
             let (priority, known_refusal) = (priority.as_ref(), *refusal);
             let request = PermitRequest { ticket, weight, class, priority, until: None, known_refusal };
