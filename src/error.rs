@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::task::{Task, TaskId};
 
 use details::Details;
+pub(crate) use kind::EndsWatch;
 pub use kind::ErrorKind;
 
 /// Why a poll failed, why a wait ended without a result, or why a setting or a callback was refused.
@@ -88,7 +89,20 @@ impl Error {
 
     /// Makes it not transient, even if errors of its kind are.
     pub(crate) fn permanent(self) -> Self {
-        self.with(|details| details.transient = false)
+        self.with(|details| {
+            details.transient = false;
+            details.ends_watch = EndsWatch::Confirmed;
+        })
+    }
+
+    /// Makes it end a watch whose first poll it fails, and no other.
+    pub(crate) fn permanent_at_first(self) -> Self {
+        self.with(|details| details.ends_watch = EndsWatch::AtFirst)
+    }
+
+    /// What it takes until a watch gives up because of it.
+    pub(crate) fn ends_watch(&self) -> EndsWatch {
+        self.0.ends_watch
     }
 
     pub(crate) fn of_task(self, id: &TaskId, task: Option<Task>) -> Self {

@@ -1,8 +1,10 @@
 //! A request and its response: what is sent to the gateway, and what comes back. It knows nothing of limits.
 
 mod api_key;
+mod base_url;
 mod failure;
 mod http;
+mod own_client;
 
 #[cfg(feature = "simulator")]
 pub(crate) use api_key::bearer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::kind::ErrorKind;
+use super::kind::{EndsWatch, ErrorKind};
 use crate::task::{Task, TaskId};
 
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub(super) struct Details {
     /// What the sentence says beyond the kind. May be empty.
     pub(super) detail: Cow<'static, str>,
     pub(super) transient: bool,
+    pub(super) ends_watch: EndsWatch,
     pub(super) http_status: Option<u16>,
     pub(super) code: Option<i64>,
     pub(super) retry_after: Option<Duration>,
@@ -33,6 +34,7 @@ impl Details {
             kind,
             detail,
             transient: kind.is_transient(),
+            ends_watch: kind.ends_watch(),
             http_status: None,
             code: None,
             retry_after: None,

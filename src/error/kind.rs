@@ -73,6 +73,19 @@ pub enum ErrorKind {
     InvalidSignature,
 }
 
+/// What it takes until a watch gives up because of a failed poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndsWatch {
+    /// It never does: the failure passes.
+    Never,
+    /// That nothing came before: the failure is that of the watch's first poll.
+    AtFirst,
+    /// At once, or after the grace if there was a good answer before.
+    Confirmed,
+    /// That such answers have come for the whole grace.
+    AfterGrace,
+}
+
 impl ErrorKind {
     /// Every kind, in the order of the enum.
     const ALL: [Self; 14] = [
@@ -133,6 +146,15 @@ impl ErrorKind {
                 | Self::MissingResult
                 | Self::InvalidSignature
         )
+    }
+
+    /// What it takes until a watch gives up because of such an answer, unless the error itself says otherwise.
+    pub(super) const fn ends_watch(self) -> EndsWatch {
+        match self {
+            Self::NotFound | Self::MissingResult => EndsWatch::AfterGrace,
+            _ if self.is_transient() => EndsWatch::Never,
+            _ => EndsWatch::Confirmed,
+        }
     }
 
     /// What happened, as the beginning of the error's sentence.

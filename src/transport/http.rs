@@ -2,18 +2,18 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Response, Url, redirect};
+use reqwest::{Method, Request, Response};
 
 use super::api_key::bearer;
-use super::failure::{MAX_BODY, broken, cut_short, too_long};
+use super::base_url::endpoint_url;
+use super::failure::{MAX_BODY, causes, cut_short, failure, too_long};
+use super::own_client::own_client;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::task::TaskId;
 use crate::wire::Reply;
 
@@ -105,80 +105,6 @@ impl Http {
     }
 }
 
-/// The endpoint's URL below the base URL, which is checked.
-fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
-    // What is wrong is said without the URL: it may hold a password.
-    let mut url = Url::parse(base_url.trim()).map_err(|error| {
-        Error::config("the base URL is not a URL: it should look like https://api.apikley.ru").caused_by(error)
-    })?;
-    let host = url.host_str().unwrap_or_default().to_owned();
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&host) => {}
-        "http" => {
-            return Err(Error::config(format!(
-                "the base URL is plain http to {host}: the API key would travel unencrypted (http is for loopback only)"
-            )));
-        }
-        scheme => return Err(Error::config(format!("the base URL's scheme is {scheme}: use https"))),
-    }
-    if host.is_empty() || url.port() == Some(0) {
-        return Err(Error::config("the base URL names no host, or port 0"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::config("the base URL holds a user name or password: leave it out"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(Error::config("the base URL has a query or a fragment: leave it out"));
-    }
-    let path = format!("{}/{path}", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    Ok(url)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
-}
-
-fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
-    if url.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
-        return Err(Error::config(
-            "https needs the feature rustls or native-tls, or an http_client that brings its own TLS",
-        ));
-    }
-    let mut builder = reqwest::Client::builder()
-        .referer(false)
-        .redirect(redirect::Policy::custom(within_origin))
-        // reqwest copies each request in case HTTP/2 gives it back. `send` repeats those itself, and copies only then.
-        .retry(reqwest::retry::never().max_retries_per_request(0))
-        // Without pings, a dead HTTP/2 connection would fail every later poll.
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .http2_keep_alive_timeout(Duration::from_secs(5));
-    // With both TLS features on, the default of this crate is used.
-    #[cfg(feature = "rustls")]
-    {
-        builder = builder.tls_backend_rustls();
-    }
-    if url.host_str().is_some_and(is_loopback) {
-        // The environment's proxies are for other hosts.
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
-}
-
-/// The key goes to the base URL's host only, so a redirect to another origin is not followed.
-fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    const MAX_REDIRECTS: usize = 3;
-    let previous = attempt.previous();
-    let home = previous.first().map(Url::origin);
-    if previous.len() <= MAX_REDIRECTS && home == Some(attempt.url().origin()) {
-        attempt.follow()
-    } else {
-        attempt.stop()
-    }
-}
-
 async fn body(response: &mut Response) -> Result<Bytes, Error> {
     let length = response.content_length();
     if length.is_some_and(|length| length > MAX_BODY as u64) {
@@ -211,24 +137,6 @@ async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
     })
 }
 
-/// The error of a request without a response.
-fn failure(error: reqwest::Error) -> Error {
-    let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
-    let described = if error.is_timeout() {
-        Error::new(ErrorKind::Timeout, "the HTTP client's own timeout")
-    } else if error.is_builder() {
-        Error::new(ErrorKind::InvalidRequest, "the HTTP client refuses it")
-    } else if untrusted {
-        Error::new(ErrorKind::Transport, "its TLS certificate is not trusted")
-    } else if error.is_connect() {
-        Error::new(ErrorKind::Transport, "no connection")
-    } else {
-        broken()
-    };
-    let described = described.caused_by(error.without_url());
-    if untrusted { described.permanent() } else { described }
-}
-
 /// The connection ended, or HTTP/2 gave the request back, after it was sent and before an answer came.
 fn is_unprocessed(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
@@ -243,8 +151,4 @@ fn is_unprocessed(error: &reqwest::Error) -> bool {
         TEXTS.iter().any(|part| text.contains(part))
     };
     !error.is_connect() && !error.is_timeout() && causes(error).any(says_so)
-}
-
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    iter::successors(error.source(), |&cause| cause.source())
 }

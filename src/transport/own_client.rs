@@ -1,0 +1,46 @@
+//! The HTTP client of those who bring none.
+
+use std::time::Duration;
+
+use reqwest::{Url, redirect};
+
+use super::base_url::is_loopback;
+use crate::error::Error;
+
+pub(super) fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
+    if url.scheme() == "https" && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        return Err(Error::config(
+            "https needs the feature rustls or native-tls, or an http_client that brings its own TLS",
+        ));
+    }
+    let mut builder = reqwest::Client::builder()
+        .referer(false)
+        .redirect(redirect::Policy::custom(within_origin))
+        // reqwest copies each request in case HTTP/2 gives it back. `send` repeats those itself, and copies only then.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
+        // Without pings, a dead HTTP/2 connection would fail every later poll.
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .http2_keep_alive_timeout(Duration::from_secs(5));
+    // With both TLS features on, the default of this crate is used.
+    #[cfg(feature = "rustls")]
+    {
+        builder = builder.tls_backend_rustls();
+    }
+    if url.host_str().is_some_and(is_loopback) {
+        // The environment's proxies are for other hosts.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
+}
+
+/// The key goes to the base URL's host only, so a redirect to another origin is not followed.
+fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    const MAX_REDIRECTS: usize = 3;
+    let previous = attempt.previous();
+    let home = previous.first().map(Url::origin);
+    if previous.len() <= MAX_REDIRECTS && home == Some(attempt.url().origin()) {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
