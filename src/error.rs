@@ -60,6 +60,15 @@ impl Error {
         Self::new(ErrorKind::Config, detail)
     }
 
+    /// The task has succeeded, and its record names no result.
+    pub(crate) fn missing_result(task: &Task) -> Self {
+        let detail = format!(
+            "its status is {}, but its record names no result URL; look at the record again later before you create another task",
+            task.status()
+        );
+        Self::new(ErrorKind::MissingResult, detail).of_task(task.id(), Some(task.clone()))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
@@ -95,6 +104,11 @@ impl Error {
         })
     }
 
+    /// Makes it transient: it would end the watch, but is not confirmed yet.
+    pub(crate) fn unconfirmed(self) -> Self {
+        self.with(|details| details.transient = true)
+    }
+
     /// Makes it end a watch whose first poll it fails, and no other.
     pub(crate) fn permanent_at_first(self) -> Self {
         self.with(|details| details.ends_watch = EndsWatch::AtFirst)
@@ -122,6 +136,16 @@ impl Error {
         self.with(|details| details.task_id = None)
     }
 
+    /// With more in its sentence.
+    pub(crate) fn and(self, more: String) -> Self {
+        self.with(|details| {
+            details.detail = match &*details.detail {
+                "" => more.into(),
+                before => format!("{before}; {more}").into(),
+            }
+        })
+    }
+
     pub(crate) fn in_watch(self, polls: u32, elapsed: Duration) -> Self {
         self.with(|details| {
             details.polls = polls;
@@ -139,8 +163,8 @@ impl Error {
     ///
     /// True for a failed poll after which the watch goes on, and for [`Deadline`](ErrorKind::Deadline): watch the same task
     /// again. It belongs to the error, not to its kind: [`NotFound`](ErrorKind::NotFound) is transient until the
-    /// [grace](crate::ClientBuilder::grace) is over, [`Transport`](ErrorKind::Transport) unless the certificate is not
-    /// trusted.
+    /// [grace](crate::ClientBuilder::grace) is over, [`Unauthorized`](ErrorKind::Unauthorized) only while a watch that has had a
+    /// good answer does not believe it, [`Transport`](ErrorKind::Transport) unless the certificate is not trusted.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.transient

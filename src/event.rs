@@ -188,13 +188,7 @@ impl Finished {
         let task = &self.task;
         let error = match task.status() {
             Status::Success | Status::CallbackFailed if !task.result_urls().is_empty() => return Ok(task.clone()),
-            Status::Success | Status::CallbackFailed => Error::new(
-                ErrorKind::MissingResult,
-                format!(
-                    "its status is {}, but its record names no result URL, and asking again changes nothing",
-                    task.status()
-                ),
-            ),
+            Status::Success | Status::CallbackFailed => Error::missing_result(task),
             status => {
                 let reason = task.error_message().unwrap_or("the gateway gives no reason");
                 let error = Error::new(ErrorKind::TaskFailed, format!("{status}: {reason}"));

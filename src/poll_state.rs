@@ -15,10 +15,10 @@ mod permit_wait;
 mod poll_priority;
 mod response;
 mod uncommon;
+mod wait_state;
 
 use std::time::Duration;
 
-use crate::clock::ATTENTION;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 use crate::history::Observation;
@@ -27,11 +27,11 @@ use crate::schedule::{PauseInput, PolicyState};
 use crate::task::{Status, Task, TaskId};
 
 pub(crate) use config::WatchConfig;
-use deadline::Deadline;
+use deadline::{Deadline, Failures};
 pub(crate) use decision::{Decision, Next};
+use failure_streak::Verdict;
 use last_record::{LastObservation, LastRecord};
 use next_poll::RetryPause;
-use permit_wait::final_poll_ends;
 pub(crate) use permit_wait::{PermitWait, was_away};
 pub(crate) use poll_priority::PollPriority;
 pub(crate) use response::{Response, ResponseContext};
@@ -90,7 +90,7 @@ impl PollState {
     pub(crate) fn poll_early(&mut self, scheduled_at: Duration) {
         let uncommon = self.uncommon.get_or_insert_default();
         uncommon.extra.begin(scheduled_at);
-        uncommon.held_until = None; // there is a reason to ask
+        uncommon.wait.held_until = None; // there is a reason to ask
     }
 
     /// Whether a request that is sent then is an extra one.
@@ -122,16 +122,16 @@ impl PollState {
 
     /// The place in the client's queue of a poll that waits on after an event.
     pub(crate) fn keep_ticket(&mut self, ticket: Option<u64>) {
-        self.uncommon.get_or_insert_default().ticket = ticket;
+        self.uncommon.get_or_insert_default().wait.ticket = ticket;
     }
 
     pub(crate) fn take_ticket(&mut self) -> Option<u64> {
-        self.uncommon.as_mut()?.ticket.take()
+        self.uncommon.as_mut()?.wait.ticket.take()
     }
 
     /// When the schedule's own poll is due, if the next poll is an early repeat of a failed one without a token.
     pub(crate) fn held_until(&self) -> Option<Duration> {
-        self.uncommon.as_ref()?.held_until
+        self.uncommon.as_ref()?.wait.held_until
     }
 
     /// How a poll that is due waits for its permit now. `None`: its time is over.
@@ -141,39 +141,25 @@ impl PollState {
         elapsed: Duration,
         request_timeout: Duration,
     ) -> Option<PermitWait> {
-        let held_until = self.uncommon.as_ref().and_then(|uncommon| uncommon.held_until);
-        if let Some(until) = held_until.filter(|until| *until > elapsed) {
+        if let Some(until) = self.held_until().filter(|until| *until > elapsed) {
             return Some(PermitWait { class: Class::Retry, until: Some(until) });
         }
         let limit = config.schedule.limit();
         let Some(deadline) = limit.filter(|limit| *limit <= elapsed) else {
             return Some(PermitWait { class: Class::Normal, until: limit });
         };
-        let uncommon = self.uncommon.get_or_insert_default();
-        let due = uncommon.overdue_since.unwrap_or(deadline);
-        let ends = final_poll_ends(deadline, due, elapsed, request_timeout);
-        let until = uncommon.final_poll_ends.get_or_insert(ends);
-        if elapsed.saturating_sub(*until) > ATTENTION {
-            *until = elapsed.saturating_add(request_timeout); // the consumer was away while it waited
-        }
-        let until = *until;
-        (until > elapsed).then_some(PermitWait { class: Class::Urgent, until: Some(until) })
+        self.uncommon.get_or_insert_default().wait.final_poll(deadline, elapsed, request_timeout)
     }
 
     /// The number of the last refusal of which the watch has yielded an event.
     pub(crate) fn known_refusal(&self) -> Option<u32> {
-        self.uncommon.as_ref()?.known_refusal
+        self.uncommon.as_ref()?.wait.known_refusal
     }
 
     /// The next poll waits, because all watches of the client hold back.
     pub(crate) fn held_back(&mut self, config: &WatchConfig, cooldown: Cooldown, elapsed: Duration) -> StatusEvent {
-        let Cooldown { error, remaining, number, .. } = cooldown;
-        let uncommon = self.uncommon.get_or_insert_default();
-        uncommon.known_refusal = Some(number);
-        // An early repeat without a token may have to wait for longer.
-        let held = uncommon.held_until.map_or(Duration::ZERO, |until| until.saturating_sub(elapsed));
-        // At the deadline comes the final poll, whoever holds back.
-        let next_poll_in = remaining.max(held).min(next_poll::left(config, elapsed));
+        let next_poll_in = self.uncommon.get_or_insert_default().wait.held_back(config, &cooldown, elapsed);
+        let error = cooldown.error;
         StatusEvent::HeldBack(HeldBack { error, polls: self.polls, elapsed, next_poll_in })
     }
 
@@ -187,9 +173,7 @@ impl PollState {
         take_retry: impl FnOnce() -> bool,
     ) -> Decision {
         if let Some(uncommon) = &mut self.uncommon {
-            uncommon.held_until = None;
-            uncommon.final_poll_ends = None;
-            uncommon.ticket = None;
+            uncommon.wait.answered();
         }
         let decision = match response {
             Response::NotPolled(limits) => {
@@ -200,7 +184,11 @@ impl PollState {
                 let scheduled_at = self.scheduled_after(context.sent);
                 let context = self.note_retry_after(config, context);
                 match result {
-                    Ok(task) if task.status().is_terminal() => self.done(task, context),
+                    Ok(task) if is_without_result(&task) => {
+                        let error = Error::missing_result(&task);
+                        self.failed(config, id, error, scheduled_at, context, take_retry)
+                    }
+                    Ok(task) if task.status().is_terminal() => self.done(task, context.elapsed),
                     Ok(task) => self.generating(config, task, scheduled_at, context),
                     Err(error) => self.failed(config, id, error, scheduled_at, context, take_retry),
                 }
@@ -235,13 +223,20 @@ impl PollState {
     /// The final poll follows at once if the request before it took until after the deadline.
     fn note_overdue(&mut self, config: &WatchConfig, context: ResponseContext) {
         if next_poll::left(config, context.elapsed).is_zero() && !context.was_away {
-            self.uncommon.get_or_insert_default().overdue_since = Some(context.elapsed);
+            self.uncommon.get_or_insert_default().wait.overdue(context);
         }
     }
 
-    fn done(&self, task: Task, context: ResponseContext) -> Decision {
-        let finished = Finished::new(task, self.polls, context.elapsed);
-        Decision { event: StatusEvent::Done(finished), next: Next::End }
+    fn done(&self, task: Task, elapsed: Duration) -> Decision {
+        Decision { event: StatusEvent::Done(Finished::new(task, self.polls, elapsed)), next: Next::End }
+    }
+
+    /// The end because of a failed poll.
+    fn end(&self, error: Error, elapsed: Duration) -> Decision {
+        match error.task().filter(|_| error.kind() == ErrorKind::MissingResult) {
+            Some(task) => self.done(task.clone(), elapsed),
+            None => give_up(error),
+        }
     }
 
     fn generating(
@@ -284,19 +279,27 @@ impl PollState {
     ) -> Decision {
         let ResponseContext { sent, elapsed, jitter_sample, .. } = context;
         let wait = context.retry_after.unwrap_or_default();
-        let (consecutive, failures) = self.uncommon.get_or_insert_default().failed(scheduled_at.is_some());
-        let last_record = self.last_record(id);
+        let (consecutive, failures) = self.uncommon.get_or_insert_default().failed(scheduled_at.is_some(), self.polls);
+        let before = self.last_record(id);
+        let uncommon = self.uncommon.get_or_insert_default();
+        if error.kind() == ErrorKind::MissingResult {
+            uncommon.last_record.set_flag(error.task().map(|task| task.status().flag()));
+        }
+        let was_answered = before.is_some();
+        let last_record = error.task().cloned().or(before);
         let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
-        if !error.is_transient() {
-            return give_up(error);
+        let verdict = uncommon.streak.failed(&error, was_answered, self.polls == 1, elapsed, config.grace);
+        if verdict == Verdict::Ends {
+            return self.end(error.permanent(), elapsed);
         }
-        let streak = &mut self.uncommon.get_or_insert_default().streak;
-        let believed_at = streak.failed(&error, elapsed, config.grace);
-        if believed_at.is_some_and(|at| elapsed >= at) {
-            return give_up(error.permanent());
+        let error = error.unconfirmed();
+        if config.schedule.failures_to_give_up().is_some_and(|limit| consecutive >= limit) {
+            return self.end(error.and(format!("{consecutive} polls in a row have failed")), elapsed);
         }
-
-        let grace_left = believed_at.map_or(Duration::MAX, |at| at.saturating_sub(elapsed));
+        let grace_left = match verdict {
+            Verdict::EndsAt(at) => at.saturating_sub(elapsed),
+            Verdict::GoesOn | Verdict::Ends => Duration::MAX,
+        };
         let bounded = |pause: Duration| pause.min(grace_left).max(wait);
         let pause = if let Some(scheduled_at) = scheduled_at {
             let remaining = scheduled_at.saturating_sub(elapsed);
@@ -314,11 +317,14 @@ impl PollState {
         };
         let pause = pause.and_then(|pause| Some(RetryPause { retry: cut(pause.retry)?, own: cut(pause.own)? }));
         let Some(RetryPause { retry, own }) = pause else {
-            return give_up(self.deadline(id, last_record, elapsed, None));
+            return match error.kind() {
+                ErrorKind::MissingResult => self.end(error, elapsed),
+                _ => give_up(self.deadline(id, last_record, elapsed, None)),
+            };
         };
         // Without a token, it may be repeated when good answers come again, and else when the schedule says so.
         let is_held = retry < own && needs_token(&error) && !take_retry();
-        self.uncommon.get_or_insert_default().held_until = is_held.then(|| elapsed.saturating_add(own));
+        self.uncommon.get_or_insert_default().wait.held_until = is_held.then(|| elapsed.saturating_add(own));
         let next_poll_in = if is_held { own } else { retry };
         let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
         let next = Next::Poll { after: retry };
@@ -360,8 +366,9 @@ impl PollState {
 
     /// What is left of the last record, if there was one.
     fn last_record(&self, id: &TaskId) -> Option<Task> {
-        let status = self.uncommon.as_ref().map_or(Status::Generating, |uncommon| uncommon.last_record.status());
-        (self.good_answers() > 0).then(|| last_record::remains(id, status))
+        let kept = self.uncommon.as_ref().and_then(|uncommon| uncommon.last_record.status());
+        let status = kept.or_else(|| (self.good_answers() > 0).then_some(Status::Generating))?;
+        Some(last_record::remains(id, status))
     }
 
     fn deadline(
@@ -371,14 +378,24 @@ impl PollState {
         elapsed: Duration,
         unpolled: Option<&ClientLimits>,
     ) -> Error {
-        let last_error = self.uncommon.as_ref().and_then(|uncommon| uncommon.streak.last_error.clone());
-        Deadline { id, last_record, last_error, polls: self.polls, elapsed, unpolled }.into_error()
+        let failures = self.uncommon.as_ref().map(|uncommon| Failures {
+            count: uncommon.counts.failures,
+            answered_since: self.polls.saturating_sub(uncommon.counts.last_failed_poll),
+            last_error: uncommon.streak.last_error.clone(),
+        });
+        let failures = failures.unwrap_or_default();
+        Deadline { id, last_record, failures, polls: self.polls, elapsed, unpolled }.into_error()
     }
 }
 
-/// Whether an early repeat after this failure needs a token. An answer that there is no such record is no trouble of the gateway's.
+/// Whether an early repeat after this failure needs a token. That there is no such record, or no result in it yet, is no trouble
+/// of the gateway's.
 fn needs_token(error: &Error) -> bool {
-    error.kind() != ErrorKind::NotFound
+    !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::MissingResult)
+}
+
+fn is_without_result(task: &Task) -> bool {
+    task.status().is_success() && task.result_urls().is_empty()
 }
 
 fn give_up(error: Error) -> Decision {

@@ -95,10 +95,12 @@ impl ClientBuilder {
         self
     }
 
-    /// For how long a watch does not believe that there is no record of its task. Default: 60 s. Zero: it is believed at once.
+    /// For how long an answer that would end a watch must last before it does. Default: 60 s. Zero: it ends at once.
     ///
-    /// In the first moments after a task was created, the gateway may not know it yet. The time counts from the first such
-    /// answer in a row; any other answer, or a failed request, ends the row.
+    /// It holds for every such answer (a 401, say) once the watch has had a good answer, and before that for three of them: there is
+    /// no record of the task, the record of a success names no result, a server in front of the gateway answered. In the first
+    /// moments after a task was created, the gateway may not know it yet. The time counts from the first such answer in a row; any
+    /// other answer, or a failed request, ends the row. See [the guide](crate::guide::errors#what-is-confirmed-first).
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self

@@ -8,7 +8,7 @@ use crate::task::{Record, Status, Task, TaskId};
 #[cfg(feature = "callback")]
 use crate::wire::CallbackBody;
 use crate::wire::field::Field;
-use crate::wire::{Data, Envelope, RawRecord, Reply, TASK_FAILED, classify, redact, retry_after};
+use crate::wire::{Data, Envelope, RawRecord, Reply, TASK_FAILED, Voice, classify, describe_page, redact, retry_after};
 
 /// All that is peculiar to one endpoint.
 pub(crate) struct Endpoint {
@@ -42,29 +42,34 @@ impl Endpoint {
         let retry_after = || retry_after(&headers, &now);
         let clean = |text| redact(secret, text);
         let ok_status = (200..300).contains(&status);
+        let refused = |code: Option<i64>, voice| {
+            // A code of 200 says nothing without a record.
+            let decides = code.filter(|code| !(200..300).contains(code));
+            classify(status, decides, voice, &headers, secret).with_response(Some(status), code, retry_after())
+        };
         let body = match body {
             Ok(body) => body,
             Err(cut) if ok_status => return Err(cut.with_response(Some(status), None, retry_after())),
-            Err(_) => return Err(classify(status, None, None, retry_after())),
+            Err(_) => return Err(refused(None, Voice::Other(None))),
         };
         let envelope = match (self.read_strict)(&body).map_or_else(|| Envelope::parse(&body), Ok) {
             Ok(envelope) => envelope,
             Err(unreadable) if ok_status => {
-                return Err(decode(unreadable).with_response(Some(status), None, retry_after()));
+                let page = describe_page(&body, &headers, secret);
+                let detail = page.map_or_else(|| unreadable.clone(), |page| format!("{unreadable}, but {page}"));
+                return Err(decode(detail).with_response(Some(status), None, retry_after()));
             }
-            Err(_) => return Err(classify(status, None, None, retry_after())),
+            Err(_) if body.iter().all(u8::is_ascii_whitespace) => return Err(refused(None, Voice::Gateway(None))),
+            Err(_) => return Err(refused(None, Voice::Other(Some(&body)))),
         };
+        let is_empty = envelope.code.is_none() && envelope.message.is_none() && envelope.data.is_none();
         match envelope.code {
             Some(TASK_FAILED) => {}
-            Some(code) if !(200..300).contains(&code) => {
-                return Err(classify(status, Some(code), envelope.message.map(clean), retry_after()));
-            }
-            // A code of 200 without a record, and an HTTP status that says otherwise: the status decides.
-            code if !ok_status && (code.is_none() || envelope.data.is_none()) => {
-                let error = classify(status, None, envelope.message.map(clean), None);
-                return Err(error.with_response(Some(status), code, retry_after()));
-            }
-            _ => {}
+            Some(200..300) if ok_status || envelope.data.is_some() => {}
+            None if ok_status => {}
+            // JSON, but none of the gateway's fields is in it.
+            None if is_empty => return Err(refused(None, Voice::Other(Some(&body)))),
+            code => return Err(refused(code, Voice::Gateway(envelope.message.map(clean)))),
         }
         let code = envelope.code;
         self.task(id, envelope, secret)

@@ -16,7 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///     match error.kind() {
 ///         ErrorKind::Config => "mend the setting that the error names",
 ///         ErrorKind::Unauthorized => "check the API key",
-///         ErrorKind::TaskFailed | ErrorKind::MissingResult => "create another task",
+///         ErrorKind::OutOfCredit => "add credit to the account",
+///         ErrorKind::TaskFailed => "create another task",
+///         ErrorKind::MissingResult => "look at the record again later: the task was billed",
 ///         ErrorKind::Deadline => "watch the same task again: a new task would be billed again",
 ///         _ if error.is_transient() => "try again later",
 ///         _ => "read the error",
@@ -46,18 +48,24 @@ pub enum ErrorKind {
     Config,
     /// The gateway does not accept the API key (401, 403).
     Unauthorized,
-    /// The gateway has no record of the task (404, or 422 with a message that the record is null): the id is wrong, or the task
-    /// was created a moment ago.
+    /// The account has no credit left (402).
+    OutOfCredit,
+    /// The gateway has no record of the task (404, or 422 with a message that the record is null or does not exist): the id is
+    /// wrong, or the task was created a moment ago.
     NotFound,
-    /// The gateway does not accept the request (400, 402, 422 and other 4xx), or the task id is empty.
+    /// The gateway does not accept the request (400, 422 and other 4xx), or the task id cannot be one.
     InvalidRequest,
+    /// A server between this program and the gateway answered in the gateway's place: a 4xx whose body is not the gateway's, an
+    /// HTML page for example. Firewalls, challenges for browsers and proxies do that.
+    Intermediary,
     /// Too many requests (429, 430).
     RateLimited,
     /// The gateway is under maintenance (455, 503).
     Maintenance,
     /// The gateway, or a server in front of it, failed (500, 502, 504, other 5xx, a redirect that was not followed).
     Server,
-    /// There is no connection to the gateway, or it broke before an answer came (also 408, 425).
+    /// There is no connection to the gateway, or it ended before an answer came. Also the answers 407 (the proxy wants a password),
+    /// 408, 421 and 425, which are about the connection.
     Transport,
     /// No whole answer came within the request timeout.
     Timeout,
@@ -88,11 +96,13 @@ pub(crate) enum EndsWatch {
 
 impl ErrorKind {
     /// Every kind, in the order of the enum.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Config,
         Self::Unauthorized,
+        Self::OutOfCredit,
         Self::NotFound,
         Self::InvalidRequest,
+        Self::Intermediary,
         Self::RateLimited,
         Self::Maintenance,
         Self::Server,
@@ -115,8 +125,10 @@ impl ErrorKind {
         match self {
             Self::Config => "config",
             Self::Unauthorized => "unauthorized",
+            Self::OutOfCredit => "out_of_credit",
             Self::NotFound => "not_found",
             Self::InvalidRequest => "invalid_request",
+            Self::Intermediary => "intermediary",
             Self::RateLimited => "rate_limited",
             Self::Maintenance => "maintenance",
             Self::Server => "server",
@@ -141,6 +153,7 @@ impl ErrorKind {
             self,
             Self::Config
                 | Self::Unauthorized
+                | Self::OutOfCredit
                 | Self::InvalidRequest
                 | Self::TaskFailed
                 | Self::MissingResult
@@ -151,7 +164,7 @@ impl ErrorKind {
     /// What it takes until a watch gives up because of such an answer, unless the error itself says otherwise.
     pub(super) const fn ends_watch(self) -> EndsWatch {
         match self {
-            Self::NotFound | Self::MissingResult => EndsWatch::AfterGrace,
+            Self::NotFound | Self::Intermediary | Self::MissingResult => EndsWatch::AfterGrace,
             _ if self.is_transient() => EndsWatch::Never,
             _ => EndsWatch::Confirmed,
         }
@@ -162,12 +175,14 @@ impl ErrorKind {
         match self {
             Self::Config => "bad setting",
             Self::Unauthorized => "the gateway refused the API key",
+            Self::OutOfCredit => "the account has no credit left",
             Self::NotFound => "the gateway has no record of the task",
             Self::InvalidRequest => "the request was refused",
+            Self::Intermediary => "a server in front of the gateway answered in its place",
             Self::RateLimited => "the gateway asks for fewer requests",
             Self::Maintenance => "the gateway is under maintenance",
             Self::Server => "the gateway failed",
-            Self::Transport => "the connection to the gateway failed",
+            Self::Transport => "the request did not get through",
             Self::Timeout => "the gateway did not answer in time",
             Self::Decode => "the body cannot be read",
             Self::TaskFailed => "the task failed",

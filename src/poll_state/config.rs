@@ -8,7 +8,7 @@ use crate::schedule::Schedule;
 #[derive(Clone, Debug)]
 pub(crate) struct WatchConfig {
     pub(crate) schedule: Schedule,
-    /// For how long answers that there is no such record are not believed.
+    /// For how long an answer that would end a watch must last.
     pub(crate) grace: Duration,
     /// No `Retry-After` is obeyed for longer.
     pub(crate) retry_after_cap: Duration,

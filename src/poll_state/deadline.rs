@@ -10,22 +10,43 @@ use crate::task::{Task, TaskId};
 pub(super) struct Deadline<'a> {
     pub(super) id: &'a TaskId,
     pub(super) last_record: Option<Task>,
-    pub(super) last_error: Option<Error>,
+    pub(super) failures: Failures,
     pub(super) polls: u32,
     pub(super) elapsed: Duration,
     /// What the client's limits stand at, if there was no final poll.
     pub(super) unpolled: Option<&'a ClientLimits>,
 }
 
+/// The failed polls of a watch.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    pub(super) count: u32,
+    /// How many polls were answered since the last failed one.
+    pub(super) answered_since: u32,
+    /// Why the last poll failed, if it did.
+    pub(super) last_error: Option<Error>,
+}
+
 impl Deadline<'_> {
     pub(super) fn into_error(self) -> Error {
-        let Self { id, last_record, last_error, polls, elapsed, unpolled } = self;
+        let Self { id, last_record, failures, polls, elapsed, unpolled } = self;
         let status = match &last_record {
             Some(task) => format!("last seen {}", task.status()),
             None => "never seen".to_owned(),
         };
-        let last_error = last_error.map(Error::without_task);
-        let failure = last_error.as_ref().map_or_else(String::new, |error| format!("; last poll error: {error}"));
+        let last_error = failures.last_error.map(Error::without_task);
+        let failure = match (&last_error, failures.count) {
+            (Some(error), count) if count < polls && count > 1 => {
+                format!("; {count} of {polls} polls failed; last poll error: {error}")
+            }
+            (Some(error), _) => format!("; last poll error: {error}"),
+            (None, 0) => String::new(),
+            (None, count) => {
+                let since = failures.answered_since;
+                let were = if since == 1 { "was" } else { "were" };
+                format!("; {count} of {polls} polls failed, {since} since {were} answered")
+            }
+        };
         let reason = unpolled.map_or_else(String::new, |limits| {
             format!("; there was no final poll, because no permit came in time: {}", limits.reason())
         });

@@ -1,31 +1,62 @@
-//! The failed polls since the last good answer.
+//! The failed polls since the last good answer, and what they mean for the watch.
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{EndsWatch, Error};
 
 #[derive(Debug, Default)]
 pub(super) struct FailureStreak {
     /// How many polls have failed in a row, extra polls included.
     pub(super) count: u32,
-    /// When the first of a row of "no such record" came, from the first poll of the stream.
-    not_found_since: Option<Duration>,
-    /// Kept after the streak, for the text of a deadline.
+    /// When the first of a row of answers came that end the watch once they are confirmed. From the first poll of the stream.
+    unconfirmed_since: Option<Duration>,
+    /// The last one of the row.
     pub(super) last_error: Option<Error>,
 }
 
+/// What a failed poll means for the watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on.
+    GoesOn,
+    /// It goes on, and ends at this time if until then each answer says that it should.
+    EndsAt(Duration),
+    /// It ends.
+    Ends,
+}
+
 impl FailureStreak {
-    /// One more poll failed with a transient error. Returns when "no such record" is believed, if that was the error: `grace`
-    /// after the first of the row.
-    pub(super) fn failed(&mut self, error: &Error, elapsed: Duration, grace: Duration) -> Option<Duration> {
+    /// One more poll failed. `was_answered`: there was a record before. `is_first`: it was the first poll of the watch.
+    ///
+    /// What would end the watch ends it at once, but not after a good answer: then such answers must come for the whole `grace`.
+    /// Any other outcome of a poll ends their row.
+    pub(super) fn failed(
+        &mut self,
+        error: &Error,
+        was_answered: bool,
+        is_first: bool,
+        elapsed: Duration,
+        grace: Duration,
+    ) -> Verdict {
         self.last_error = Some(error.clone());
-        self.not_found_since = (error.kind() == ErrorKind::NotFound).then(|| self.not_found_since.unwrap_or(elapsed));
-        self.not_found_since.map(|since| since.saturating_add(grace))
+        let needs_grace = match error.ends_watch() {
+            EndsWatch::AtFirst if is_first => return Verdict::Ends,
+            EndsWatch::Confirmed if !was_answered => return Verdict::Ends,
+            EndsWatch::Confirmed | EndsWatch::AfterGrace => true,
+            EndsWatch::AtFirst | EndsWatch::Never => false,
+        };
+        self.unconfirmed_since = needs_grace.then(|| self.unconfirmed_since.unwrap_or(elapsed));
+        match self.unconfirmed_since.map(|since| since.saturating_add(grace)) {
+            None => Verdict::GoesOn,
+            Some(ends_at) if ends_at <= elapsed => Verdict::Ends,
+            Some(ends_at) => Verdict::EndsAt(ends_at),
+        }
     }
 
     /// A good answer came. Returns whether it ended a streak.
     pub(super) fn recovered(&mut self) -> bool {
-        self.not_found_since = None;
+        self.unconfirmed_since = None;
+        self.last_error = None;
         std::mem::take(&mut self.count) > 0
     }
 }

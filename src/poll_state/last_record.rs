@@ -7,7 +7,7 @@ use crate::task::{Record, Status, Task, TaskId};
 #[derive(Debug, Default)]
 pub(super) struct LastRecord {
     /// The status, if it was not [`Status::Generating`].
-    unknown_flag: Option<i64>,
+    flag: Option<i64>,
     /// Kept only for a schedule that learns.
     pub(super) observation: Option<LastObservation>,
 }
@@ -27,11 +27,12 @@ impl LastRecord {
     }
 
     pub(super) fn set_flag(&mut self, flag: Option<i64>) {
-        self.unknown_flag = flag;
+        self.flag = flag;
     }
 
-    pub(super) fn status(&self) -> Status {
-        self.unknown_flag.map_or(Status::Generating, Status::from_flag)
+    /// The status that was kept.
+    pub(super) fn status(&self) -> Option<Status> {
+        self.flag.map(Status::from_flag)
     }
 }
 

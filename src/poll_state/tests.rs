@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+mod confirmed;
 mod deadline;
 mod property;
 mod retry_after;
@@ -52,7 +53,10 @@ impl Bench {
         let Next::Poll { after } = next else { panic!("it ended: {event:?}") };
         let in_event = match &event {
             StatusEvent::Generating(progress) => progress.next_poll_in,
-            StatusEvent::PollFailed(failure) => failure.next_poll_in,
+            StatusEvent::PollFailed(failure) => {
+                assert!(failure.error.is_transient(), "the watch goes on");
+                failure.next_poll_in
+            }
             other => panic!("terminal, yet it goes on: {other:?}"),
         };
         assert_eq!(in_event, after, "the event says another pause than the watch makes");
@@ -101,7 +105,7 @@ fn asked_to_wait(kind: ErrorKind, wait: Duration) -> Answer {
 #[test]
 fn each_kind_of_error_passes_or_ends_the_watch() {
     use ErrorKind as K;
-    for kind in [K::Transport, K::Timeout, K::Server, K::Decode, K::NotFound] {
+    for kind in [K::Transport, K::Timeout, K::Server, K::Decode, K::NotFound, K::Intermediary] {
         assert_eq!(every(30).pause(bad(kind), secs(0), 0.0), secs(1), "{kind:?}");
         assert_eq!(every(30).pause(bad(kind), secs(0), 1.0), Duration::from_millis(500), "{kind:?}");
     }
@@ -111,7 +115,7 @@ fn each_kind_of_error_passes_or_ends_the_watch() {
             assert_eq!(jittered.pause(bad(kind), secs(0), jitter_sample), secs(30), "{kind:?}");
         }
     }
-    for kind in [K::Unauthorized, K::InvalidRequest, K::Config] {
+    for kind in [K::Unauthorized, K::InvalidRequest, K::OutOfCredit, K::Config] {
         let error = every(30).end(bad(kind), secs(7));
         assert_eq!((error.kind(), error.polls(), error.elapsed()), (kind, 1, secs(7)));
         assert!(!error.is_transient() && error.task_id().is_some());
@@ -223,7 +227,9 @@ fn the_outcome_needs_a_result_to_fetch() {
         let result_urls = urls.iter().map(ToString::to_string).collect();
         let (error_code, error_message) = (Some(400), Some("no audio".to_owned()));
         let record = Record { result_urls, error_code, error_message, ..Record::new(TaskId::from("t"), status) };
-        let Decision { event, next } = every(30).on_response(Ok(record.into()), secs(1990), secs(2000), 0.0);
+        let mut bench = every(30);
+        bench.config.grace = Duration::ZERO;
+        let Decision { event, next } = bench.on_response(Ok(record.into()), secs(1990), secs(2000), 0.0);
         assert!(
             matches!(&event, StatusEvent::Done(finished) if finished.task.status() == status && finished.polls == 1)
         );

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::extra::Extra;
 use super::failure_streak::FailureStreak;
 use super::last_record::LastRecord;
+use super::wait_state::WaitState;
 use crate::schedule::PolicyState;
 
 /// What a watch without failures, extra polls or a stateful schedule never needs.
@@ -17,31 +18,24 @@ pub(super) struct Uncommon {
     pub(super) last_record: LastRecord,
     /// The gateway asked for no poll before (`Retry-After`). From the first poll of the stream.
     pub(super) not_before: Duration,
-    /// Until when the next poll needs a token of the retry budget.
-    pub(super) held_until: Option<Duration>,
-    /// The number of the last refusal of which the watch has yielded an event.
-    pub(super) known_refusal: Option<u32>,
-    /// The place in the client's queue of a poll that waits on after an event.
-    pub(super) ticket: Option<u64>,
-    /// When the last response was taken, if that was after the deadline, its consumer was there, and the final poll is still
-    /// to come.
-    pub(super) overdue_since: Option<Duration>,
-    /// When permit and response of the final poll are over, from when it begins to wait.
-    pub(super) final_poll_ends: Option<Duration>,
+    pub(super) wait: WaitState,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Failed polls.
     pub(super) failures: u32,
+    /// The number of the last poll that failed.
+    pub(super) last_failed_poll: u32,
     /// Good answers to extra polls, which do not move the schedule on.
     pub(super) extra: u32,
 }
 
 impl Uncommon {
-    /// A poll failed. Returns how many have failed in a row, and how many of the same kind: extra polls and the schedule's own
+    /// The poll of this number failed. Returns how many have failed in a row, and how many of the same kind: extra polls and the schedule's own
     /// are retried each in their own rhythm.
-    pub(super) fn failed(&mut self, extra: bool) -> (u32, u32) {
+    pub(super) fn failed(&mut self, extra: bool, poll: u32) -> (u32, u32) {
+        self.counts.last_failed_poll = poll;
         self.counts.failures = self.counts.failures.saturating_add(1);
         self.streak.count = self.streak.count.saturating_add(1);
         let consecutive = self.streak.count;

@@ -42,6 +42,7 @@ pub struct Schedule {
     pub(super) jitter: f64,
     pub(super) first_poll_after: Duration,
     pub(super) max_wait: Option<Duration>,
+    pub(super) failures_to_give_up: Option<u32>,
     pub(super) learned_settings: LearnedSettings,
 }
 
@@ -60,6 +61,7 @@ impl Schedule {
             jitter: 0.0,
             first_poll_after: Duration::ZERO,
             max_wait: Some(DEFAULT_MAX_WAIT),
+            failures_to_give_up: None,
             learned_settings: LearnedSettings::DEFAULT,
         }
     }
@@ -196,6 +198,41 @@ impl Schedule {
     pub const fn no_max_wait(mut self) -> Self {
         self.max_wait = None;
         self
+    }
+
+    /// Gives up when this number of polls in a row have failed. Default: failed polls alone never end a watch.
+    ///
+    /// For a program that would rather hear of an outage than wait through it. The watch ends as
+    /// [`GaveUp`](crate::StatusEvent::GaveUp) with the error of the last poll: the task may still finish, so watch the same id
+    /// again later. Extra polls and refusals (429, 503) count; waiting for the client's limits does not.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # simulator.inject(Fault::status(502).times(10));
+    /// use luma_watch::{Client, ErrorKind, Schedule};
+    ///
+    /// let schedule = Schedule::default().give_up_after(3);
+    /// let client = Client::builder("test-key").schedule(schedule).simulator(&simulator).build()?;
+    /// let error = client.wait_until_done(&id).await.unwrap_err();
+    /// assert_eq!((error.kind(), error.polls()), (ErrorKind::Server, 3));
+    /// assert!(error.is_transient());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn give_up_after(mut self, failures_in_a_row: u32) -> Self {
+        self.failures_to_give_up = Some(failures_in_a_row);
+        self
+    }
+
+    /// How many failed polls in a row end a watch. `None`: they never do.
+    pub(crate) const fn failures_to_give_up(&self) -> Option<u32> {
+        self.failures_to_give_up
     }
 
     /// The longest pause that the strategy comes to, or zero for a policy, which grows by itself.

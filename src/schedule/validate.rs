@@ -15,6 +15,7 @@ impl Schedule {
     /// - the multiplier is below 1 or not a number, or the schedule is not an exponential one;
     /// - the jitter is outside 0 to 1;
     /// - `max_interval` is below the initial interval, or `longest_pause` below `shortest_pause`;
+    /// - `give_up_after` is 0;
     /// - the schedule has a setting of a learned schedule, and is not one.
     ///
     /// ```
@@ -61,6 +62,11 @@ impl Schedule {
         }
         if !(0.0..=1.0).contains(&self.jitter) {
             return Err(Error::config(format!("the jitter is {}: it must be a fraction from 0 to 1", self.jitter)));
+        }
+        if self.failures_to_give_up == Some(0) {
+            return Err(Error::config(
+                "give_up_after is 0: a watch would give up before its first poll; set 1 or more",
+            ));
         }
         bounded("first_poll_after", self.first_poll_after)?;
         self.max_wait.map_or(Ok(()), |limit| bounded("max_wait", limit))

@@ -148,8 +148,9 @@ impl Engine {
             FaultKind::Reset => return Exchange::Reset,
             FaultKind::Stall => return Exchange::Stall,
             FaultKind::Truncated => self.correct_response(id, authorized, at),
-            FaultKind::Status(status) => {
-                let html = format!("<html><body><h1>{status}</h1></body></html>");
+            FaultKind::Status(status) => self.response(*status, "text/plain", Bytes::new(), at),
+            FaultKind::Page(status) => {
+                let html = format!("<html><head><title>Error {status}</title></head></html>");
                 self.response(*status, "text/html", html.into(), at)
             }
             FaultKind::Envelope { code, message } => self.envelope(200, *code, message, None, at),

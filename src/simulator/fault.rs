@@ -48,6 +48,7 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub(super) enum FaultKind {
     Status(u16),
+    Page(u16),
     Envelope { code: i64, message: String },
     Body(Bytes),
     Reset,
@@ -68,12 +69,34 @@ impl Fault {
         Self { kind, headers: Vec::new(), task: None, passing: 0, remaining: Some(1), probability: 1.0 }
     }
 
-    /// Answers with this HTTP status and an HTML page, as a proxy in front of the gateway does.
+    /// Answers with this HTTP status and an empty body.
     ///
     /// The status is 200 to 999. Any other becomes 500.
     pub const fn status(status: u16) -> Self {
-        let status = if status < 200 || status > 999 { 500 } else { status };
-        Self::new(FaultKind::Status(status))
+        Self::new(FaultKind::Status(possible(status)))
+    }
+
+    /// Answers with this HTTP status and an HTML page, as a proxy or a firewall in front of the gateway does.
+    ///
+    /// The status is 200 to 999. Any other becomes 500.
+    ///
+    /// ```
+    /// use luma_watch::{Client, ErrorKind};
+    /// use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// let simulator = Simulator::new();
+    /// let id = simulator.add(SimulatedTask::new());
+    /// simulator.inject(Fault::page(403).header("server", "cloudflare"));
+    /// let client = Client::builder("test-key").simulator(&simulator).build()?;
+    /// // It is not the gateway that refuses.
+    /// assert_eq!(client.status(&id).await.unwrap_err().kind(), ErrorKind::Intermediary);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn page(status: u16) -> Self {
+        Self::new(FaultKind::Page(possible(status)))
     }
 
     /// Answers with HTTP 200 and an envelope that holds this `code` and message, and no data.
@@ -230,4 +253,8 @@ impl Fault {
         }
         happens
     }
+}
+
+const fn possible(status: u16) -> u16 {
+    if status < 200 || status > 999 { 500 } else { status }
 }

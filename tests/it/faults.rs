@@ -65,7 +65,11 @@ impl Gateway {
     /// Asserts that the watch gives up at this kind of error, or survives it, as documented.
     async fn answers(&self, name: &str, fault: Fault, kind: ErrorKind) -> Error {
         match kind {
-            ErrorKind::Unauthorized | ErrorKind::InvalidRequest => self.gives_up(name, fault, kind).await,
+            // At the first poll it is a setting that is wrong.
+            ErrorKind::Transport if name == "HTTP 407" => self.gives_up(name, fault, kind).await,
+            ErrorKind::Unauthorized | ErrorKind::OutOfCredit | ErrorKind::InvalidRequest => {
+                self.gives_up(name, fault, kind).await
+            }
             _ => self.survives(name, fault, kind).await,
         }
     }
@@ -75,8 +79,9 @@ impl Gateway {
 fn kind_of(number: u16) -> ErrorKind {
     match number {
         401 | 403 => ErrorKind::Unauthorized,
+        402 => ErrorKind::OutOfCredit,
         404 => ErrorKind::NotFound,
-        408 | 425 => ErrorKind::Transport,
+        407 | 408 | 421 | 425 => ErrorKind::Transport,
         429 | 430 => ErrorKind::RateLimited,
         455 | 503 => ErrorKind::Maintenance,
         400..500 => ErrorKind::InvalidRequest,
@@ -93,7 +98,23 @@ async fn every_http_status_has_its_documented_kind() {
         let error = gateway.answers(&name, fault, kind).await;
         assert_eq!((error.http_status(), error.code()), (Some(status), None));
         assert!(error.to_string().contains(&name), "{error}");
-        assert!(!error.to_string().contains("<h1>"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn page_in_front_of_gateway_is_survived() {
+    let gateway = Gateway::open().await;
+    for status in 400..600 {
+        let kind = match kind_of(status) {
+            ErrorKind::Unauthorized | ErrorKind::OutOfCredit | ErrorKind::NotFound | ErrorKind::InvalidRequest => {
+                ErrorKind::Intermediary
+            }
+            kind => kind,
+        };
+        let name = format!("HTTP {status}");
+        let error = gateway.answers(&name, Fault::page(status), kind).await;
+        let said = format!("a page with the title \"Error {status}\"");
+        assert!(error.to_string().contains(&said) && !error.to_string().contains('<'), "{error}");
     }
 }
 
@@ -101,7 +122,8 @@ async fn every_http_status_has_its_documented_kind() {
 async fn every_body_code_has_its_documented_kind() {
     let gateway = Gateway::open().await;
     for code in (400..600).filter(|code| *code != 501) {
-        let (name, kind) = (format!("code {code}"), kind_of(code));
+        let name = format!("code {code}");
+        let kind = if matches!(code, 407 | 421) { ErrorKind::InvalidRequest } else { kind_of(code) };
         let fault = Fault::code(code.into(), "so says the gateway");
         let error = gateway.answers(&name, fault, kind).await;
         assert_eq!((error.http_status(), error.code()), (Some(200), Some(code.into())));
@@ -216,7 +238,7 @@ async fn gateway_that_never_recovers_ends_as_deadline() {
     let (StatusEvent::GaveUp(error), failures) = events.split_last().unwrap() else { panic!("{events:?}") };
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Deadline, true));
     assert!(error.elapsed() >= SHORT * 8, "{:?}", error.elapsed());
-    assert!(error.to_string().contains("last poll error: the connection to the gateway failed"), "{error}");
+    assert!(error.to_string().contains("last poll error: the request did not get through"), "{error}");
     for (number, event) in (1_u32..).zip(failures) {
         let StatusEvent::PollFailed(failure) = event else { panic!("{event:?}") };
         assert_eq!((failure.consecutive, failure.polls), (number, number));

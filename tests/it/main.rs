@@ -17,6 +17,7 @@ mod callback_delivery;
 mod callbacks;
 mod cancel;
 mod circuit_breaker;
+mod confirmed;
 mod connections;
 #[cfg(feature = "callback")]
 mod crowds;

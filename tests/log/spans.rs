@@ -46,7 +46,10 @@ async fn watch_is_one_span_and_poll_one_event() {
 
 #[tokio::test(start_paused = true)]
 async fn span_names_every_outcome() {
-    let (simulator, client) = simulator();
+    install();
+    let simulator = Simulator::new();
+    // Each end is believed at once.
+    let client = Client::builder("test-key").simulator(&simulator).grace(Duration::ZERO).build().unwrap();
     let ends = |status| SimulatedTask::new().generates_for(Duration::ZERO).ends_with(status);
     simulator.add_as("success", ends(Status::Success));
     simulator.add_as("callback", ends(Status::CallbackFailed));

@@ -45,6 +45,54 @@ fn the_deadlines_text_says_what_to_do() {
 }
 
 #[test]
+fn deadline_after_recovery_counts_failed_polls() {
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    bench.pause(Err(Error::new(ErrorKind::Server, "old news").with_response(Some(502), None, None)), secs(30), 0.0);
+    for poll in 0..34 {
+        bench.pause(generating(), secs(31 + poll), 0.0);
+    }
+    let error = bench.end(generating(), secs(900));
+    let text = error.to_string();
+    assert!(text.contains("; 1 of 37 polls failed, 35 since were answered; the task may"), "{text}");
+    assert!(!text.contains("old news") && !text.contains("502"), "{text}");
+
+    let mut bench = every(30);
+    for at in [0, 30] {
+        bench.pause(bad(ErrorKind::Server), secs(at), 0.0);
+    }
+    bench.pause(generating(), secs(60), 0.0);
+    let text = bench.end(bad(ErrorKind::Timeout), secs(900)).to_string();
+    assert!(text.contains("; 3 of 4 polls failed; last poll error: the gateway did not answer"), "{text}");
+
+    let text = every(30).end(generating(), secs(900)).to_string();
+    assert!(!text.contains("failed"), "{text}");
+}
+
+#[test]
+fn final_poll_without_result_is_done() {
+    for status in [Status::Success, Status::CallbackFailed] {
+        let Decision { event, next } = every(30).on_response(good(status), secs(900), secs(901), 0.0);
+        assert!(matches!(event, StatusEvent::Done(finished) if finished.task.status() == status));
+        assert_eq!(next, Next::End);
+    }
+    // The watch that was not asked again knows what it saw.
+    let mut bench = every(30);
+    bench.pause(good(Status::Success), secs(890), 0.0);
+    let error = bench.end(bad(ErrorKind::Server), secs(900));
+    assert_eq!((error.kind(), error.task().map(Task::status)), (ErrorKind::Deadline, Some(Status::Success)));
+}
+
+#[test]
+fn unconfirmed_answer_at_the_deadline_is_told() {
+    let mut bench = every(30);
+    bench.pause(generating(), secs(0), 0.0);
+    let error = bench.end(bad(ErrorKind::Unauthorized), secs(900));
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert!(error.to_string().contains("last poll error: the gateway refused the API key"), "{error}");
+}
+
+#[test]
 fn a_poll_without_a_permit_ends_as_deadline() {
     let mut bench = every(30);
     bench.pause(generating(), secs(0), 0.0);
@@ -89,7 +137,7 @@ fn a_request_sent_before_the_deadline_is_not_the_last() {
         }
         // A permanent error, or the end of the task, needs no other look.
         every(30).end(bad(ErrorKind::Unauthorized), taken);
-        assert_eq!(every(30).on_response(good(Status::Success), sent, taken, 0.0).next, Next::End);
+        assert_eq!(every(30).on_response(good(Status::GenerateFailed), sent, taken, 0.0).next, Next::End);
     }
     let mut started_over = Bench::new(Schedule::every(secs(30)).max_wait(secs(0)));
     assert_eq!(started_over.on_response(generating(), secs(0), secs(9), 0.0).next, Next::End);
@@ -100,7 +148,7 @@ fn a_response_awaited_past_the_deadline_is_remembered() {
     let overdue_since = |sent, taken| {
         let mut bench = every(30);
         bench.on_response(generating(), secs(sent), secs(taken), 0.0);
-        bench.state.uncommon.as_ref().and_then(|uncommon| uncommon.overdue_since)
+        bench.state.uncommon.as_ref().and_then(|uncommon| uncommon.wait.overdue_since)
     };
     assert_eq!(overdue_since(880, 899), None, "the deadline is still to come");
     assert_eq!(overdue_since(885, 900), Some(secs(900)));

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::error::EndsWatch;
 
 /// Mostly what people write, and every edge.
 fn duration() -> impl Strategy<Value = Duration> {
@@ -23,10 +24,16 @@ fn schedule() -> impl Strategy<Value = Schedule> {
             .prop_map(|(a, b, factor)| Schedule::exponential(a.min(b), a.max(b)).multiplier(factor)),
     ];
     let jitter = prop_oneof![0.0..=1.0, Just(0.0), Just(1.0)];
-    (rhythm, jitter, prop::option::of(duration()))
-        .prop_map(|(schedule, jitter, limit)| match limit {
-            Some(limit) => schedule.jitter(jitter).max_wait(limit),
-            None => schedule.jitter(jitter).no_max_wait(),
+    (rhythm, jitter, prop::option::of(duration()), prop::option::weighted(0.2, 1..9_u32))
+        .prop_map(|(schedule, jitter, limit, failures)| {
+            let schedule = match failures {
+                Some(failures) => schedule.give_up_after(failures),
+                None => schedule,
+            };
+            match limit {
+                Some(limit) => schedule.jitter(jitter).max_wait(limit),
+                None => schedule.jitter(jitter).no_max_wait(),
+            }
         })
         .prop_filter("a valid schedule", |schedule| schedule.validate().is_ok())
 }
@@ -43,7 +50,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         10 => flag.prop_map(|flag| good(Status::from_flag(flag))),
         10 => error().prop_map(Err),
         1 => error().prop_map(|error| Err(error.permanent())),
-        1 => prop::sample::select(vec![K::Unauthorized, K::InvalidRequest]).prop_map(bad),
+        1 => prop::sample::select(vec![K::Unauthorized, K::InvalidRequest, K::OutOfCredit, K::Intermediary]).prop_map(bad),
+        1 => Just(Err(Error::new(K::Transport, "").permanent_at_first())),
     ]
 }
 
@@ -52,23 +60,37 @@ fn answer() -> impl Strategy<Value = Answer> {
 struct Model {
     polls: u32,
     consecutive: u32,
-    missing_since: Option<Duration>,
+    /// Whether there was a record before.
+    was_answered: bool,
+    unconfirmed_since: Option<Duration>,
+}
+
+/// Whether the answer is a record from which the watch goes on as it is planned, or ends.
+fn is_good(answer: &Answer) -> bool {
+    answer.as_ref().is_ok_and(|task| !task.status().is_success() || !task.result_urls().is_empty())
 }
 
 impl Model {
     /// Whether this answer ends the watch.
     fn ends(&mut self, config: &WatchConfig, answer: &Answer, sent: Duration, elapsed: Duration, extra: bool) -> bool {
         self.polls += 1;
-        let missing = matches!(answer, Err(error) if error.kind() == ErrorKind::NotFound);
-        self.missing_since = missing.then(|| self.missing_since.unwrap_or(elapsed));
-        self.consecutive = if answer.is_ok() { 0 } else { self.consecutive + 1 };
-        let believed = self.missing_since.is_some_and(|since| elapsed >= since.saturating_add(config.grace));
-        let final_answer = match answer {
-            Ok(task) => task.status().is_terminal(),
-            Err(error) => !error.is_transient(),
+        self.consecutive = if is_good(answer) { 0 } else { self.consecutive + 1 };
+        let (at_once, after_grace) = match answer {
+            Ok(task) if is_good(answer) => (task.status().is_terminal(), false),
+            Ok(_) => (false, true),
+            Err(error) => match error.ends_watch() {
+                EndsWatch::Never => (false, false),
+                EndsWatch::AtFirst => (self.polls == 1, false),
+                EndsWatch::Confirmed => (!self.was_answered, self.was_answered),
+                EndsWatch::AfterGrace => (false, true),
+            },
         };
+        self.was_answered |= answer.is_ok();
+        self.unconfirmed_since = after_grace.then(|| self.unconfirmed_since.unwrap_or(elapsed));
+        let confirmed = self.unconfirmed_since.is_some_and(|since| elapsed >= since.saturating_add(config.grace));
+        let gives_up = config.schedule.failures_to_give_up().is_some_and(|limit| self.consecutive >= limit);
         // An extra poll is not the final one, and neither is one that was sent before the deadline.
-        final_answer || believed || !extra && config.schedule.limit().is_some_and(|limit| sent >= limit)
+        at_once || confirmed || gives_up || !extra && config.schedule.limit().is_some_and(|limit| sent >= limit)
     }
 }
 
@@ -111,7 +133,7 @@ proptest! {
             let sent = if planned.is_some() { Duration::ZERO } else { own_sent };
             scheduled_at = scheduled_at.filter(|at| *at > sent);
             let ends = model.ends(&bench.config, &answer, sent, elapsed, scheduled_at.is_some());
-            let is_good = answer.is_ok();
+            let is_good = is_good(&answer);
             let Decision { event, next } = bench.answered(
                 answer,
                 ResponseContext { sent, elapsed, jitter_sample, age: None, retry_after, was_away: false },
@@ -141,6 +163,7 @@ proptest! {
                     prop_assert_eq!((failure.polls, failure.elapsed), (model.polls, elapsed));
                     prop_assert_eq!((failure.consecutive, failure.next_poll_in), (model.consecutive, pause));
                     prop_assert_eq!((failure.error.polls(), failure.error.elapsed()), (model.polls, elapsed));
+                    prop_assert!(failure.error.is_transient(), "the watch goes on");
                 }
                 other => prop_assert!(false, "terminal, yet it goes on: {other:?}"),
             }
