@@ -25,6 +25,7 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+mod harmless_texts;
 #[cfg(feature = "callback")]
 mod hostile_consumers;
 #[cfg(feature = "rustls")]
