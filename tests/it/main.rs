@@ -33,6 +33,7 @@ mod http2;
 mod learned;
 mod learned_cost;
 mod learning;
+mod no_response;
 mod outage;
 mod priority;
 mod proxy;
