@@ -23,7 +23,7 @@ type Service = (Client, CallbackVerifier);
 async fn receive(State((client, verifier)): State<Service>, headers: HeaderMap, body: Bytes) -> StatusCode {
     match verifier.verify(&headers, &body) {
         Ok(callback) => {
-            println!("  {}: watches notified: {}", callback.task_id(), client.notify(&callback));
+            println!("  {:?}: watches notified: {}", callback.task_id().as_str(), client.notify(&callback));
             StatusCode::OK
         }
         Err(error) => {

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(id) => (Client::from_env()?, TaskId::from(id), None),
         None => simulated().await?,
     };
-    println!("watching task {id}");
+    println!("watching task {:?}", id.as_str());
     let mut events = client.watch(id);
     while let Some(event) = events.next().await {
         match event {
@@ -33,10 +33,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let task = finished.task;
                 println!("done: {} after {:?}", task.status(), task.generation_time().unwrap_or_default());
                 for url in task.result_urls() {
-                    println!("result: {url}");
+                    println!("result: {url:?}"); // `Debug`: texts from outside may hold terminal escapes
                 }
                 if let Some(reason) = task.error_message() {
-                    println!("reason: {reason}");
+                    println!("reason: {reason:?}");
                 }
             }
             StatusEvent::GaveUp(error) => return Err(error.into()),

@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     StatusEvent::Generating(_) => continue,
                     StatusEvent::PollFailed(failure) => {
                         counts.failed_polls += 1;
-                        bar.println(format!("{id}: {}", failure.error));
+                        bar.println(format!("{}", failure.error)); // it names the task
                         continue;
                     }
                     StatusEvent::Done(finished) if finished.task.status().is_success() => counts.succeeded += 1,

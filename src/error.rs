@@ -1,5 +1,6 @@
 //! The error of every call: what went wrong, as a kind for programs and as a sentence for people.
 
+mod cause;
 mod details;
 mod kind;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::task::{Task, TaskId};
 
+use cause::harmless;
 use details::Details;
 pub(crate) use kind::EndsWatch;
 pub use kind::ErrorKind;
@@ -18,8 +20,8 @@ pub use kind::ErrorKind;
 /// Why a poll failed, why a wait ended without a result, or why a setting or a callback was refused.
 ///
 /// [`kind`](Self::kind) is for programs. `Display` is for people: one sentence, on one line, without its causes. Those are in
-/// [`source`](StdError::source). Neither holds the API key or the URL of the request. An error is one pointer wide and cheap
-/// to clone.
+/// [`source`](StdError::source). Neither holds the API key or the URL of the request. Texts from outside in them are harmless:
+/// line breaks, terminal escapes and invisible characters are escaped. An error is one pointer wide and cheap to clone.
 ///
 /// Serialized, it is an object with `kind` (see [`ErrorKind`]), `message`, `causes`, `transient`, `task_id`, `task`,
 /// `http_status`, `code`, `retry_after_ms`, `polls` and `elapsed_ms`.
@@ -75,7 +77,7 @@ impl Error {
     }
 
     pub(crate) fn caused_by(self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.with(|details| details.source = Some(Arc::new(source)))
+        self.with(|details| details.source = Some(harmless(source)))
     }
 
     /// With the causes of another error, whose sentence is part of this one's.

@@ -19,6 +19,7 @@ mod history;
 mod lazy_sleep;
 mod limiter;
 mod notify;
+mod one_line;
 mod poll_state;
 mod schedule;
 #[cfg(feature = "simulator")]

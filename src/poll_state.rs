@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 use crate::history::Observation;
 use crate::limiter::{Class, ClientLimits, Cooldown};
-use crate::schedule::{PauseInput, PolicyState};
+use crate::schedule::{NoPause, PauseInput, PolicyState};
 use crate::task::{Status, Task, TaskId};
 
 pub(crate) use config::WatchConfig;
@@ -256,8 +256,14 @@ impl PollState {
             // As if there had been no extra poll: the final poll of the schedule is still to come.
             Some(scheduled_at.saturating_sub(elapsed).max(wait.min(next_poll::left(config, elapsed))))
         } else {
-            let pause = self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age });
-            pause.and_then(|pause| next_poll::cut_at_deadline(config, pause.max(wait), sent, elapsed))
+            match self.pause(config, step, PauseInput { jitter_sample, offset: self.offset, elapsed, age }) {
+                Ok(pause) => next_poll::cut_at_deadline(config, pause.max(wait), sent, elapsed),
+                Err(NoPause::Over) => None,
+                Err(NoPause::Failed(error)) => {
+                    let id = task.id().clone();
+                    return give_up(error.of_task(&id, Some(task)).in_watch(self.polls, elapsed));
+                }
+            }
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
@@ -303,7 +309,7 @@ impl PollState {
         let bounded = |pause: Duration| pause.min(grace_left).max(wait);
         let pause = if let Some(scheduled_at) = scheduled_at {
             let remaining = scheduled_at.saturating_sub(elapsed);
-            Some(next_poll::after_extra_failure(config, &error, failures, wait, jitter_sample, remaining))
+            Ok(next_poll::after_extra_failure(config, &error, failures, wait, jitter_sample, remaining))
         } else {
             let age = self.last_observation().map(|last| last.age_at(elapsed));
             let input = PauseInput { elapsed, age, ..PauseInput::with_jitter(jitter_sample) };
@@ -315,12 +321,18 @@ impl PollState {
             Some(_) => Some(bounded(pause).min(next_poll::left(config, elapsed))),
             None => next_poll::cut_at_deadline(config, bounded(pause), sent, elapsed),
         };
-        let pause = pause.and_then(|pause| Some(RetryPause { retry: cut(pause.retry)?, own: cut(pause.own)? }));
-        let Some(RetryPause { retry, own }) = pause else {
-            return match error.kind() {
-                ErrorKind::MissingResult => self.end(error, elapsed),
-                _ => give_up(self.deadline(id, last_record, elapsed, None)),
-            };
+        let pause = match pause {
+            Ok(RetryPause { retry, own }) => cut(retry).zip(cut(own)).ok_or(NoPause::Over),
+            Err(no_pause) => Err(no_pause),
+        };
+        let (retry, own) = match pause {
+            Ok(pause) => pause,
+            // Nothing follows, and the task has ended.
+            Err(_) if error.kind() == ErrorKind::MissingResult => return self.end(error, elapsed),
+            Err(NoPause::Over) => return give_up(self.deadline(id, last_record, elapsed, None)),
+            Err(NoPause::Failed(failed)) => {
+                return give_up(failed.of_task(id, last_record).in_watch(self.polls, elapsed));
+            }
         };
         // Without a token, it may be repeated when good answers come again, and else when the schedule says so.
         let is_held = retry < own && needs_token(&error) && !take_retry();
@@ -348,8 +360,8 @@ impl PollState {
         age
     }
 
-    /// The schedule's own pause. `None`: the policy ends the wait.
-    fn pause(&mut self, config: &WatchConfig, step: u32, input: PauseInput) -> Option<Duration> {
+    /// The schedule's own pause.
+    fn pause(&mut self, config: &WatchConfig, step: u32, input: PauseInput) -> Result<Duration, NoPause> {
         let mut stateless = PolicyState::default();
         let policy = self.uncommon.as_mut().map_or(&mut stateless, |uncommon| &mut uncommon.policy);
         policy.pause(&config.schedule, step, input)

@@ -17,6 +17,7 @@ mod validate;
 pub use definition::Schedule;
 pub(crate) use exponential::retry_pause;
 pub(crate) use pause::{PauseInput, PolicyState};
+pub(crate) use policy::NoPause;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod base_url;
+mod cause;
 mod failure;
 mod http;
 mod own_client;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::kind::{EndsWatch, ErrorKind};
+use crate::one_line::OneLine;
 use crate::task::{Task, TaskId};
 
 #[derive(Clone)]
@@ -78,19 +79,6 @@ impl fmt::Display for Details {
             Some(wait) => write!(f, "; retry after {wait:?}"),
             None => Ok(()),
         }
-    }
-}
-
-/// A text from elsewhere: its control characters are escaped, so that it stays on one line, and it is cut if it is very long.
-struct OneLine<'a>(&'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MAX_CHARS: usize = 1000;
-        self.0.chars().take(MAX_CHARS).try_for_each(|c| match c {
-            c if c.is_control() => write!(f, "{}", c.escape_default()),
-            c => write!(f, "{c}"),
-        })
     }
 }
 

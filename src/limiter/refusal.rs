@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
 use crate::event::{serialize_millis, serialize_unix_millis};
+use crate::one_line::OneLine;
 
 /// An answer that asks for fewer requests.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ impl fmt::Display for Cooldown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { error, answered_at, remaining, .. } = self;
         match error.task_id() {
-            Some(id) => write!(f, "task {id} was answered ")?,
+            Some(id) => write!(f, "task {} was answered ", OneLine(id.as_str()))?,
             None => f.write_str("a request was answered ")?,
         }
         match (error.http_status(), error.code()) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::config::WatchConfig;
 use crate::error::Error;
-use crate::schedule::{self, PauseInput, PolicyState};
+use crate::schedule::{self, NoPause, PauseInput, PolicyState};
 
 /// The pause after a failed poll.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub(super) struct RetryPause {
 }
 
 /// The pause after a failed poll of the schedule's own. `failures`: how many of these have failed in a row. `step`: how many
-/// good answers the schedule has had. `wait`: how long the gateway asks to wait. `None`: the policy ends the wait.
+/// good answers the schedule has had. `wait`: how long the gateway asks to wait.
 pub(super) fn after_failure(
     config: &WatchConfig,
     policy: &mut PolicyState,
@@ -25,15 +25,15 @@ pub(super) fn after_failure(
     step: u32,
     wait: Duration,
     input: PauseInput,
-) -> Option<RetryPause> {
+) -> Result<RetryPause, NoPause> {
     if is_throttled_without_time(error, wait) {
         // The whole interval, without jitter; or longer where the schedule may grow.
         let own = policy.pause(&config.schedule, step, PauseInput { jitter_sample: 0.0, ..input })?;
         let pause = schedule::retry_pause(failures, input.jitter_sample).min(config.schedule.max_pause()).max(own);
-        return Some(RetryPause { retry: pause, own: pause });
+        return Ok(RetryPause { retry: pause, own: pause });
     }
     let own = policy.pause(&config.schedule, step, input)?;
-    Some(RetryPause { retry: early_pause(failures, input.jitter_sample, own), own })
+    Ok(RetryPause { retry: early_pause(failures, input.jitter_sample, own), own })
 }
 
 /// The pause after a failed extra poll: soon, because there was a reason to ask, but not after the schedule's own poll, which

@@ -25,6 +25,13 @@ impl Schedule {
     /// any other policy `max_wait` is 15 min unless set. Each watch starts with a clone of the policy. A schedule from a
     /// policy equals only its own clones.
     ///
+    /// A policy that panics, in `next_backoff`, `reset` or `clone`, ends the watch with an error of the kind
+    /// [`Config`](crate::ErrorKind::Config); other watches go on. (The panic hook runs as always, and where a panic aborts the
+    /// process, it does.) The policy is called while the stream of its watch is polled, so it must not block: a slow one delays
+    /// all that the same task does, in a [`WatchAll`](crate::WatchAll) all its tasks. The clone for a watch is made when the
+    /// watch is made, one at a time: `clone` and the `reset` that follows it must not make a watch or a
+    /// [`preview`](Self::preview) of the same schedule, which would wait for itself.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use backoff::ExponentialBackoffBuilder;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::definition::Schedule;
 use super::exponential::exponential_pause;
-use super::policy::RunningPolicy;
+use super::policy::{NoPause, RunningPolicy};
 use super::strategy::Strategy;
 
 /// An offset is counted in parts of a pause; this is the whole.
@@ -74,9 +74,7 @@ impl PolicyState {
     }
 
     /// Returns the pause before the next poll. `step` is the number of pauses of the schedule before this one.
-    ///
-    /// `None`: the policy ends the wait.
-    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, input: PauseInput) -> Option<Duration> {
+    pub(crate) fn pause(&mut self, schedule: &Schedule, step: u32, input: PauseInput) -> Result<Duration, NoPause> {
         let targets = schedule.learned_settings.targets();
         let full_pause = |step| match &schedule.strategy {
             Strategy::Fixed { interval } => Some(*interval),
@@ -88,7 +86,9 @@ impl PolicyState {
             }
             Strategy::Policy(_) => None,
         };
-        let Some(pause) = full_pause(step) else { return self.policy.as_mut()?.next_pause() };
+        let Some(pause) = full_pause(step) else {
+            return self.policy.as_mut().ok_or(NoPause::Over)?.next_pause();
+        };
         let is_learned = matches!(schedule.strategy, Strategy::Learned(_));
         let pause = if input.offset == 0 || is_learned {
             pause
@@ -97,7 +97,7 @@ impl PolicyState {
         };
         let pause = pause.saturating_sub(pause.mul_f64(schedule.jitter * input.jitter_sample));
         // Jitter never goes below the shortest pause of a learned schedule.
-        Some(if is_learned { pause.max(targets.shortest_pause) } else { pause })
+        Ok(if is_learned { pause.max(targets.shortest_pause) } else { pause })
     }
 
     /// Resets the policy, at the first good response after failed polls.

@@ -1,8 +1,12 @@
-//! A retry policy of another crate as a value: shared by all watches of a schedule, running in each.
+//! A retry policy of another crate as a value: shared by all watches of a schedule, running in each. Its panics are caught.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::error::Error;
 
 /// A pause of zero would poll without a pause, and tokio's timer counts in milliseconds.
 const MIN_POLICY_PAUSE: Duration = Duration::from_millis(1);
@@ -17,6 +21,15 @@ pub(super) trait Policy: Send {
 
     /// Starts over.
     fn reset(&mut self);
+}
+
+/// Why a policy gives no next pause.
+#[derive(Debug)]
+pub(crate) enum NoPause {
+    /// It ends the wait.
+    Over,
+    /// It panicked. The error ends the watch.
+    Failed(Error),
 }
 
 /// The policy as it was given: copied for each watch, and never advanced itself.
@@ -36,9 +49,12 @@ impl SharedPolicy {
 
     /// The policy of one new watch.
     pub(super) fn start(&self) -> RunningPolicy {
-        let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner).copy();
-        policy.reset();
-        RunningPolicy(Box::new((policy, self.max_pause)))
+        let started = caught(|| {
+            let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner).copy();
+            policy.reset();
+            policy
+        });
+        RunningPolicy(Box::new((started, self.max_pause)))
     }
 }
 
@@ -55,20 +71,45 @@ impl fmt::Debug for SharedPolicy {
     }
 }
 
-/// One watch's copy of the policy, and the longest pause. Boxed, so that watches without a policy stay small.
-pub(super) struct RunningPolicy(Box<(Box<dyn Policy>, Duration)>);
+/// One watch's copy of the policy, or the error of its panic; and the longest pause. Boxed, so that watches without a policy
+/// stay small.
+pub(super) struct RunningPolicy(Box<(Result<Box<dyn Policy>, Error>, Duration)>);
 
 impl RunningPolicy {
-    /// The next pause, within bounds. `None` ends the wait.
-    pub(super) fn next_pause(&mut self) -> Option<Duration> {
-        let (policy, max_pause) = &mut *self.0;
-        Some(policy.next_pause()?.min(*max_pause).max(MIN_POLICY_PAUSE))
+    /// The next pause, within bounds.
+    pub(super) fn next_pause(&mut self) -> Result<Duration, NoPause> {
+        let max_pause = self.0.1;
+        let pause = self.call(|policy| policy.next_pause()).map_err(NoPause::Failed)?.ok_or(NoPause::Over)?;
+        Ok(pause.min(max_pause).max(MIN_POLICY_PAUSE))
     }
 
-    /// Starts over.
+    /// Starts over. A panic shows when the next pause is asked for.
     pub(super) fn reset(&mut self) {
-        self.0.0.reset();
+        let _failed = self.call(|policy| policy.reset());
     }
+
+    /// Calls the policy, unless it has panicked before: its state may be broken.
+    fn call<T>(&mut self, call: impl FnOnce(&mut dyn Policy) -> T) -> Result<T, Error> {
+        let policy = self.0.0.as_mut().map_err(|error| error.clone())?;
+        let result = caught(|| call(policy.as_mut()));
+        if let Err(error) = &result {
+            let broken = std::mem::replace(&mut self.0.0, Err(error.clone()));
+            let _dropped = caught(|| drop(broken));
+        }
+        result
+    }
+}
+
+/// The watch must not be lost because of a panic in code that is not this crate's.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| match text_of(&*panic) {
+        Some(text) => Error::config(format!("the schedule's backoff policy panicked: {text}")),
+        None => Error::config("the schedule's backoff policy panicked"),
+    })
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
 impl fmt::Debug for RunningPolicy {

@@ -30,6 +30,7 @@ impl Schedule {
             let left = schedule.max_wait.map_or(Duration::MAX, |limit| limit.saturating_sub(at));
             let pause = policy_state
                 .pause(&schedule, step, PauseInput { elapsed: at, ..PauseInput::NONE })
+                .ok()
                 .filter(|_| !left.is_zero())?;
             Some((step.saturating_add(1), at.saturating_add(pause.min(left))))
         });

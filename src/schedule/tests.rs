@@ -42,7 +42,7 @@ fn learned_preview_shows_a_task_watched_from_creation() {
     let mut policy_state = PolicyState::default();
     for pair in polls.windows(2).filter(|pair| pair[1] < secs(600)) {
         let input = PauseInput { age: Some(pair[0]), elapsed: secs(1), ..PauseInput::NONE };
-        assert_eq!(policy_state.pause(&schedule, 7, input), Some(pair[1] - pair[0]));
+        assert_eq!(policy_state.pause(&schedule, 7, input).unwrap(), pair[1] - pair[0]);
     }
     assert_eq!(polls.last(), Some(&secs(600)));
 }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// Any text is accepted, as it is. An id that is empty or blank becomes an error when it is used, before anything is sent.
 ///
+/// `Display` writes the id as it is, for URLs and keys. In `Debug`, in errors and in the log, line breaks, terminal escapes and
+/// invisible characters are escaped: an id from outside forges no line there.
+///
 /// Methods that keep an id take `impl Into<TaskId>`: a `TaskId`, a `&TaskId`, a `&str`, a `String` or an `Arc<str>`.
 /// It compares with texts, hashes like its text (a map keyed by `TaskId` is searched by `&str`), sorts like its text, and
 /// serializes as a string.

@@ -1,4 +1,4 @@
-//! The tracing span and events of a watch. No result URL is in any of them above debug.
+//! The tracing span and events of a watch. No result URL is in any of them above debug, and no text from outside can forge a line.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,12 @@ use tracing::{Span, debug, info, info_span, warn};
 
 use crate::event::{HeldBack, PollFailure, StatusEvent};
 use crate::failure_log::Line;
+use crate::one_line::OneLine;
 use crate::task::TaskId;
 
 /// Boxed, because most programs have no use for it. `None`: no subscriber wants it.
 pub(super) fn span(task_id: &TaskId) -> Option<Box<Span>> {
+    let task_id = OneLine(task_id.as_str());
     let span = info_span!("luma.watch", %task_id, outcome = Empty, polls = Empty, elapsed = Empty);
     (!span.is_disabled()).then(|| Box::new(span))
 }

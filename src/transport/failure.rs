@@ -3,13 +3,14 @@
 use std::error::Error as StdError;
 use std::iter;
 
+use super::cause::{Attempt, BROKEN, Lasts, cause};
 use crate::error::{Error, ErrorKind};
 
 /// In bytes. No record is longer; a longer body is not the gateway's.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 pub(crate) fn broken() -> Error {
-    Error::new(ErrorKind::Transport, "the connection broke before an answer")
+    Error::new(ErrorKind::Transport, BROKEN)
 }
 
 pub(crate) fn cut_short() -> Error {
@@ -20,24 +21,66 @@ pub(crate) fn too_long() -> Error {
     Error::new(ErrorKind::Decode, "it is over 1 MiB long")
 }
 
-/// The error of a request without a response.
-pub(super) fn failure(error: reqwest::Error) -> Error {
-    let untrusted = causes(&error).any(|cause| cause.to_string().to_ascii_lowercase().contains("certificate"));
-    let described = if error.is_timeout() {
-        Error::new(ErrorKind::Timeout, "the HTTP client's own timeout")
-    } else if error.is_builder() {
-        Error::new(ErrorKind::InvalidRequest, "the HTTP client refuses it")
-    } else if untrusted {
-        Error::new(ErrorKind::Transport, "its TLS certificate is not trusted")
-    } else if error.is_connect() {
-        Error::new(ErrorKind::Transport, "no connection")
+/// The error of a request without a response. `known`: the gateway has answered this client before, so that its settings are
+/// right.
+pub(super) fn failure(error: reqwest::Error, known: bool) -> Error {
+    let connecting = error.is_connect();
+    let (host, port) = error.url().map_or(("the gateway", 0), |url| {
+        (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+    });
+    let causes: Vec<_> = causes(&error).collect();
+    let described = if error.is_builder() {
+        Error::new(ErrorKind::InvalidRequest, format!("the HTTP client cannot send it: {}", last(&causes)))
+    } else if error.is_redirect() {
+        Error::new(ErrorKind::Server, format!("a redirect that the HTTP client does not follow: {}", last(&causes)))
     } else {
-        broken()
+        let cause = cause(Attempt { host, port, connecting, timed_out: error.is_timeout() }, &causes);
+        let described = Error::new(cause.kind, cause.text);
+        match cause.lasts {
+            Lasts::Always => described.permanent(),
+            Lasts::IfNew if !known => described.permanent_at_first(),
+            Lasts::IfNew | Lasts::Passes => described,
+        }
     };
-    let described = described.caused_by(error.without_url());
-    if untrusted { described.permanent() } else { described }
+    described.caused_by(error.without_url())
+}
+
+fn last(causes: &[&(dyn StdError + 'static)]) -> String {
+    causes.last().map_or_else(|| "it gives no reason".to_owned(), ToString::to_string)
 }
 
 pub(super) fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     iter::successors(error.source(), |&cause| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::EndsWatch;
+
+    /// The error of a client whose proxy it cannot use.
+    async fn without_proxy() -> reqwest::Error {
+        let proxy = reqwest::Proxy::all("socks5://127.0.0.1:1").unwrap();
+        let client = reqwest::Client::builder().proxy(proxy).build().unwrap();
+        client.get("http://127.0.0.1:9?taskId=secret").send().await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn wrong_proxy_ends_watch_unless_gateway_has_answered() {
+        for (known, ends) in [(false, EndsWatch::AtFirst), (true, EndsWatch::Never)] {
+            let error = failure(without_proxy().await, known);
+            assert_eq!((error.kind(), error.is_transient(), error.ends_watch()), (ErrorKind::Transport, true, ends));
+            assert!(
+                error.to_string().contains("proxies of the scheme socks5") || error.to_string().contains("its proxy's")
+            );
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn request_that_cannot_be_built_is_invalid() {
+        let error = failure(reqwest::Client::new().get("no URL").send().await.unwrap_err(), true);
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.to_string().contains("relative URL"), "{error}");
+    }
 }

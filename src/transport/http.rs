@@ -36,6 +36,8 @@ pub(crate) struct Http {
     api_key: String,
     /// Whether the gateway has answered since the last repeat: there may be a kept connection that it has just closed.
     has_answered: AtomicBool,
+    /// Whether it had answered before that repeat.
+    had_answered: AtomicBool,
 }
 
 impl Http {
@@ -57,7 +59,14 @@ impl Http {
         }
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Ok(Self { client, request, id_parameter: endpoint.id_parameter, api_key, has_answered: AtomicBool::new(false) })
+        Ok(Self {
+            client,
+            request,
+            id_parameter: endpoint.id_parameter,
+            api_key,
+            has_answered: AtomicBool::new(false),
+            had_answered: AtomicBool::new(false),
+        })
     }
 
     fn request(&self, id: &TaskId) -> Result<Request, Error> {
@@ -83,11 +92,17 @@ impl Http {
         // The gateway closed a kept connection in the moment of its use: a GET can be sent again. Only once per answer, or a
         // gateway in trouble would get double traffic.
         if !is_unprocessed(&error) || !self.has_answered.swap(false, Ordering::Relaxed) {
-            return Err(failure(error));
+            return Err(failure(error, self.is_known()));
         }
+        self.had_answered.store(true, Ordering::Relaxed);
         drop(error);
         let second = self.client.execute(self.request(id)?);
-        second.await.map_err(failure)
+        second.await.map_err(|error| failure(error, true))
+    }
+
+    /// Whether the gateway has ever answered.
+    fn is_known(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed) || self.had_answered.load(Ordering::Relaxed)
     }
 
     /// Sends one request. Dropping the future aborts it.
@@ -131,7 +146,7 @@ async fn body(response: &mut Response) -> Result<Bytes, Error> {
 async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
     response.chunk().await.map_err(|error| {
         if error.is_timeout() {
-            return failure(error);
+            return failure(error, true);
         }
         cut_short().caused_by(error.without_url())
     })

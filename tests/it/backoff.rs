@@ -8,7 +8,7 @@ use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask};
-use luma_watch::{ErrorKind, Schedule, Status};
+use luma_watch::{ErrorKind, Schedule, Status, StatusEvent};
 
 use crate::support::in_memory::{asked_at, failure, gateway, gave_up, ms, progress, secs};
 
@@ -196,4 +196,144 @@ async fn policy_is_reset_after_failed_extra_polls() {
     // After the first poll come two extra polls that fail and one that does not. The policy gives a pause to none of them.
     let written = diary.0.lock().unwrap().clone();
     assert_eq!(written[..4], ["reset", "next", "reset", "next"], "{written:?}");
+}
+
+/// Panics in one of its calls, with one of the texts that a panic can have.
+#[derive(Debug)]
+struct Panics {
+    at: At,
+    calls: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    Clone,
+    FirstReset,
+    LaterReset,
+    FirstPause,
+    LaterPause,
+    /// And again when it is dropped.
+    PauseAndDrop,
+}
+
+impl Clone for Panics {
+    fn clone(&self) -> Self {
+        assert!(self.at != At::Clone, "no clone of {:?}", self.at);
+        Self { ..*self }
+    }
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        assert!(self.at != At::PauseAndDrop || self.calls == 0 || std::thread::panicking(), "no drop");
+    }
+}
+
+impl Backoff for Panics {
+    fn reset(&mut self) {
+        assert!(self.at != At::FirstReset && (self.at != At::LaterReset || self.calls == 0), "no reset");
+    }
+
+    fn next_backoff(&mut self) -> Option<Duration> {
+        self.calls += 1;
+        match self.at {
+            At::FirstPause => std::panic::panic_any(7), // no text
+            At::LaterPause if self.calls == 3 => panic!("no pause\nat {}", self.calls),
+            At::PauseAndDrop => panic!("no pause"),
+            _ => Some(secs(20)),
+        }
+    }
+}
+
+/// What each says, and after how many polls.
+const PANICS: [(At, &str, u32); 6] = [
+    (At::Clone, ": no clone of Clone", 1),
+    (At::FirstReset, ": no reset", 1),
+    (At::LaterReset, ": no reset", 3),
+    (At::FirstPause, "panicked", 1),
+    (At::LaterPause, r": no pause\nat 3", 3),
+    (At::PauseAndDrop, ": no pause", 1),
+];
+
+fn panics(at: At) -> Schedule {
+    Schedule::from_backoff(Panics { at, calls: 0 })
+}
+
+#[track_caller]
+fn assert_panicked(error: &luma_watch::Error, at: At, text: &str, polls: u32) {
+    assert_eq!(
+        (error.kind(), error.is_transient(), error.polls()),
+        (ErrorKind::Config, false, polls),
+        "{at:?}: {error}"
+    );
+    let said = error.to_string();
+    assert!(said.contains("the schedule's backoff policy panicked") && said.ends_with(text), "{at:?}: {said}");
+}
+
+/// The second poll fails, so that the third one resets the policy.
+fn fail_second(simulator: &luma_watch::simulator::Simulator) {
+    simulator.inject(Fault::status(502).after(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_that_panics_ends_its_watch() {
+    for (at, text, polls) in PANICS {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), panics(at));
+        fail_second(&simulator);
+        let events: Vec<_> = client.watch(&id).collect().await;
+        let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
+        assert_panicked(error, at, text, polls);
+        assert_eq!((error.task_id(), simulator.requests().len()), (Some(&id), polls as usize));
+        client.status(&id).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_that_panics_ends_all_shared_readers() {
+    for (at, text, polls) in PANICS {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), panics(at));
+        fail_second(&simulator);
+        let shared = client.watch(&id).shared();
+        let other = shared.clone();
+        let (first, second) = tokio::join!(shared, other.collect::<Vec<_>>());
+        assert_panicked(&first.unwrap_err(), at, text, polls);
+        let Some(StatusEvent::GaveUp(error)) = second.last() else { panic!("{second:?}") };
+        assert_panicked(error, at, text, polls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_that_panics_ends_one_task_of_many() {
+    for (at, text, polls) in PANICS {
+        let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), panics(at));
+        simulator.inject(Fault::status(502).only(&id).after(1));
+        // These end at their first poll, and ask for no pause.
+        let others: Vec<_> = (0..20).map(|_| simulator.add(SimulatedTask::new().generates_for(secs(0)))).collect();
+        let mut all = client.watch_all(others.iter().chain([&id]));
+        let mut ended = Vec::new();
+        while let Some((of, event)) = all.next().await {
+            match event {
+                StatusEvent::GaveUp(error) => {
+                    assert_eq!(of, id);
+                    assert_panicked(&error, at, text, polls);
+                }
+                StatusEvent::Done(_) => ended.push(of),
+                _ => {}
+            }
+        }
+        assert_eq!((ended.len(), all.len()), (20, 0), "{at:?}");
+    }
+}
+
+#[test]
+fn preview_of_panicking_policy_ends() {
+    for (at, _, _) in PANICS {
+        let polls = panics(at).preview().take(10).count();
+        let expected = match at {
+            At::LaterReset => 10,
+            At::LaterPause => 3,
+            _ => 1,
+        };
+        assert_eq!(polls, expected, "{at:?}");
+    }
 }

@@ -93,6 +93,11 @@ async fn time_to_notice_silence() -> Duration {
     };
     let StatusEvent::PollFailed(failure) = &second else { panic!("{second:?}") };
     assert!(format!("{:?}", failure.error).contains("keep-alive timed out"), "{:?}", failure.error);
+    assert!(
+        failure.error.to_string().contains("HTTP/2 connection is dead: a ping was not answered"),
+        "{}",
+        failure.error
+    );
     advance(failure.next_poll_in + ROUNDING).await;
     let third = watch.next().await.unwrap();
     assert!(matches!(third, StatusEvent::Done(_)), "{third:?}");

@@ -26,6 +26,7 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+mod harmless_texts;
 #[cfg(feature = "callback")]
 mod hostile_consumers;
 #[cfg(feature = "rustls")]
@@ -33,6 +34,7 @@ mod http2;
 mod learned;
 mod learned_cost;
 mod learning;
+mod no_response;
 mod outage;
 mod priority;
 mod proxy;

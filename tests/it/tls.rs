@@ -63,10 +63,10 @@ async fn self_signed_certificate_ends_watch_at_once() {
     let url = gateway(LOCALHOST, 0).await;
     // By rustls, even where the feature native-tls is on, too.
     let text = assert_untrusted(client(url.clone()).build().unwrap()).await;
-    assert!(text.contains("UnknownIssuer") || text.contains("invalid peer certificate"), "{text}");
+    assert!(text.contains("its issuer is not known") || text.contains("invalid peer certificate"), "{text}");
     let own = reqwest::Client::builder().no_proxy().tls_backend_rustls().build().unwrap();
     let text = assert_untrusted(client(url.clone()).http_client(own).build().unwrap()).await;
-    assert!(text.contains("UnknownIssuer"), "{text}");
+    assert!(text.contains("UnknownIssuer") && text.contains("its issuer is not known"), "{text}");
     // With trust in the certificate, the same gateway is used.
     let own = trusting(LOCALHOST).build().unwrap();
     client(url).http_client(own).build().unwrap().wait_until_done("x").await.unwrap();
@@ -77,12 +77,27 @@ async fn certificate_of_other_name_or_time_ends_watch() {
     let url = gateway(OTHER_NAME, 0).await;
     let own = trusting(OTHER_NAME).tls_backend_rustls().build().unwrap();
     let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
-    assert!(text.contains("not valid for name"), "{text}");
+    assert!(text.contains("not valid for name") && text.contains("another name than localhost"), "{text}");
 
     let url = gateway(EXPIRED, 0).await;
     let own = trusting(EXPIRED).tls_backend_rustls().build().unwrap();
     let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
-    assert!(text.contains("expired"), "{text}");
+    assert!(text.contains("certificate expired") && text.contains("it has expired"), "{text}");
+}
+
+#[cfg(feature = "native-tls")]
+#[tokio::test]
+async fn system_tls_says_what_certificate_lacks() {
+    let url = gateway(LOCALHOST, 0).await;
+    let own = reqwest::Client::builder().no_proxy().tls_backend_native().build().unwrap();
+    let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
+    assert!(text.contains("its issuer is not known"), "{text}");
+    for (certificate, reason) in [(OTHER_NAME, "another name than localhost"), (EXPIRED, "it has expired")] {
+        let url = gateway(certificate, 0).await;
+        let own = trusting(certificate).tls_backend_native().build().unwrap();
+        let text = assert_untrusted(client(url).http_client(own).build().unwrap()).await;
+        assert!(text.contains(reason), "{text}");
+    }
 }
 
 #[tokio::test]
