@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::event::StatusEvent;
+use crate::error::Error;
+use crate::event::{Finished, StatusEvent};
+use crate::task::Task;
 
 /// An event for the user, and what the watch does next.
 #[derive(Debug)]
@@ -17,4 +19,14 @@ pub(crate) enum Next {
     Poll { after: Duration },
     /// The watch is over.
     End,
+}
+
+impl Decision {
+    pub(super) fn give_up(error: Error) -> Self {
+        Self { event: StatusEvent::GaveUp(error), next: Next::End }
+    }
+
+    pub(super) fn done(task: Task, polls: u32, elapsed: Duration) -> Self {
+        Self { event: StatusEvent::Done(Finished::new(task, polls, elapsed)), next: Next::End }
+    }
 }

@@ -9,7 +9,8 @@ mod retry_after;
 
 use std::time::Duration;
 
-use super::{Decision, Next, PollState, Response, ResponseContext, WatchConfig};
+use super::decision::Decision;
+use super::{Next, PollState, Response, ResponseContext, WatchConfig};
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
 use crate::schedule::Schedule;
