@@ -1,5 +1,7 @@
 //! What all watches of one client share, and how a request gets its permit and is sent.
 
+mod second_request;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -10,13 +12,14 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, Span};
 
 use crate::clock::Epoch;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::failure_log::FailureLog;
-use crate::gateway::{Gateway, PollRequest, PollResponse};
+use crate::gateway::{Failed, Gateway, PollRequest, PollResponse};
 use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
 use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
+use second_request::Limits;
 
 #[derive(Debug)]
 pub(crate) struct ClientCore {
@@ -80,24 +83,53 @@ impl ClientCore {
         .await
     }
 
-    /// Sends a request, and settles its permit with the response.
+    /// Waits for a permit in front of all that wait already. `None`: there is none in time, or all requests are held back.
+    async fn acquire_in_front(&self, class: Class, until: Option<Instant>) -> Option<Permit> {
+        let (mut acquire, mut timer) = (self.acquire(), pin!(sleep_until(Instant::now())));
+        let ticket = Some(self.limiter.issue_front());
+        let request = PermitRequest { ticket, weight: 1, class, priority: None, until, known_refusal: None };
+        poll_fn(|cx| match ready!(acquire.poll(timer.as_mut(), cx, &request)) {
+            Some(Acquired::Permit(permit)) => Poll::Ready(Some(permit)),
+            Some(Acquired::HeldBack(_)) | None => Poll::Ready(None),
+        })
+        .await
+    }
+
+    /// Sends a request, and settles its permit with the response. If a [second request](second_request) may mend the
+    /// response, sends that as well. `timeout`: for both.
     pub(crate) async fn send(
         &self,
         request: &PollRequest,
         permit: Permit,
         timeout: Duration,
     ) -> Result<PollResponse, Error> {
-        let result = self.gateway.poll(request, timeout).await;
-        permit.settle(match &result {
-            Ok(_) => Release::Answered,
-            Err(error) if error.kind().is_throttling() => {
-                let asked = error.retry_after().map(|wait| wait.min(self.config.retry_after_cap));
-                let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| self.config.schedule.cooldown());
-                Release::refused(error.clone().of_task(&request.id, None), cooldown)
+        let Failed { error, second } = match self.gateway.poll(request, timeout).await {
+            Ok(response) => {
+                permit.settle(Release::Answered);
+                return Ok(response);
             }
-            Err(_) => Release::Failed,
-        });
-        result
+            Err(failed) => failed,
+        };
+        let limits = Limits { class: permit.class_of_second(), until: permit.acquired_at().checked_add(timeout) };
+        permit.settle(self.release(request, &error));
+        match second {
+            None => Err(error),
+            // On the heap, so that a poll takes no room for it.
+            Some(second) => Box::pin(self.send_second(request, error, second, limits)).await,
+        }
+    }
+
+    /// How a request is over that failed.
+    fn release(&self, request: &PollRequest, error: &Error) -> Release {
+        match error.kind() {
+            // For want of a key, nothing was sent.
+            ErrorKind::Config => return Release::Abandoned,
+            kind if !kind.is_throttling() => return Release::Failed,
+            _ => {}
+        }
+        let asked = error.retry_after().map(|wait| wait.min(self.config.retry_after_cap));
+        let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| self.config.schedule.cooldown());
+        Release::refused(error.clone().of_task(&request.id, None), cooldown)
     }
 
     /// Sends a request at once, in one allocation for all that a poll in flight needs: an idle watch holds none of it.

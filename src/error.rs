@@ -69,6 +69,10 @@ impl Error {
         self.with(|details| details.source = Some(Arc::new(source)))
     }
 
+    pub(crate) fn caused_by_shared(self, source: Arc<dyn StdError + Send + Sync>) -> Self {
+        self.with(|details| details.source = Some(source))
+    }
+
     /// With the causes of another error, whose sentence is part of this one's.
     pub(crate) fn caused_like(self, other: &Self) -> Self {
         self.with(|details| details.source.clone_from(&other.0.source))
@@ -92,6 +96,14 @@ impl Error {
         self.with(|details| {
             details.transient = false;
             details.ends_watch = EndsWatch::Confirmed;
+        })
+    }
+
+    /// Makes it transient, even if errors of its kind are not.
+    pub(crate) fn passing(self) -> Self {
+        self.with(|details| {
+            details.transient = true;
+            details.ends_watch = EndsWatch::Never;
         })
     }
 

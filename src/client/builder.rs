@@ -1,6 +1,8 @@
 //! The settings of a client, checked once.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
 use crate::simulator::Simulator;
-use crate::transport::{Http, HttpConfig};
+use crate::transport::{ApiKey, Ask, Http, HttpConfig, ask};
 
 const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,6 +46,8 @@ const MAX_IN_FLIGHT: usize = 256;
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     api_key: String,
+    /// Instead of the key.
+    api_key_source: Option<Ask>,
     /// None: the default.
     base_url: Option<String>,
     schedule: Schedule,
@@ -61,6 +65,7 @@ impl ClientBuilder {
     pub(super) fn new(api_key: String) -> Self {
         Self {
             api_key,
+            api_key_source: None,
             base_url: None,
             schedule: Schedule::default(),
             request_timeout: REQUEST_TIMEOUT,
@@ -74,9 +79,57 @@ impl ClientBuilder {
         }
     }
 
+    /// Sets a source of API keys, for keys that change. It replaces the key that [`Client::builder`](crate::Client::builder)
+    /// was given, which may be empty then.
+    ///
+    /// The source is asked before the first request, when the gateway refuses the key, and before the key expires if
+    /// [`ApiKey::expires_in`] says when. It returns a `String`, a `&str` or an [`ApiKey`].
+    ///
+    /// - **A refused key** (401, 403). The poll is repeated once with the fresh key, within its
+    ///   [`request_timeout`](Self::request_timeout), and the [`rate_limit`](Self::rate_limit) counts the repeat. If the source returns the same key,
+    ///   the poll is not repeated: the error is [`Unauthorized`](crate::ErrorKind::Unauthorized), as with a key that does not change.
+    /// - **Many watches at once.** The polls that wait for a key share one call of the source. If the watches are dropped, its
+    ///   future is dropped with the last of them. A poll that waits holds its permit, so the
+    ///   rate limit counts it as sent.
+    /// - **A source that fails.** It has half of the request timeout. An error, a panic, no answer in that time, or a text that
+    ///   cannot be a key is a failed poll, and the watch goes on: [`Config`](crate::ErrorKind::Config) if there is no
+    ///   key to send, `Unauthorized` if the last one was refused. For half a second after that the source is not asked again.
+    ///   A key that has not expired is used on.
+    ///
+    /// The error of the source becomes part of the failed poll's sentence, so it should not hold a secret.
+    ///
+    /// ```
+    /// use luma_watch::{ApiKey, Client};
+    /// use std::time::Duration;
+    ///
+    /// # #[derive(Clone)] struct Vault;
+    /// # impl Vault { async fn read(&self, _: &str) -> Result<String, std::io::Error> { Ok("key".into()) } }
+    /// # let vault = Vault;
+    /// let client = Client::builder("")
+    ///     .api_key_from(move || {
+    ///         let vault = vault.clone();
+    ///         async move {
+    ///             let text = vault.read("apikley").await?;
+    ///             Ok::<_, std::io::Error>(ApiKey::new(text).expires_in(Duration::from_secs(3600)))
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), luma_watch::Error>(())
+    /// ```
+    pub fn api_key_from<F, Fut, K, E>(mut self, source: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<K, E>> + Send + 'static,
+        K: Into<ApiKey>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.api_key_source = Some(ask(source));
+        self
+    }
+
     /// The URL of the gateway. Default: `https://api.apikley.ru`.
     ///
-    /// A path in it is kept. Plain `http` is refused unless the host is a loopback address, because the key would travel
+    /// A path in it is kept, and the endpoint's path `/api/v1/modify/record-info` is added: leave that out. Plain `http` is refused unless the host is a loopback address, because the key would travel
     /// unencrypted.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
@@ -158,8 +211,8 @@ impl ClientBuilder {
     /// What the client and its watches share, if the settings make sense.
     pub(super) fn core(self) -> Result<ClientCore, Error> {
         let (config, limiter) = (self.watch_config()?, Limiter::new(self.limiter_config()?));
-        let request_timeout = self.request_timeout;
-        let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout);
+        let (request_timeout, source) = (self.request_timeout, self.api_key_source.clone());
+        let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout, source);
         let (registry, stagger, epoch) = (Registry::new(), Arc::default(), Epoch::now());
         Ok(ClientCore { gateway, limiter, config, registry, stagger, epoch, failure_log: Arc::default() })
     }
@@ -184,6 +237,7 @@ impl ClientBuilder {
     }
 
     fn transport(self) -> Result<Transport, Error> {
+        let api_key = if self.api_key_source.is_some() { None } else { Some(self.api_key) };
         #[cfg(feature = "simulator")]
         if let Some(simulator) = self.simulator {
             if self.base_url.is_some() || self.http_client.is_some() {
@@ -191,10 +245,10 @@ impl ClientBuilder {
                     "a simulator cannot be combined with base_url or http_client: leave them out, or use Simulator::serve and its URL",
                 ));
             }
-            return Ok(Transport::InMemory(simulator.in_memory(self.api_key)?));
+            return Ok(Transport::InMemory(simulator.in_memory(api_key)?));
         }
         let base_url = self.base_url.unwrap_or_else(|| BASE_URL.to_owned());
-        let config = HttpConfig { api_key: self.api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
+        let config = HttpConfig { api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
         Ok(Transport::Http(Http::new(config)?))
     }
 }
@@ -209,6 +263,7 @@ impl fmt::Debug for ClientBuilder {
             .field("retry_after_cap", &self.retry_after_cap)
             .field("rate_limit", &self.rate_limit)
             .field("max_in_flight", &self.max_in_flight)
+            .field("has_api_key_source", &self.api_key_source.is_some())
             .finish_non_exhaustive()
     }
 }

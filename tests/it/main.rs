@@ -6,6 +6,7 @@
 
 mod absent_waiters;
 mod answers;
+mod api_key_source;
 mod auto_traits;
 #[cfg(feature = "backoff")]
 mod backoff;
