@@ -1,5 +1,6 @@
 //! What all watches of one client share, and how a request gets its permit and is sent.
 
+mod release;
 mod second_request;
 
 use std::future::{Future, poll_fn};
@@ -12,14 +13,15 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, Span};
 
 use crate::clock::Epoch;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::failure_log::FailureLog;
 use crate::gateway::{Failed, Gateway, PollRequest, PollResponse};
 use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
 use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
-use second_request::Limits;
+use release::release;
+use second_request::SecondRequest;
 
 #[derive(Debug)]
 pub(crate) struct ClientCore {
@@ -83,19 +85,7 @@ impl ClientCore {
         .await
     }
 
-    /// Waits for a permit in front of all that wait already. `None`: there is none in time, or all requests are held back.
-    async fn acquire_in_front(&self, class: Class, until: Option<Instant>) -> Option<Permit> {
-        let (mut acquire, mut timer) = (self.acquire(), pin!(sleep_until(Instant::now())));
-        let ticket = Some(self.limiter.issue_front());
-        let request = PermitRequest { ticket, weight: 1, class, priority: None, until, known_refusal: None };
-        poll_fn(|cx| match ready!(acquire.poll(timer.as_mut(), cx, &request)) {
-            Some(Acquired::Permit(permit)) => Poll::Ready(Some(permit)),
-            Some(Acquired::HeldBack(_)) | None => Poll::Ready(None),
-        })
-        .await
-    }
-
-    /// Sends a request, and settles its permit with the response. If a [second request](second_request) may mend the
+    /// Sends a request, and settles its permit with the response. If a [second request](SecondRequest) may mend the
     /// response, sends that as well. `timeout`: for both.
     pub(crate) async fn send(
         &self,
@@ -110,26 +100,14 @@ impl ClientCore {
             }
             Err(failed) => failed,
         };
-        let limits = Limits { class: permit.class_of_second(), until: permit.acquired_at().checked_add(timeout) };
-        permit.settle(self.release(request, &error));
-        match second {
-            None => Err(error),
-            // On the heap, so that a poll takes no room for it.
-            Some(second) => Box::pin(self.send_second(request, error, second, limits)).await,
-        }
-    }
-
-    /// How a request is over that failed.
-    fn release(&self, request: &PollRequest, error: &Error) -> Release {
-        match error.kind() {
-            // For want of a key, nothing was sent.
-            ErrorKind::Config => return Release::Abandoned,
-            kind if !kind.is_throttling() => return Release::Failed,
-            _ => {}
-        }
-        let asked = error.retry_after().map(|wait| wait.min(self.config.retry_after_cap));
-        let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| self.config.schedule.cooldown());
-        Release::refused(error.clone().of_task(&request.id, None), cooldown)
+        let class = permit.class_of_second();
+        let until = permit.acquired_at().checked_add(timeout);
+        permit.settle(release(&self.config, &request.id, &error));
+        let Some(second) = second else { return Err(error) };
+        let Self { gateway, limiter, config, .. } = self;
+        let sender = SecondRequest { gateway, limiter, config, request, class, until };
+        // On the heap, so that a poll takes no room for it.
+        Box::pin(sender.send(error, second)).await
     }
 
     /// Sends a request at once, in one allocation for all that a poll in flight needs: an idle watch holds none of it.

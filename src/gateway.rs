@@ -83,7 +83,7 @@ impl Gateway {
     /// `timeout`: of one poll, whole body included. `ask`: the source of the keys, if the transport has none.
     pub(crate) fn new(transport: Transport, endpoint: &'static Endpoint, timeout: Duration, ask: Option<Ask>) -> Self {
         // Half of the time is left for the request.
-        let keys = ask.map(|ask| KeySource::new(ask, timeout / 2));
+        let keys = ask.map(|ask| KeySource::new(ask, timeout.checked_div(2).unwrap_or(timeout)));
         Self { transport: Arc::new(transport), endpoint, timeout, keys }
     }
 

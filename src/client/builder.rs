@@ -96,7 +96,8 @@ impl ClientBuilder {
     ///   key to send, `Unauthorized` if the last one was refused. For half a second after that the source is not asked again.
     ///   A key that has not expired is used on.
     ///
-    /// The error of the source becomes part of the failed poll's sentence, so it should not hold a secret.
+    /// The error of the source becomes part of the failed poll's sentence, so it should not hold a secret. A source that uses this
+    /// client waits for itself.
     ///
     /// ```
     /// use luma_watch::{ApiKey, Client};
@@ -143,6 +144,9 @@ impl ClientBuilder {
     }
 
     /// The time for one poll, from connecting to the last byte of the body. Default: 20 s.
+    ///
+    /// A poll that needs a second request, for a redirect or with a fresh key, has this time for both, the wait for the second
+    /// permit included. A [source of keys](Self::api_key_from) has half of it.
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -170,7 +174,8 @@ impl ClientBuilder {
     ///
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
     /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because a kept connection broke, which the
-    /// gateway has most likely not seen, is not counted. Set the limit a quarter below what the gateway allows: requests that
+    /// gateway has most likely not seen, is not counted. The second request of a poll is, for a redirect or with a fresh key: it
+    /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that
     /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
     /// [`RateLimit::burst`] as well.
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
@@ -182,6 +187,9 @@ impl ClientBuilder {
     ///
     /// Over HTTP/1.1 each of them needs a connection of its own. At the start there is one, and the number doubles with each
     /// round trip; a refusal halves it.
+    ///
+    /// Answers that are read at the same time take at most 32 MiB together, beyond 64 KiB each. An answer that would take more is
+    /// a failed poll ([`Decode`](crate::ErrorKind::Decode)). So 256 answers of 960 KiB at once take about 50 MiB of heap.
     pub const fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests;
         self
@@ -189,7 +197,7 @@ impl ClientBuilder {
 
     /// The HTTP client to use, for proxies, certificates, another TLS library or connection pools of your own.
     ///
-    /// The default client follows redirects within the base URL's origin only, ignores the environment's proxies for
+    /// The default client follows one redirect per poll, within the base URL's origin only, and counts it in the limits. It ignores the environment's proxies for
     /// loopback, uses rustls if the feature is on, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a
     /// request is open. Yours (of reqwest 0.13) follows its own settings: reqwest's defaults follow a redirect to another
     /// host, without the key, and send no pings.

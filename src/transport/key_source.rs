@@ -227,7 +227,7 @@ impl State {
 impl Key {
     fn new(key: ApiKey, authorization: HeaderValue, number: u64, now: Instant) -> Self {
         let (text, expires_in) = key.into_parts();
-        let margin = |time: Duration| (time / 10).min(MAX_MARGIN);
+        let margin = |time: Duration| time.checked_div(10).unwrap_or(time).min(MAX_MARGIN);
         let after = |time: Duration| now.checked_add(time);
         Self {
             text,

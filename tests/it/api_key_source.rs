@@ -180,7 +180,7 @@ async fn failing_source_is_a_failed_poll() {
 #[tokio::test(start_paused = true)]
 async fn hanging_source_fails_poll_after_half_timeout() {
     let started = Instant::now();
-    let (events, requests) = events_after(1, || pending::<Result<String, _>>()).await;
+    let (events, requests) = events_after(1, pending::<Result<String, _>>).await;
     assert_passed(&events, "the source of the API key gave none within 10s");
     assert_eq!((failures(&events).len(), requests), (1, 1));
     assert!(started.elapsed() >= secs(10) && started.elapsed() < secs(13), "{:?}", started.elapsed());
@@ -441,7 +441,7 @@ async fn one_request_in_flight_waits_not_for_itself() {
     let first = client.status(&ids[0]);
     let rotate = async {
         sleep(ms(20)).await;
-        keys.set("second-key")
+        keys.set("second-key");
     };
     let (first, ()) = tokio::join!(first, rotate);
     first.unwrap();
@@ -459,7 +459,7 @@ async fn both_requests_share_one_timeout() {
     let id = simulator.add(SimulatedTask::new());
     let rotate = async {
         sleep(secs(1)).await;
-        keys.set("second-key")
+        keys.set("second-key");
     };
     let started = Instant::now();
     let (answer, ()) = tokio::join!(client.status(&id), rotate);
@@ -473,13 +473,32 @@ async fn both_requests_share_one_timeout() {
     let client = keys.builder(&simulator, Duration::ZERO).rate_limit(limit).build().unwrap();
     let rotate = async {
         sleep(ms(500)).await;
-        keys.set("second-key")
+        keys.set("second-key");
     };
     let (answer, ()) = tokio::join!(client.status("x"), rotate);
     let error = answer.unwrap_err();
     assert_eq!((error.kind(), error.is_transient(), error.http_status()), (ErrorKind::Unauthorized, true, Some(401)));
     assert!(error.to_string().contains("let no second request go in time"), "{error}");
     assert_eq!(simulator.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_final_poll_is_repeated_within_its_bound() {
+    for (latency, done) in [(secs(5), true), (secs(9), true), (secs(15), false)] {
+        let (simulator, keys) = (simulator_with_latency("first-key", latency), Keys::new("first-key"));
+        let schedule = Schedule::every(secs(60)).max_wait(secs(60));
+        let client = keys.builder(&simulator, secs(1)).schedule(schedule).build().unwrap();
+        let id = simulator.add(SimulatedTask::new().generates_for(secs(50)));
+        let started = Instant::now();
+        let mut watch = client.watch(&id);
+        progress(watch.next().await);
+        simulator.api_key("second-key");
+        keys.set("second-key");
+        let outcome = watch.wait_until_done().await;
+        assert_eq!(outcome.is_ok(), done, "{latency:?}: {outcome:?}");
+        assert!(started.elapsed() <= secs(80), "{latency:?}: {:?}", started.elapsed());
+        assert_eq!(client.limits().in_flight, 0);
+    }
 }
 
 fn simulator_with_latency(key: &str, latency: Duration) -> Simulator {

@@ -30,6 +30,7 @@ mod faults;
 mod hostile_consumers;
 #[cfg(feature = "rustls")]
 mod http2;
+mod large_answers;
 mod learned;
 mod learned_cost;
 mod learning;

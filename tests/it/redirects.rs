@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
 use luma_watch::{Client, ClientBuilder, ErrorKind, RateLimit, Schedule, Status, StatusEvent};
+use tokio::time::Instant;
 
 use crate::support::raw_server::{Answer, RawServer, done};
 
