@@ -161,9 +161,11 @@ fn too_late(timeout: Duration) -> Error {
     Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))
 }
 
-/// A body without this key.
+/// A body without this key, as JSON writes it.
 fn without(key: &str, body: Bytes) -> Bytes {
-    match std::str::from_utf8(&body).map(|text| wire::redact(key, text.into())) {
+    let quoted = serde_json::to_string(key).unwrap_or_default();
+    let written = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or(key);
+    match std::str::from_utf8(&body).map(|text| wire::redact(written, text.into())) {
         Ok(Cow::Owned(redacted)) => redacted.into(),
         _ => body,
     }

@@ -509,16 +509,17 @@ fn simulator_with_latency(key: &str, latency: Duration) -> Simulator {
 
 #[tokio::test(start_paused = true)]
 async fn no_key_is_shown() {
-    let echo = "the keys first-secret-key and second-secret-key are wrong";
-    for fault in [Fault::code(400, echo), Fault::code(501, echo), Fault::code(455, echo)] {
+    let fresh = "second-secret-key";
+    for (code, fresh) in [(400, fresh), (501, fresh), (455, fresh), (400, r#"2nd"secret-key\%20<x>"#)] {
+        let fault = Fault::code(code, format!("the keys first-secret-key and {fresh} are wrong"));
         let (simulator, keys) = (simulator("first-secret-key"), Keys::new("first-secret-key"));
         let builder = keys.builder(&simulator, ms(10));
         let client = builder.clone().build().unwrap();
         open_window(&simulator, &client, 8, secs(1)).await;
         let (id, other) = (simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new()));
         simulator.inject(fault.only(&id));
-        simulator.api_key("second-secret-key");
-        keys.set("second-secret-key");
+        simulator.api_key(fresh);
+        keys.set(fresh);
         // The other poll brings the second key while this request is in flight.
         let asks = async {
             sleep(ms(500)).await;
