@@ -10,11 +10,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
-use luma_watch::{ApiKey, Client, ClientBuilder, Error, ErrorKind, RateLimit, Schedule, StatusEvent, TaskId};
+use luma_watch::{
+    ApiKey, BreakerState, Client, ClientBuilder, Error, ErrorKind, RateLimit, Schedule, StatusEvent, TaskId,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::support::driver::Driver;
-use crate::support::in_memory::{asked_at, endless, ms, open_window, progress, secs};
+use crate::support::in_memory::{asked_at, endless, failure, ms, open_window, progress, secs};
 
 /// A source that gives the present text, and counts how often it is asked.
 #[derive(Clone, Default)]
@@ -415,6 +417,48 @@ async fn refused_key_without_another_is_a_failed_poll() {
     let error = failures(&events)[0];
     assert_eq!((error.kind(), error.is_transient(), error.http_status()), (ErrorKind::Unauthorized, true, Some(401)));
     assert!(error.to_string().contains("the source of the API key failed: sealed"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn poll_without_key_proves_nothing_to_circuit_breaker() {
+    let simulator = simulator("first-key");
+    let id = simulator.add(SimulatedTask::new().never_ends());
+    let asked = AtomicUsize::new(0);
+    let source = move || {
+        let number = asked.fetch_add(1, Ordering::SeqCst);
+        async move { if number == 0 { Ok(ApiKey::new("first-key").expires_in(secs(5))) } else { Err("sealed") } }
+    };
+    let client = Client::builder("").simulator(&simulator).api_key_from(source).build().unwrap();
+    simulator.inject(Fault::status(503).retry_after("10"));
+    let mut watch = client.watch(&id);
+    assert_eq!(failure(watch.next().await).error.kind(), ErrorKind::Maintenance);
+    // The probe is not sent: there is no key.
+    assert_eq!(failure(watch.next().await).error.kind(), ErrorKind::Config);
+    assert_eq!((client.limits().breaker, simulator.requests().len()), (BreakerState::Open, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeat_is_not_sent_while_held_back() {
+    let (simulator, keys) = (simulator("first-key"), Keys::new("first-key"));
+    let client = keys.builder(&simulator, secs(2)).build().unwrap();
+    open_window(&simulator, &client, 8, ms(100)).await;
+    let (refused, other) = (simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new()));
+    let before = simulator.requests().len();
+    simulator.api_key("second-key");
+    keys.set("second-key");
+    let mut watch = client.watch(&refused);
+    // While the source is asked, another request is told that there are too many.
+    let throttled = async {
+        sleep(secs(1)).await;
+        simulator.inject(Fault::code(429, "Rate limit exceeded").retry_after("60"));
+        client.status(&other).await
+    };
+    let (event, throttled) = tokio::join!(watch.next(), throttled);
+    assert_eq!(throttled.unwrap_err().kind(), ErrorKind::RateLimited);
+    let error = failure(event).error;
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Unauthorized, true));
+    assert!(error.to_string().contains("let no second request go in time"), "{error}");
+    assert_eq!(simulator.requests().len() - before, 2);
 }
 
 #[tokio::test(start_paused = true)]
