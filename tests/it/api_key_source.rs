@@ -51,7 +51,9 @@ impl Keys {
         Client::builder("").simulator(simulator).api_key_from(move || {
             let keys = keys.clone();
             async move {
-                sleep(takes).await;
+                if !takes.is_zero() {
+                    sleep(takes).await;
+                }
                 Ok::<_, Infallible>(keys.ask())
             }
         })
@@ -103,10 +105,11 @@ async fn key_rotated_during_wait_fails_no_poll() {
 
 #[tokio::test(start_paused = true)]
 async fn watches_refused_at_once_ask_once() {
-    for driver in Driver::BOTH {
+    // The calls are made while others wait, or are over before others are refused.
+    for (driver, takes) in Driver::BOTH.into_iter().flat_map(|driver| [(driver, secs(3)), (driver, Duration::ZERO)]) {
         let (simulator, keys) = (simulator("first-key"), Keys::new("first-key"));
         let client =
-            keys.builder(&simulator, secs(3)).schedule(Schedule::every(secs(30)).max_wait(secs(45))).build().unwrap();
+            keys.builder(&simulator, takes).schedule(Schedule::every(secs(30)).max_wait(secs(45))).build().unwrap();
         open_window(&simulator, &client, 64, ms(500)).await;
         assert_eq!(keys.asked(), 1);
         let ids = endless(&simulator, 50);
@@ -290,12 +293,13 @@ async fn key_that_lives_on_is_used_while_source_is_down() {
     // The source fails, hangs and panics after its first answer.
     for what in 0..3 {
         let simulator = simulator("first-key");
-        let asked = AtomicUsize::new(0);
+        let asked: Arc<AtomicUsize> = Arc::default();
+        let counter = Arc::clone(&asked);
         let source = move || {
-            let number = asked.fetch_add(1, Ordering::SeqCst);
+            let number = counter.fetch_add(1, Ordering::SeqCst);
             async move {
                 match what {
-                    _ if number == 0 => Ok(ApiKey::new("first-key").expires_in(secs(100))),
+                    _ if number == 0 => Ok(ApiKey::new("first-key").expires_in(secs(1000))),
                     0 => Err("sealed"),
                     1 => pending().await,
                     _ => panic!("asked again"),
@@ -304,15 +308,18 @@ async fn key_that_lives_on_is_used_while_source_is_down() {
         };
         let client = Client::builder("").simulator(&simulator).api_key_from(source).build().unwrap();
         let id = simulator.add(SimulatedTask::new());
-        for _ in 0..9 {
-            client.status(&id).await.unwrap();
-            client.status(&id).await.unwrap();
-            sleep(if what == 1 { ms(500) } else { secs(10) }).await;
+        let started = Instant::now();
+        client.status(&id).await.unwrap();
+        // A fresh key is asked for from 940 s on.
+        while started.elapsed() < secs(985) {
+            sleep(secs(3)).await;
+            for answer in join_all((0..3).map(|_| client.status(&id))).await {
+                answer.unwrap();
+            }
         }
-        if what != 1 {
-            sleep(secs(10)).await;
-            assert_eq!(client.status(&id).await.unwrap_err().kind(), ErrorKind::Config);
-        }
+        assert!(asked.load(Ordering::SeqCst) >= 4, "{what}: {asked:?}");
+        sleep(secs(30)).await;
+        assert_eq!(client.status(&id).await.unwrap_err().kind(), ErrorKind::Config);
     }
 }
 
