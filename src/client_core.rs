@@ -1,5 +1,8 @@
 //! What all watches of one client share, and how a request gets its permit and is sent.
 
+mod release;
+mod second_request;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,11 +15,13 @@ use tracing::{Instrument, Span};
 use crate::clock::Epoch;
 use crate::error::Error;
 use crate::failure_log::FailureLog;
-use crate::gateway::{Gateway, PollRequest, PollResponse};
+use crate::gateway::{Failed, Gateway, PollRequest, PollResponse};
 use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
 use crate::notify::Registry;
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
+use release::release;
+use second_request::SecondRequest;
 
 #[derive(Debug)]
 pub(crate) struct ClientCore {
@@ -80,24 +85,29 @@ impl ClientCore {
         .await
     }
 
-    /// Sends a request, and settles its permit with the response.
+    /// Sends a request, and settles its permit with the response. If a [second request](SecondRequest) may mend the
+    /// response, sends that as well. `timeout`: for both.
     pub(crate) async fn send(
         &self,
         request: &PollRequest,
         permit: Permit,
         timeout: Duration,
     ) -> Result<PollResponse, Error> {
-        let result = self.gateway.poll(request, timeout).await;
-        permit.settle(match &result {
-            Ok(_) => Release::Answered,
-            Err(error) if error.kind().is_throttling() => {
-                let asked = error.retry_after().map(|wait| wait.min(self.config.retry_after_cap));
-                let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| self.config.schedule.cooldown());
-                Release::refused(error.clone().of_task(&request.id, None), cooldown)
+        let Failed { error, second } = match self.gateway.poll(request, timeout).await {
+            Ok(response) => {
+                permit.settle(Release::Answered);
+                return Ok(response);
             }
-            Err(_) => Release::Failed,
-        });
-        result
+            Err(failed) => failed,
+        };
+        let class = permit.class_of_second();
+        let until = permit.acquired_at().checked_add(timeout);
+        permit.settle(release(&self.config, &request.id, &error));
+        let Some(second) = second else { return Err(error) };
+        let Self { gateway, limiter, config, .. } = self;
+        let sender = SecondRequest { gateway, limiter, config, request, class, until };
+        // On the heap, so that a poll takes no room for it.
+        Box::pin(sender.send(error, second)).await
     }
 
     /// Sends a request at once, in one allocation for all that a poll in flight needs: an idle watch holds none of it.

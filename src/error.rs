@@ -80,6 +80,10 @@ impl Error {
         self.with(|details| details.source = Some(harmless(source)))
     }
 
+    pub(crate) fn caused_by_shared(self, source: Arc<dyn StdError + Send + Sync>) -> Self {
+        self.with(|details| details.source = Some(source))
+    }
+
     /// With the causes of another error, whose sentence is part of this one's.
     pub(crate) fn caused_like(self, other: &Self) -> Self {
         self.with(|details| details.source.clone_from(&other.0.source))
@@ -109,6 +113,14 @@ impl Error {
     /// Makes it transient: it would end the watch, but is not confirmed yet.
     pub(crate) fn unconfirmed(self) -> Self {
         self.with(|details| details.transient = true)
+    }
+
+    /// Makes it transient, even if errors of its kind are not. It ends no watch.
+    pub(crate) fn passing(self) -> Self {
+        self.with(|details| {
+            details.transient = true;
+            details.ends_watch = EndsWatch::Never;
+        })
     }
 
     /// Makes it end a watch whose first poll it fails, and no other.

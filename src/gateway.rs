@@ -2,17 +2,21 @@
 
 mod timeout;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::Url;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "simulator")]
 use crate::simulator::InMemory;
 use crate::task::{Task, TaskId};
-use crate::transport::Http;
+use crate::transport::{Ask, Http, Key, KeySource, NoKey, Variation};
 use crate::wire::{self, Reply};
 use timeout::timeout_with_grace;
 
@@ -22,6 +26,8 @@ pub(crate) struct Gateway {
     transport: Arc<Transport>,
     endpoint: &'static Endpoint,
     timeout: Duration,
+    /// `None`: the transport has its key.
+    keys: Option<Arc<KeySource>>,
 }
 
 /// What carries a request to the gateway.
@@ -50,10 +56,35 @@ pub(crate) struct PollResponse {
     pub(crate) retry_after: Option<Duration>,
 }
 
+/// A poll that failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// What a second request may mend.
+    pub(crate) second: Option<Second>,
+}
+
+/// Why a second request may succeed.
+#[derive(Debug)]
+pub(crate) enum Second {
+    /// The gateway redirects to this URL, of the same origin.
+    Redirected(Box<Url>),
+    /// The gateway refused this key, and the source may have another one.
+    KeyRefused(Arc<Key>),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, second: None }
+    }
+}
+
 impl Gateway {
-    /// `timeout`: of one request, whole body included.
-    pub(crate) fn new(transport: Transport, endpoint: &'static Endpoint, timeout: Duration) -> Self {
-        Self { transport: Arc::new(transport), endpoint, timeout }
+    /// `timeout`: of one poll, whole body included. `ask`: the source of the keys, if the transport has none.
+    pub(crate) fn new(transport: Transport, endpoint: &'static Endpoint, timeout: Duration, ask: Option<Ask>) -> Self {
+        // Half of the time is left for the request.
+        let keys = ask.map(|ask| KeySource::new(ask, timeout.checked_div(2).unwrap_or(timeout)));
+        Self { transport: Arc::new(transport), endpoint, timeout, keys }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -62,27 +93,99 @@ impl Gateway {
 
     /// Sends a request at the first poll of the future. It fails at the latest when `timeout` is over; dropping it aborts the
     /// request.
-    pub(crate) async fn poll(&self, request: &PollRequest, timeout: Duration) -> Result<PollResponse, Error> {
+    pub(crate) async fn poll(&self, request: &PollRequest, timeout: Duration) -> Result<PollResponse, Failed> {
+        if self.keys.is_some() {
+            return Box::pin(self.poll_as(request, None, timeout)).await;
+        }
+        let fetch = pin!(self.transport.fetch(&request.id, None));
+        let Some(reply) = timeout_with_grace(timeout, fetch).await else { return Err(too_late(timeout).into()) };
+        self.read(request, reply?, None)
+    }
+
+    /// The same, with a key from the source if there is one, and to another URL if one is given.
+    pub(crate) async fn poll_as(
+        &self,
+        request: &PollRequest,
+        url: Option<&Url>,
+        timeout: Duration,
+    ) -> Result<PollResponse, Failed> {
+        let fetch = pin!(async {
+            let key = match &self.keys {
+                Some(keys) => Some(keys.key().await.map_err(NoKey::into_error)?),
+                None => None,
+            };
+            let variation = Variation { key: key.as_deref(), url };
+            let reply = self.transport.fetch(&request.id, Some(&variation)).await?;
+            Ok::<_, Error>((reply, key))
+        });
+        let Some(fetched) = timeout_with_grace(timeout, fetch).await else { return Err(too_late(timeout).into()) };
+        let (mut reply, key) = fetched?;
+        let present = self.keys.as_ref().and_then(|keys| keys.present());
+        if let (Some(sent), Some(present)) = (&key, present) {
+            // The texts are searched for the key that was sent. The present one may be another by now.
+            if sent.text != present.text {
+                reply.body = reply.body.map(|body| without(&present.text, body));
+            }
+        }
+        self.read(request, reply, key)
+    }
+
+    /// Whether there is another key than this one, which was refused.
+    pub(crate) async fn has_another_key(&self, refused: &Key) -> Result<bool, NoKey> {
+        match &self.keys {
+            Some(keys) => keys.has_another(refused).await,
+            None => Ok(false),
+        }
+    }
+
+    /// `key`: the one that was sent, if it came from the source.
+    fn read(&self, request: &PollRequest, reply: Reply, key: Option<Arc<Key>>) -> Result<PollResponse, Failed> {
         let PollRequest { id, wants_age } = request;
-        let fetch = pin!(self.transport.fetch(id));
-        let Some(response) = timeout_with_grace(timeout, fetch).await else {
-            return Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}")));
-        };
-        let response = response?;
         // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
-        let now = wants_age.then(|| wire::date(&response.headers).unwrap_or_else(SystemTime::now));
-        let retry_after = wire::retry_after(&response.headers, SystemTime::now);
-        let task = self.endpoint.read(id, response, SystemTime::now, self.transport.api_key())?;
-        Ok(PollResponse { age: now.and_then(|now| task.age(now)), task, retry_after })
+        let now = wants_age.then(|| wire::date(&reply.headers).unwrap_or_else(SystemTime::now));
+        let retry_after = wire::retry_after(&reply.headers, SystemTime::now);
+        let redirect = if (300..400).contains(&reply.status) { self.transport.redirect(id, &reply) } else { None };
+        let secret = key.as_ref().map_or_else(|| self.transport.api_key(), |key| &key.text);
+        match self.endpoint.read(id, reply, SystemTime::now, secret) {
+            Ok(task) => Ok(PollResponse { age: now.and_then(|now| task.age(now)), task, retry_after }),
+            Err(error) => {
+                let refused = key.filter(|_| error.kind() == ErrorKind::Unauthorized).map(Second::KeyRefused);
+                let second = redirect.map(|url| Second::Redirected(Box::new(url))).or(refused);
+                Err(Failed { error, second })
+            }
+        }
+    }
+}
+
+fn too_late(timeout: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))
+}
+
+/// A body without this key, as JSON writes it.
+fn without(key: &str, body: Bytes) -> Bytes {
+    let quoted = serde_json::to_string(key).unwrap_or_default();
+    let written = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or(key);
+    match std::str::from_utf8(&body).map(|text| wire::redact(written, text.into())) {
+        Ok(Cow::Owned(redacted)) => redacted.into(),
+        _ => body,
     }
 }
 
 impl Transport {
-    async fn fetch(&self, id: &TaskId) -> Result<Reply, Error> {
+    async fn fetch(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Reply, Error> {
         match self {
-            Self::Http(http) => http.fetch(id).await,
+            Self::Http(http) => http.fetch(id, variation).await,
             #[cfg(feature = "simulator")]
-            Self::InMemory(simulator) => simulator.fetch(id).await,
+            Self::InMemory(simulator) => simulator.fetch(id, variation).await,
+        }
+    }
+
+    /// Where the reply leads to, if it is a redirect that is followed.
+    fn redirect(&self, id: &TaskId, reply: &Reply) -> Option<Url> {
+        match self {
+            Self::Http(http) => http.redirect(id, reply),
+            #[cfg(feature = "simulator")]
+            Self::InMemory(_) => None,
         }
     }
 

@@ -43,5 +43,6 @@ pub use history::History;
 pub use limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
 pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId};
+pub use transport::ApiKey;
 pub use watch::{SharedWait, SharedWatch, Wait, Watch};
 pub use watch_all::WatchAll;

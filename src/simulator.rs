@@ -280,7 +280,7 @@ impl Simulator {
     }
 
     /// The transport of a client that uses this simulator in memory.
-    pub(crate) fn in_memory(&self, api_key: String) -> Result<InMemory, Error> {
+    pub(crate) fn in_memory(&self, api_key: Option<String>) -> Result<InMemory, Error> {
         InMemory::new(self.engine.clone(), api_key)
     }
 }

@@ -1,6 +1,8 @@
 //! The settings of a client, checked once.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
 use crate::simulator::Simulator;
-use crate::transport::{Http, HttpConfig};
+use crate::transport::{ApiKey, Ask, Http, HttpConfig, ask};
 
 const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,6 +46,8 @@ const MAX_IN_FLIGHT: usize = 256;
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     api_key: String,
+    /// Instead of the key.
+    api_key_source: Option<Ask>,
     /// None: the default.
     base_url: Option<String>,
     schedule: Schedule,
@@ -61,6 +65,7 @@ impl ClientBuilder {
     pub(super) fn new(api_key: String) -> Self {
         Self {
             api_key,
+            api_key_source: None,
             base_url: None,
             schedule: Schedule::default(),
             request_timeout: REQUEST_TIMEOUT,
@@ -74,9 +79,58 @@ impl ClientBuilder {
         }
     }
 
+    /// Sets a source of API keys, for keys that change. It replaces the key that [`Client::builder`](crate::Client::builder)
+    /// was given, which may be empty then.
+    ///
+    /// The source is asked before the first request, when the gateway refuses the key, and before the key expires if
+    /// [`ApiKey::expires_in`] says when. It returns a `String`, a `&str` or an [`ApiKey`].
+    ///
+    /// - **A refused key** (401, 403). The poll is repeated once with the fresh key, within its
+    ///   [`request_timeout`](Self::request_timeout), and the [`rate_limit`](Self::rate_limit) counts the repeat. If the source returns the same key,
+    ///   the poll is not repeated: the error is [`Unauthorized`](crate::ErrorKind::Unauthorized), as with a key that does not change.
+    /// - **Many watches at once.** The polls that wait for a key share one call of the source. If the watches are dropped, its
+    ///   future is dropped with the last of them. A poll that waits holds its permit, so the
+    ///   rate limit counts it as sent.
+    /// - **A source that fails.** It has half of the request timeout. An error, a panic, no answer in that time, or a text that
+    ///   cannot be a key is a failed poll, and the watch goes on: [`Config`](crate::ErrorKind::Config) if there is no
+    ///   key to send, `Unauthorized` if the last one was refused. For half a second after that the source is not asked again.
+    ///   A key that has not expired is used on.
+    ///
+    /// The error of the source becomes part of the failed poll's sentence, so it should not hold a secret. A source that uses this
+    /// client waits for itself.
+    ///
+    /// ```
+    /// use luma_watch::{ApiKey, Client};
+    /// use std::time::Duration;
+    ///
+    /// # #[derive(Clone)] struct Vault;
+    /// # impl Vault { async fn read(&self, _: &str) -> Result<String, std::io::Error> { Ok("key".into()) } }
+    /// # let vault = Vault;
+    /// let client = Client::builder("")
+    ///     .api_key_from(move || {
+    ///         let vault = vault.clone();
+    ///         async move {
+    ///             let text = vault.read("apikley").await?;
+    ///             Ok::<_, std::io::Error>(ApiKey::new(text).expires_in(Duration::from_secs(3600)))
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), luma_watch::Error>(())
+    /// ```
+    pub fn api_key_from<F, Fut, K, E>(mut self, source: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<K, E>> + Send + 'static,
+        K: Into<ApiKey>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.api_key_source = Some(ask(source));
+        self
+    }
+
     /// The URL of the gateway. Default: `https://api.apikley.ru`.
     ///
-    /// A path in it is kept. Plain `http` is refused unless the host is a loopback address, because the key would travel
+    /// A path in it is kept, and the endpoint's path `/api/v1/modify/record-info` is added: leave that out. Plain `http` is refused unless the host is a loopback address, because the key would travel
     /// unencrypted.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
@@ -90,6 +144,9 @@ impl ClientBuilder {
     }
 
     /// The time for one poll, from connecting to the last byte of the body. Default: 20 s.
+    ///
+    /// A poll that needs a second request, for a redirect or with a fresh key, has this time for both, the wait for the second
+    /// permit included. A [source of keys](Self::api_key_from) has half of it.
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -119,7 +176,8 @@ impl ClientBuilder {
     ///
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
     /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because a kept connection broke, which the
-    /// gateway has most likely not seen, is not counted. Set the limit a quarter below what the gateway allows: requests that
+    /// gateway has most likely not seen, is not counted. The second request of a poll is, for a redirect or with a fresh key: it
+    /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that
     /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
     /// [`RateLimit::burst`] as well.
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
@@ -131,6 +189,9 @@ impl ClientBuilder {
     ///
     /// Over HTTP/1.1 each of them needs a connection of its own. At the start there is one, and the number doubles with each
     /// round trip; a refusal halves it.
+    ///
+    /// Answers that are read at the same time take at most 32 MiB together, beyond 64 KiB each. An answer that would take more is
+    /// a failed poll ([`Decode`](crate::ErrorKind::Decode)). So 256 answers of 960 KiB at once take about 50 MiB of heap.
     pub const fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests;
         self
@@ -138,7 +199,7 @@ impl ClientBuilder {
 
     /// The HTTP client to use, for proxies, certificates, another TLS library or connection pools of your own.
     ///
-    /// The default client follows redirects within the base URL's origin only, ignores the environment's proxies for
+    /// The default client follows one redirect per poll, within the base URL's origin only, and counts it in the limits. It ignores the environment's proxies for
     /// loopback, uses rustls if the feature is on, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a
     /// request is open. Yours (of reqwest 0.13) follows its own settings: reqwest's defaults follow a redirect to another
     /// host, without the key, and send no pings.
@@ -160,8 +221,8 @@ impl ClientBuilder {
     /// What the client and its watches share, if the settings make sense.
     pub(super) fn core(self) -> Result<ClientCore, Error> {
         let (config, limiter) = (self.watch_config()?, Limiter::new(self.limiter_config()?));
-        let request_timeout = self.request_timeout;
-        let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout);
+        let (request_timeout, source) = (self.request_timeout, self.api_key_source.clone());
+        let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout, source);
         let (registry, stagger, epoch) = (Registry::new(), Arc::default(), Epoch::now());
         Ok(ClientCore { gateway, limiter, config, registry, stagger, epoch, failure_log: Arc::default() })
     }
@@ -186,6 +247,7 @@ impl ClientBuilder {
     }
 
     fn transport(self) -> Result<Transport, Error> {
+        let api_key = if self.api_key_source.is_some() { None } else { Some(self.api_key) };
         #[cfg(feature = "simulator")]
         if let Some(simulator) = self.simulator {
             if self.base_url.is_some() || self.http_client.is_some() {
@@ -193,10 +255,10 @@ impl ClientBuilder {
                     "a simulator cannot be combined with base_url or http_client: leave them out, or use Simulator::serve and its URL",
                 ));
             }
-            return Ok(Transport::InMemory(simulator.in_memory(self.api_key)?));
+            return Ok(Transport::InMemory(simulator.in_memory(api_key)?));
         }
         let base_url = self.base_url.unwrap_or_else(|| BASE_URL.to_owned());
-        let config = HttpConfig { api_key: self.api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
+        let config = HttpConfig { api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
         Ok(Transport::Http(Http::new(config)?))
     }
 }
@@ -211,6 +273,7 @@ impl fmt::Debug for ClientBuilder {
             .field("retry_after_cap", &self.retry_after_cap)
             .field("rate_limit", &self.rate_limit)
             .field("max_in_flight", &self.max_in_flight)
+            .field("has_api_key_source", &self.api_key_source.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Release, Sent};
 use super::refusal::Cooldown;
 use super::state::{LimiterState, NoPermit};
-use super::waiter::AcquireRequest;
+use super::waiter::{AcquireRequest, Class};
 use super::waiters::Key;
 
 /// The limits of one client and its clones.
@@ -25,12 +25,17 @@ impl Limiter {
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
         let now = Instant::now();
         let lease = self.locked(|state| state.try_acquire(now))?;
-        Some(self.permit(lease, now))
+        Some(self.permit(lease, Class::Normal, now))
     }
 
     /// The first of `count` tickets: places in the order of waiting.
     pub(crate) fn issue(&self, count: usize) -> u64 {
         self.locked(|state| state.queue.issue(count))
+    }
+
+    /// A ticket in front of all those, for the second request of a poll that has waited already.
+    pub(crate) fn issue_front(&self) -> u64 {
+        self.locked(|state| state.queue.issue_front())
     }
 
     /// How many permits are free now.
@@ -66,7 +71,7 @@ impl Limiter {
     ) -> Result<Permit, NoPermit> {
         let now = Instant::now();
         let lease = self.locked(|state| state.poll_acquire(place, request, now))?;
-        Ok(self.permit(lease, now))
+        Ok(self.permit(lease, request.class, now))
     }
 
     pub(super) fn ticket_of(&self, key: Key) -> Option<u64> {
@@ -82,8 +87,8 @@ impl Limiter {
         self.locked(|state| state.dispatch(Instant::now()));
     }
 
-    fn permit(self: &Arc<Self>, lease: u64, acquired_at: Instant) -> Permit {
-        Permit { limiter: Arc::clone(self), sent: Sent { lease, at: acquired_at }, release: Release::Abandoned }
+    fn permit(self: &Arc<Self>, lease: u64, class: Class, acquired_at: Instant) -> Permit {
+        Permit { limiter: Arc::clone(self), sent: Sent { lease, at: acquired_at }, class, release: Release::Abandoned }
     }
 
     fn locked<T>(&self, visit: impl FnOnce(&mut LimiterState) -> T) -> T {
@@ -103,6 +108,7 @@ impl Limiter {
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
     sent: Sent,
+    class: Class,
     release: Release,
 }
 
@@ -110,6 +116,14 @@ impl Permit {
     /// When it was acquired, which is when its request is counted as sent.
     pub(crate) const fn acquired_at(&self) -> Instant {
         self.sent.at
+    }
+
+    /// The class of a second request of the same poll: it passes an open circuit breaker only if the first one might.
+    pub(crate) const fn class_of_second(&self) -> Class {
+        match self.class {
+            Class::Urgent => Class::Urgent,
+            Class::Normal | Class::Retry => Class::Normal,
+        }
     }
 
     /// The request is over.
@@ -120,7 +134,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Self { limiter, sent, release } = self;
+        let Self { limiter, sent, class: _, release } = self;
         limiter.locked(|state| state.release(*sent, release, Instant::now));
     }
 }

@@ -32,8 +32,12 @@ pub(super) struct WaitQueue {
     calls: Calls,
     leader: Leader,
     next_ticket: u64,
+    next_front_ticket: u64,
     epoch: Epoch,
 }
+
+/// Smaller tickets are for waiters in front of all others.
+const FIRST_TICKET: u64 = 1 << 62;
 
 impl WaitQueue {
     pub(super) fn new() -> Self {
@@ -44,7 +48,8 @@ impl WaitQueue {
             waiters: Waiters::new(epoch),
             calls: Calls::new(),
             leader: Leader::new(epoch),
-            next_ticket: 0,
+            next_ticket: FIRST_TICKET,
+            next_front_ticket: 0,
             epoch,
         }
     }
@@ -54,6 +59,13 @@ impl WaitQueue {
         let first = self.next_ticket;
         self.next_ticket = first.saturating_add(count as u64);
         first
+    }
+
+    /// A ticket in front of those that [`issue`](Self::issue) gives, and behind those of this kind before it.
+    pub(super) const fn issue_front(&mut self) -> u64 {
+        let ticket = self.next_front_ticket;
+        self.next_front_ticket = ticket.saturating_add(1);
+        ticket
     }
 
     pub(super) fn ticket(&self, key: Key) -> Option<u64> {

@@ -6,27 +6,29 @@ use super::engine::{Exchange, HttpResponse};
 use super::shared_engine::SharedEngine;
 use crate::error::Error;
 use crate::task::TaskId;
-use crate::transport::{MAX_BODY, bearer, broken, cut_short, too_long};
+use crate::transport::{MAX_BODY, Variation, bearer, broken, cut_short, too_long};
 use crate::wire::Reply;
 
 /// A client's transport to a simulator, without a socket.
 pub(crate) struct InMemory {
     engine: SharedEngine,
-    api_key: String,
+    /// `None`: each request has a key of its own.
+    api_key: Option<String>,
 }
 
 impl InMemory {
     /// Refuses keys that no HTTP header could carry, as the HTTP transport does.
-    pub(super) fn new(engine: SharedEngine, api_key: String) -> Result<Self, Error> {
-        bearer(&api_key)?;
+    pub(super) fn new(engine: SharedEngine, api_key: Option<String>) -> Result<Self, Error> {
+        api_key.as_deref().map(bearer).transpose()?;
         Ok(Self { engine, api_key })
     }
 
     /// Sends one request. Dropping the future aborts it.
-    pub(crate) async fn fetch(&self, id: &TaskId) -> Result<Reply, Error> {
+    pub(crate) async fn fetch(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Reply, Error> {
+        let api_key = variation.and_then(|variation| variation.key).map_or_else(|| self.api_key(), |key| &key.text);
         let (exchange, latency) = {
             let mut engine = self.engine.lock();
-            (engine.answer(id, Some(&self.api_key)), engine.latency)
+            (engine.answer(id, Some(api_key)), engine.latency)
         };
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -43,6 +45,6 @@ impl InMemory {
 
     /// The key, to be taken out of what the gateway writes.
     pub(crate) fn api_key(&self) -> &str {
-        &self.api_key
+        self.api_key.as_deref().unwrap_or_default()
     }
 }

@@ -1,22 +1,135 @@
-//! The API key as a header.
+//! The API key: checked, as a header, and how long it is valid.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 
 use crate::error::Error;
 
+/// An API key, as a source returns it that is given to [`ClientBuilder::api_key_from`](crate::ClientBuilder::api_key_from).
+///
+/// Its text is in no `Debug` output. A key without an expiry is used until the gateway refuses it.
+///
+/// ```
+/// use luma_watch::ApiKey;
+/// use std::time::{Duration, SystemTime};
+///
+/// let key = ApiKey::new("sk-5up3rs3cr3t").expires_in(Duration::from_secs(3600));
+/// assert_eq!(format!("{key:?}"), "ApiKey { expires_in: Some(3600s), .. }");
+///
+/// // Of a source that says the time itself:
+/// # let expires_at = SystemTime::now() + Duration::from_secs(60);
+/// let left = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+/// let key = ApiKey::new("sk-5up3rs3cr3t").expires_in(left);
+/// # drop(key);
+/// ```
+#[derive(Clone)]
+pub struct ApiKey {
+    text: String,
+    expires_in: Option<Duration>,
+}
+
+impl ApiKey {
+    /// A key that does not expire.
+    ///
+    /// It is checked when it is used: what cannot be a key is a failed poll of the kind
+    /// [`Config`](crate::ErrorKind::Config).
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), expires_in: None }
+    }
+
+    /// Sets for how long the key is valid, from when the source has returned it. Default: until it is refused.
+    ///
+    /// A fresh key is asked for a minute before the end, or, of a time under 10 minutes, when nine tenths of it are over.
+    #[must_use]
+    pub const fn expires_in(mut self, time: Duration) -> Self {
+        self.expires_in = Some(time);
+        self
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn into_parts(self) -> (String, Option<Duration>) {
+        (self.text, self.expires_in)
+    }
+}
+
+impl From<String> for ApiKey {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for ApiKey {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
 /// The value of `Authorization`, marked as sensitive.
 pub(crate) fn bearer(api_key: &str) -> Result<HeaderValue, Error> {
-    if api_key.trim().is_empty() {
-        return Err(Error::config("the API key is empty"));
+    checked(api_key).map_err(Error::config)
+}
+
+/// The same. The error says what is wrong with the key, without the key.
+pub(super) fn checked(api_key: &str) -> Result<HeaderValue, Cow<'static, str>> {
+    let trimmed = api_key.trim();
+    if trimmed.is_empty() {
+        return Err("the API key is empty".into());
     }
-    if let Some(at) = api_key.chars().position(|c| !c.is_ascii_graphic()) {
-        return Err(Error::config(format!(
-            "character {} of the API key cannot be part of a key: it is a space, a line break or other control character, or not ASCII",
-            at.saturating_add(1)
-        )));
+    if is_quoted(trimmed) {
+        return Err("the API key is in quotes: give it without them".into());
+    }
+    let first_word = trimmed.split_whitespace().next().unwrap_or_default();
+    if first_word.eq_ignore_ascii_case("bearer") {
+        return Err("the API key begins with the word Bearer: give the key alone, the word is added".into());
+    }
+    if starts_with_ignoring_case(first_word, "authorization:") {
+        return Err("the API key is a whole Authorization header: give the key alone".into());
+    }
+    if trimmed.starts_with("export ") || trimmed.starts_with("APIKLEY_API_KEY") {
+        return Err("the API key begins with the name of its variable: give only what follows the =".into());
+    }
+    if let Some((at, wrong)) = api_key.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
+        let (at, name) = (at.saturating_add(1), character_name(wrong));
+        return Err(format!(
+            "character {at} of the API key is {name}, which no key contains: give the key alone, without anything around it"
+        )
+        .into());
     }
     let mut value = HeaderValue::try_from(format!("Bearer {api_key}"))
-        .map_err(|_| Error::config("the API key cannot stand in a header"))?;
+        .map_err(|_| "the API key cannot be sent in an HTTP header")?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Whether a text begins or ends with a quotation mark, of a keyboard or of a word processor.
+pub(super) fn is_quoted(text: &str) -> bool {
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '`' | '´' | '«' | '»' | '‹' | '›' | '\u{2018}'..='\u{201f}');
+    text.starts_with(is_quote) || text.ends_with(is_quote)
+}
+
+fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+const fn character_name(c: char) -> &'static str {
+    match c {
+        ' ' => "a space",
+        '\t' => "a tab",
+        '\n' | '\r' => "a line break",
+        c if c.is_ascii() => "a control character",
+        _ => "not ASCII",
+    }
 }

@@ -4,14 +4,16 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Response};
+use reqwest::{Method, Request, Response, Url};
 
 use super::api_key::bearer;
 use super::base_url::endpoint_url;
-use super::failure::{MAX_BODY, causes, cut_short, failure, too_long};
+use super::body::{BodySum, body};
+use super::failure::{causes, failure};
 use super::own_client::own_client;
+use super::redirect::within_origin;
+use super::variation::Variation;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::task::TaskId;
@@ -21,7 +23,8 @@ const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
 
 /// How to reach the gateway over HTTP.
 pub(crate) struct HttpConfig {
-    pub(crate) api_key: String,
+    /// `None`: each request has a key of its own.
+    pub(crate) api_key: Option<String>,
     pub(crate) base_url: String,
     pub(crate) endpoint: &'static Endpoint,
     pub(crate) client: Option<reqwest::Client>,
@@ -33,7 +36,10 @@ pub(crate) struct Http {
     /// Made once, cloned for each poll: only the query differs.
     request: Request,
     id_parameter: &'static str,
-    api_key: String,
+    api_key: Option<String>,
+    /// The user's own client follows redirects as it is set up to.
+    follows_redirects: bool,
+    bodies: BodySum,
     /// Whether the gateway has answered since the last repeat: there may be a kept connection that it has just closed.
     has_answered: AtomicBool,
     /// Whether it had answered before that repeat.
@@ -43,7 +49,7 @@ pub(crate) struct Http {
 impl Http {
     pub(crate) fn new(config: HttpConfig) -> Result<Self, Error> {
         let HttpConfig { api_key, base_url, endpoint, client } = config;
-        let authorization = bearer(&api_key)?;
+        let authorization = api_key.as_deref().map(bearer).transpose()?;
         let mut url = endpoint_url(&base_url, endpoint.path)?;
         let own = client.is_none();
         let client = match client {
@@ -57,19 +63,23 @@ impl Http {
             // Set here once; the client would add it to each request.
             request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
         }
-        request.headers_mut().insert(AUTHORIZATION, authorization);
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         Ok(Self {
             client,
             request,
             id_parameter: endpoint.id_parameter,
             api_key,
+            follows_redirects: own,
+            bodies: BodySum::default(),
             has_answered: AtomicBool::new(false),
             had_answered: AtomicBool::new(false),
         })
     }
 
-    fn request(&self, id: &TaskId) -> Result<Request, Error> {
+    fn request(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Request, Error> {
         // Only a streaming body cannot be cloned, and a GET has none.
         let mut request = self.request.try_clone().ok_or_else(|| Error::config("the request cannot be cloned"))?;
         let url = request.url_mut();
@@ -79,12 +89,20 @@ impl Http {
             let query = url.query().unwrap_or_default().replace('+', "%20");
             url.set_query(Some(&query));
         }
+        if let Some(Variation { key, url }) = variation {
+            if let Some(key) = key {
+                request.headers_mut().insert(AUTHORIZATION, key.authorization.clone());
+            }
+            if let Some(url) = url {
+                request.url_mut().clone_from(url);
+            }
+        }
         Ok(request)
     }
 
-    async fn send(&self, id: &TaskId) -> Result<Response, Error> {
+    async fn send(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Response, Error> {
         // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
-        let first = self.client.execute(self.request(id)?);
+        let first = self.client.execute(self.request(id, variation)?);
         let error = match first.await {
             Ok(response) => return Ok(response),
             Err(error) => error,
@@ -96,7 +114,7 @@ impl Http {
         }
         self.had_answered.store(true, Ordering::Relaxed);
         drop(error);
-        let second = self.client.execute(self.request(id)?);
+        let second = self.client.execute(self.request(id, variation)?);
         second.await.map_err(|error| failure(error, true))
     }
 
@@ -106,50 +124,24 @@ impl Http {
     }
 
     /// Sends one request. Dropping the future aborts it.
-    pub(crate) async fn fetch(&self, id: &TaskId) -> Result<Reply, Error> {
-        let mut response = self.send(id).await?;
+    pub(crate) async fn fetch(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Reply, Error> {
+        let mut response = self.send(id, variation).await?;
         self.has_answered.store(true, Ordering::Relaxed);
-        let body = body(&mut response).await;
+        let body = body(&mut response, &self.bodies).await;
         let headers = std::mem::take(response.headers_mut());
         Ok(Reply { status: response.status().as_u16(), headers, body })
     }
 
+    /// Where the reply leads to, if it is a redirect that is followed.
+    pub(crate) fn redirect(&self, id: &TaskId, reply: &Reply) -> Option<Url> {
+        let request = self.follows_redirects.then(|| self.request(id, None))?.ok()?;
+        within_origin(request.url(), reply.status, &reply.headers)
+    }
+
     /// The key, to be taken out of what the gateway writes.
     pub(crate) fn api_key(&self) -> &str {
-        &self.api_key
+        self.api_key.as_deref().unwrap_or_default()
     }
-}
-
-async fn body(response: &mut Response) -> Result<Bytes, Error> {
-    let length = response.content_length();
-    if length.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_long());
-    }
-    // Mostly a record comes in one piece, which is used without a copy.
-    let Some(first) = chunk(response).await? else { return Ok(Bytes::new()) };
-    if length == Some(first.len() as u64) {
-        return Ok(first);
-    }
-    let Some(second) = chunk(response).await? else { return Ok(first) };
-    let mut whole = BytesMut::from(first);
-    let mut next = Some(second);
-    while let Some(piece) = next {
-        if whole.len().saturating_add(piece.len()) > MAX_BODY {
-            return Err(too_long());
-        }
-        whole.extend_from_slice(&piece);
-        next = chunk(response).await?;
-    }
-    Ok(whole.freeze())
-}
-
-async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
-    response.chunk().await.map_err(|error| {
-        if error.is_timeout() {
-            return failure(error, true);
-        }
-        cut_short().caused_by(error.without_url())
-    })
 }
 
 /// The connection ended, or HTTP/2 gave the request back, after it was sent and before an answer came.

@@ -15,7 +15,8 @@ pub(super) fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
     }
     let mut builder = reqwest::Client::builder()
         .referer(false)
-        .redirect(redirect::Policy::custom(within_origin))
+        // One within the origin is followed as a request of its own, which the limits count.
+        .redirect(redirect::Policy::none())
         // reqwest copies each request in case HTTP/2 gives it back. `send` repeats those itself, and copies only then.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         // Without pings, a dead HTTP/2 connection would fail every later poll.
@@ -31,16 +32,4 @@ pub(super) fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
-}
-
-/// The key goes to the base URL's host only, so a redirect to another origin is not followed.
-fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    const MAX_REDIRECTS: usize = 3;
-    let previous = attempt.previous();
-    let home = previous.first().map(Url::origin);
-    if previous.len() <= MAX_REDIRECTS && home == Some(attempt.url().origin()) {
-        attempt.follow()
-    } else {
-        attempt.stop()
-    }
 }

@@ -31,15 +31,33 @@ fn malformed_api_key_is_refused() {
         ("", "is empty"),
         (" ", "is empty"),
         ("\t\r\n", "is empty"),
-        ("k3y with spaces", "character 4"),
+        ("k3y with spaces", "character 4 of the API key is a space"),
         (" k3y", "character 1"),
-        ("k3y\n", "character 4"),
-        ("k\0y", "character 2"),
+        ("k3y\n", "character 4 of the API key is a line break"),
+        ("k\0y", "character 2 of the API key is a control character"),
         ("k3y\r\nHost: evil", "character 4"),
+        ("k\ty", "character 2 of the API key is a tab"),
         ("k\u{7f}", "character 2"),
-        ("ключ", "character 1"),
+        ("ключ", "character 1 of the API key is not ASCII"),
         ("k3y\u{a0}", "character 4"),
         ("k3y\u{feff}", "character 4"),
+        ("\"sk-k3y\"", "in quotes: give it without them"),
+        ("'sk-k3y'", "in quotes"),
+        ("`sk-k3y`", "in quotes"),
+        ("“sk-k3y”", "in quotes"),
+        ("„sk-k3y“", "in quotes"),
+        ("‘sk-k3y’", "in quotes"),
+        ("«sk-k3y»", "in quotes"),
+        ("sk-k3y\"", "in quotes"),
+        ("\"sk-k3y\"\n", "in quotes"),
+        ("Bearer sk-k3y", "begins with the word Bearer: give the key alone"),
+        ("bearer  sk-k3y", "begins with the word Bearer"),
+        ("BEARER\tsk-k3y", "begins with the word Bearer"),
+        ("Authorization: Bearer sk-k3y", "is a whole Authorization header"),
+        ("authorization:sk-k3y", "is a whole Authorization header"),
+        ("APIKLEY_API_KEY=sk-k3y", "begins with the name of its variable"),
+        ("APIKLEY_API_KEY = sk-k3y", "begins with the name of its variable"),
+        ("export APIKLEY_API_KEY=sk-k3y", "begins with the name of its variable"),
     ];
     for (key, words) in cases {
         assert_refused(key, Client::new(key), &["API key", words]);
@@ -47,6 +65,10 @@ fn malformed_api_key_is_refused() {
         // The text may be a real key with a typing error: the error does not repeat it.
         let error = Client::new(key).unwrap_err();
         assert!(key.trim().is_empty() || !format!("{error:?}").contains(key), "{error:?}");
+        assert!(!format!("{error:?}").contains("k3y"), "{error:?}");
+    }
+    for key in ["c2stazN5==", "sk=k3y", "KEY=k3y", "BearerOfNews", "k\"3\"y", "exported"] {
+        local(key).build().unwrap();
     }
     local("!\"#$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~").build().unwrap();
 }
@@ -56,20 +78,29 @@ fn malformed_base_url_is_refused() {
     let cases = [
         ("", "not a URL"),
         (" ", "not a URL"),
-        ("api.apikley.ru", "not a URL"),
         ("/api/v1", "not a URL"),
-        ("//api.apikley.ru", "not a URL"),
         ("https://", "not a URL"),
         ("http://", "not a URL"),
         ("https://a b", "not a URL"),
         ("https://host:99999", "not a URL"),
         ("https://[::1", "not a URL"),
-        ("localhost:8080", "scheme is localhost"),
         ("ftp://x", "scheme is ftp"),
         ("file:///etc/hosts", "scheme is file"),
-        ("data:,x", "scheme is data"),
+        ("data:,x", "not a URL"),
+        ("https//host", "not a URL"),
+        ("http//host/path", "not a URL"),
+        ("user:pass@host", "not a URL"),
+        ("//user:pass@host:1", "not a URL"),
+        ("sk-5up3rs3cr3t", "not a URL"),
+        ("sk_Pass.W0rd.pass@", "not a URL"),
+        ("\"https://host\"", "in quotes"),
+        ("'https://host", "in quotes"),
+        ("“https://host”", "in quotes"),
+        ("APIKLEY_BASE_URL=https://host", "name of its variable"),
+        ("https://host:0", "port 0"),
         ("https://user@host", "user name or password"),
-        ("https://user:pass@host", "user name or password"),
+        ("https://user:pass@host", "user name or password: give it without, https://host"),
+        ("https://user:pass@host/api/v1?key=pass@", "user name or password"),
         ("https://:pass@host", "user name or password"),
         ("https://host?key=pass", "query"),
         ("https://host/?", "query"),
@@ -78,7 +109,8 @@ fn malformed_base_url_is_refused() {
     for (url, words) in cases {
         let outcome = Client::builder("key").base_url(url).build();
         assert_refused(url, outcome.clone(), &["base URL", words]);
-        assert!(!format!("{:?}", outcome.unwrap_err()).contains("pass@"), "{url}");
+        let error = format!("{:?}", outcome.unwrap_err());
+        assert!(!error.contains("pass@") && !error.contains("5up3rs3cr3t"), "{url}: {error}");
     }
     for url in ["https://host", "https://host/", " https://host/a/b\n", "HTTPS://HOST:8443", "https://[2001:db8::1]/x"]
     {
@@ -88,6 +120,57 @@ fn malformed_base_url_is_refused() {
         } else {
             assert_refused(url, outcome, &["https needs the feature rustls or native-tls"]);
         }
+    }
+}
+
+#[test]
+fn base_url_without_scheme_is_completed_in_error() {
+    for (url, complete) in [
+        ("localhost:8080", "localhost:8080 has no scheme: write http://localhost:8080"),
+        ("localhost", "write http://localhost"),
+        ("127.0.0.1:8080", "127.0.0.1:8080 has no scheme: write http://127.0.0.1:8080"),
+        ("127.0.0.1", "write http://127.0.0.1"),
+        ("[::1]:8080", "[::1]:8080 has no scheme: write http://[::1]:8080"),
+        ("api.apikley.ru", "api.apikley.ru has no scheme: write https://api.apikley.ru"),
+        ("api.apikley.ru/api/v1", "write https://api.apikley.ru"),
+        (" api.apikley.ru:8443?key=5up3rs3cr3t\n", "write https://api.apikley.ru:8443"),
+        ("gateway:8080", "write https://gateway:8080"),
+        ("10.0.0.1:80", "write https://10.0.0.1:80"),
+        ("//host", "host has no scheme: write https://host"),
+        ("//api.apikley.ru/", "write https://api.apikley.ru"),
+        ("//localhost", "write http://localhost"),
+    ] {
+        let outcome = Client::builder("key").base_url(url).build();
+        assert_refused(url, outcome.clone(), &["base URL", complete]);
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.ends_with(complete) && !error.contains("5up3rs3cr3t"), "{error}");
+    }
+}
+
+#[test]
+fn base_url_with_endpoint_path_is_refused() {
+    for (url, words) in [
+        ("https://host/api/v1", "already holds the endpoint's path /api/v1: give https://host"),
+        ("https://host/api/v1/", "path /api/v1: give https://host"),
+        ("https://host//api//v1//", "path /api/v1: give https://host"),
+        ("https://host/API/V1", "path /api/v1: give https://host"),
+        ("https://host/api/v1/modify", "path /api/v1/modify: give https://host"),
+        ("https://host/api/v1/modify/record-info", "path /api/v1/modify/record-info: give https://host"),
+        ("https://host/api/v1/modify/record-info/", "path /api/v1/modify/record-info: give https://host"),
+        ("https://host:8443/api/v1/modify/record-info?taskId=5up3rs3cr3t", "give https://host:8443"),
+        ("https://host/api/v1/modify/generate", "path /api/v1/modify: give https://host"),
+        ("https://host/5up3rs3cr3t/api/v1", "give https://host, and the path before that part"),
+        ("http://127.0.0.1:8080/api/v1/modify", "give http://127.0.0.1:8080"),
+    ] {
+        let outcome = Client::builder("key").base_url(url).build();
+        assert_refused(url, outcome.clone(), &["base URL", words]);
+        let error = format!("{:?}", outcome.unwrap_err());
+        assert!(!error.contains("5up3rs3cr3t"), "{error}");
+    }
+    for path in
+        ["proxy/api", "api", "api/", "v1", "api/v2", "my-api/v1", "api/v10", "api/v1/proxy", "v1/modify", "record-info"]
+    {
+        Client::builder("key").base_url(format!("http://localhost/{path}")).build().unwrap();
     }
 }
 

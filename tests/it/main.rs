@@ -6,6 +6,7 @@
 
 mod absent_waiters;
 mod answers;
+mod api_key_source;
 mod auto_traits;
 #[cfg(feature = "backoff")]
 mod backoff;
@@ -31,6 +32,7 @@ mod harmless_texts;
 mod hostile_consumers;
 #[cfg(feature = "rustls")]
 mod http2;
+mod large_answers;
 mod learned;
 mod learned_cost;
 mod learning;

@@ -1,0 +1,18 @@
+//! How the request of a failed poll counts for the limits.
+
+use crate::error::{Error, ErrorKind};
+use crate::limiter::Release;
+use crate::poll_state::WatchConfig;
+use crate::task::TaskId;
+
+pub(super) fn release(config: &WatchConfig, id: &TaskId, error: &Error) -> Release {
+    match error.kind() {
+        // For want of a key, nothing was sent.
+        ErrorKind::Config => return Release::Abandoned,
+        kind if !kind.is_throttling() => return Release::Failed,
+        _ => {}
+    }
+    let asked = error.retry_after().map(|wait| wait.min(config.retry_after_cap));
+    let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| config.schedule.cooldown());
+    Release::refused(error.clone().of_task(id, None), cooldown)
+}
