@@ -2,9 +2,14 @@
 
 mod api_key;
 mod base_url;
+mod clients;
+mod environment_proxy;
 mod failure;
 mod http;
 mod own_client;
+mod per_runtime;
+mod repeat;
+mod repeat_credit;
 
 #[cfg(feature = "simulator")]
 pub(crate) use api_key::bearer;

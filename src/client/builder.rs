@@ -194,7 +194,8 @@ impl ClientBuilder {
             return Ok(Transport::InMemory(simulator.in_memory(self.api_key)?));
         }
         let base_url = self.base_url.unwrap_or_else(|| BASE_URL.to_owned());
-        let config = HttpConfig { api_key: self.api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
+        let Self { api_key, http_client: client, max_in_flight, .. } = self;
+        let config = HttpConfig { api_key, base_url, endpoint: &LUMA_MODIFY, client, max_in_flight };
         Ok(Transport::Http(Http::new(config)?))
     }
 }

@@ -1,17 +1,15 @@
 //! Requests over HTTP, by reqwest.
 
-use std::error::Error as StdError;
-use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response};
 
 use super::api_key::bearer;
 use super::base_url::endpoint_url;
-use super::failure::{MAX_BODY, causes, cut_short, failure, too_long};
-use super::own_client::own_client;
+use super::clients::{Clients, Sender};
+use super::failure::{MAX_BODY, cut_short, failure, too_long};
+use super::repeat::{Repeat, Repeats, is_misdirected};
+use super::repeat_credit::RepeatCredit;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::task::TaskId;
@@ -24,30 +22,30 @@ pub(crate) struct HttpConfig {
     pub(crate) api_key: String,
     pub(crate) base_url: String,
     pub(crate) endpoint: &'static Endpoint,
+    /// The user's. `None`: the library's own.
     pub(crate) client: Option<reqwest::Client>,
+    /// How many connections may be in use at once.
+    pub(crate) max_in_flight: usize,
 }
 
 /// The gateway over HTTP.
 pub(crate) struct Http {
-    client: reqwest::Client,
+    clients: Clients,
     /// Made once, cloned for each poll: only the query differs.
     request: Request,
     id_parameter: &'static str,
     api_key: String,
-    /// Whether the gateway has answered since the last repeat: there may be a kept connection that it has just closed.
-    has_answered: AtomicBool,
+    credit: RepeatCredit,
 }
 
 impl Http {
     pub(crate) fn new(config: HttpConfig) -> Result<Self, Error> {
-        let HttpConfig { api_key, base_url, endpoint, client } = config;
+        let HttpConfig { api_key, base_url, endpoint, client, max_in_flight } = config;
         let authorization = bearer(&api_key)?;
         let mut url = endpoint_url(&base_url, endpoint.path)?;
         let own = client.is_none();
-        let client = match client {
-            Some(client) => client,
-            None => own_client(&url)?,
-        };
+        let clients = Clients::new(client, &url)?;
+        let credit = RepeatCredit::new(max_in_flight);
         // So each clone has room for an id.
         url.query_pairs_mut().append_pair(endpoint.id_parameter, &"0".repeat(32));
         let mut request = Request::new(Method::GET, url);
@@ -57,7 +55,7 @@ impl Http {
         }
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Ok(Self { client, request, id_parameter: endpoint.id_parameter, api_key, has_answered: AtomicBool::new(false) })
+        Ok(Self { clients, request, id_parameter: endpoint.id_parameter, api_key, credit })
     }
 
     fn request(&self, id: &TaskId) -> Result<Request, Error> {
@@ -75,25 +73,38 @@ impl Http {
 
     async fn send(&self, id: &TaskId) -> Result<Response, Error> {
         // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
-        let first = self.client.execute(self.request(id)?);
-        let error = match first.await {
-            Ok(response) => return Ok(response),
-            Err(error) => error,
-        };
-        // The gateway closed a kept connection in the moment of its use: a GET can be sent again. Only once per answer, or a
-        // gateway in trouble would get double traffic.
-        if !is_unprocessed(&error) || !self.has_answered.swap(false, Ordering::Relaxed) {
-            return Err(failure(error));
+        let (sender, first) = self.clients.execute(self.request(id)?)?;
+        match first.await {
+            Ok(response) if !is_misdirected(&response) => Ok(response),
+            // Boxed: it is rare, and a poll in flight is to be small.
+            result => Box::pin(self.repeat(id, sender, result)).await,
         }
-        drop(error);
-        let second = self.client.execute(self.request(id)?);
-        second.await.map_err(failure)
+    }
+
+    /// Sends it again, as long as that makes sense.
+    async fn repeat(
+        &self,
+        id: &TaskId,
+        mut sender: Sender,
+        mut result: reqwest::Result<Response>,
+    ) -> Result<Response, Error> {
+        let mut repeats = Repeats::default();
+        while let Some(repeat) = repeats.next(&result, &self.credit) {
+            drop(result);
+            if repeat == Repeat::Afresh {
+                self.clients.renew(sender)?;
+            }
+            let (next_sender, next) = self.clients.execute(self.request(id)?)?;
+            sender = next_sender;
+            result = next.await;
+        }
+        result.map_err(failure)
     }
 
     /// Sends one request. Dropping the future aborts it.
     pub(crate) async fn fetch(&self, id: &TaskId) -> Result<Reply, Error> {
         let mut response = self.send(id).await?;
-        self.has_answered.store(true, Ordering::Relaxed);
+        self.credit.add();
         let body = body(&mut response).await;
         let headers = std::mem::take(response.headers_mut());
         Ok(Reply { status: response.status().as_u16(), headers, body })
@@ -135,20 +146,4 @@ async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
         }
         cut_short().caused_by(error.without_url())
     })
-}
-
-/// The connection ended, or HTTP/2 gave the request back, after it was sent and before an answer came.
-fn is_unprocessed(error: &reqwest::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    // The texts of hyper, and of h2 for a refused stream and for a GOAWAY without an error.
-    const TEXTS: [&str; 3] =
-        ["connection closed before message completed", "refused stream", "not a result of an error"];
-    let says_so = |cause: &(dyn StdError + 'static)| {
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
-        }
-        let text = cause.to_string();
-        TEXTS.iter().any(|part| text.contains(part))
-    };
-    !error.is_connect() && !error.is_timeout() && causes(error).any(says_so)
 }
