@@ -130,3 +130,60 @@ impl Clients {
         Some(self.of_runtimes.swap_remove(oldest))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientNumber, MAX_RUNTIMES, PerRuntime};
+
+    fn clients() -> PerRuntime {
+        PerRuntime::new(&"http://127.0.0.1:1".parse().unwrap()).unwrap()
+    }
+
+    fn number(clients: &PerRuntime) -> ClientNumber {
+        clients.present(|_| ()).unwrap().0
+    }
+
+    fn in_new_runtime<T>(step: impl FnOnce() -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _guard = runtime.enter();
+        step()
+    }
+
+    #[test]
+    fn renewal_of_replaced_client_does_nothing() {
+        let clients = clients();
+        let first = number(&clients);
+        assert!(number(&clients) == first);
+        clients.renew(first).unwrap();
+        let second = number(&clients);
+        assert!(second != first);
+        // Of many requests that failed over one client, the first renews it.
+        clients.renew(first).unwrap();
+        assert!(number(&clients) == second);
+    }
+
+    #[test]
+    fn renewal_leaves_clients_of_other_runtimes() {
+        let clients = clients();
+        let here = number(&clients);
+        in_new_runtime(|| {
+            let there = number(&clients);
+            assert!(there != here);
+            clients.renew(there).unwrap();
+            assert!(number(&clients) != there);
+        });
+        assert!(number(&clients) == here);
+    }
+
+    #[test]
+    fn clients_of_many_runtimes_are_bounded() {
+        let clients = clients();
+        let here = number(&clients);
+        for _ in 0..3 * MAX_RUNTIMES {
+            in_new_runtime(|| number(&clients));
+            assert!(number(&clients) == here, "the one in use is kept");
+            assert!(clients.read().of_runtimes.len() <= MAX_RUNTIMES);
+        }
+        assert_eq!(clients.read().of_runtimes.len(), MAX_RUNTIMES);
+    }
+}

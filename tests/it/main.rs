@@ -25,10 +25,13 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+#[cfg(feature = "rustls")]
+mod goaway;
 #[cfg(feature = "callback")]
 mod hostile_consumers;
 #[cfg(feature = "rustls")]
 mod http2;
+mod kept_connections;
 mod learned;
 mod learned_cost;
 mod learning;
@@ -44,6 +47,7 @@ mod rate_limit;
 mod readme;
 mod redirects;
 mod retry_after;
+mod runtimes;
 mod schedule;
 mod shared;
 mod simulator;
