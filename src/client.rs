@@ -28,7 +28,13 @@ pub use builder::ClientBuilder;
 /// ([2 min](ClientBuilder::retry_after_cap) at most), or else for the schedule's interval (30 s at most). Then one request
 /// probes the gateway, and if it is not refused, the rest follow one by one. See [the guide](crate::guide::limits).
 ///
-/// Kept connections belong to the runtime that opened them: use one client per runtime.
+/// One client serves several tokio runtimes, at once or in turn. It keeps connections for each of the 16 that used it
+/// last. A request in flight belongs to the runtime that sent it. With an
+/// [`http_client`](ClientBuilder::http_client) of your own, use one client per runtime.
+///
+/// A request whose connection ends before an answer is sent again at once: up to twice, and no more often than answers came
+/// before. One that the gateway says it did not process (HTTP/2) is sent again up to three times; one that it answers with 421
+/// once, over a fresh connection.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), luma_watch::Error> {

@@ -69,6 +69,8 @@ pub(crate) struct Failed {
 pub(crate) enum Second {
     /// The gateway redirects to this URL, of the same origin.
     Redirected(Box<Url>),
+    /// The server at the other end of the connection is not responsible. The next request opens another one.
+    Misdirected,
     /// The gateway refused this key, and the source may have another one.
     KeyRefused(Arc<Key>),
 }
@@ -144,14 +146,17 @@ impl Gateway {
         // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
         let now = wants_age.then(|| wire::date(&reply.headers).unwrap_or_else(SystemTime::now));
         let retry_after = wire::retry_after(&reply.headers, SystemTime::now);
-        let redirect = if (300..400).contains(&reply.status) { self.transport.redirect(id, &reply) } else { None };
+        let second = match reply.status {
+            300..400 => self.transport.redirect(id, &reply).map(|url| Second::Redirected(Box::new(url))),
+            421 => Some(Second::Misdirected),
+            _ => None,
+        };
         let secret = key.as_ref().map_or_else(|| self.transport.api_key(), |key| &key.text);
         match self.endpoint.read(id, reply, SystemTime::now, secret) {
             Ok(task) => Ok(PollResponse { age: now.and_then(|now| task.age(now)), task, retry_after }),
             Err(error) => {
                 let refused = key.filter(|_| error.kind() == ErrorKind::Unauthorized).map(Second::KeyRefused);
-                let second = redirect.map(|url| Second::Redirected(Box::new(url))).or(refused);
-                Err(Failed { error, second })
+                Err(Failed { error, second: second.or(refused) })
             }
         }
     }

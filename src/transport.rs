@@ -4,11 +4,16 @@ mod api_key;
 mod base_url;
 mod body;
 mod cause;
+mod clients;
+mod environment_proxy;
 mod failure;
 mod http;
 mod key_source;
 mod own_client;
+mod per_runtime;
 mod redirect;
+mod repeat;
+mod repeat_credit;
 mod variation;
 
 pub use api_key::ApiKey;

@@ -175,7 +175,7 @@ impl ClientBuilder {
     /// How many requests may be sent in a period, by all watches of the client and of its clones together. Default: no limit.
     ///
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
-    /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because a kept connection broke, which the
+    /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because its connection ended, which the
     /// gateway has most likely not seen, is not counted. The second request of a poll is, for a redirect or with a fresh key: it
     /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that
     /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
@@ -203,6 +203,12 @@ impl ClientBuilder {
     /// loopback, uses rustls if the feature is on, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a
     /// request is open. Yours (of reqwest 0.13) follows its own settings: reqwest's defaults follow a redirect to another
     /// host, without the key, and send no pings.
+    ///
+    /// It has one pool of connections, and each belongs to the runtime that opened it: use the client in one runtime only.
+    ///
+    /// Unless it was built with `no_proxy()`, it follows the environment's proxies (`HTTP_PROXY`, `ALL_PROXY`), for loopback
+    /// too: with a plain `http` base URL the API key goes to the proxy unencrypted. [`build`](Self::build) logs a warning if
+    /// the environment names such a proxy. It does not see a proxy that was set on the client itself.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -258,7 +264,8 @@ impl ClientBuilder {
             return Ok(Transport::InMemory(simulator.in_memory(api_key)?));
         }
         let base_url = self.base_url.unwrap_or_else(|| BASE_URL.to_owned());
-        let config = HttpConfig { api_key, base_url, endpoint: &LUMA_MODIFY, client: self.http_client };
+        let (client, max_in_flight) = (self.http_client, self.max_in_flight);
+        let config = HttpConfig { api_key, base_url, endpoint: &LUMA_MODIFY, client, max_in_flight };
         Ok(Transport::Http(Http::new(config)?))
     }
 }

@@ -1,6 +1,6 @@
 //! The second request of a poll: a request like any other for the limits, and at most one.
 //!
-//! It follows a redirect within the origin, or repeats a poll with a fresh key. The permit of the first request is settled
+//! It follows a redirect within the origin, or repeats a poll with a fresh key, or, after 421, over a fresh connection. The permit of the first request is settled
 //! before, so that the one request in flight does not wait for itself. The second one waits in front of the polls that have
 //! not been sent yet, and passes an open circuit breaker only if the first one might. Both requests, the source of the key and
 //! the wait share one timeout.
@@ -37,6 +37,7 @@ impl SecondRequest<'_> {
         let Self { gateway, config, request, until, .. } = self;
         let url = match &second {
             Second::Redirected(url) => Some(&**url),
+            Second::Misdirected => None,
             Second::KeyRefused(key) => {
                 self.fresh_key(&error, key).await?;
                 None
@@ -54,7 +55,7 @@ impl SecondRequest<'_> {
         permit.settle(release(config, &request.id, &failed.error));
         match (second, failed.second) {
             // There is no third request. But the next poll has a fresh key.
-            (Second::Redirected(_), Some(Second::KeyRefused(key))) => {
+            (Second::Redirected(_) | Second::Misdirected, Some(Second::KeyRefused(key))) => {
                 self.fresh_key(&failed.error, &key).await?;
                 Err(failed.error.passing())
             }
@@ -98,6 +99,9 @@ fn no_permit(first: &Error, second: &Second) -> Error {
         match second {
             Second::Redirected(_) => {
                 "a redirect within the host that is not followed: the client's limits let no second request go in time"
+            }
+            Second::Misdirected => {
+                "this connection leads to a server that is not responsible, and the client's limits let no second request go in time"
             }
             Second::KeyRefused(_) => "there is a fresh one, but the client's limits let no second request go in time",
         },

@@ -1,18 +1,16 @@
 //! Requests over HTTP, by reqwest.
 
-use std::error::Error as StdError;
-use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url};
 
 use super::api_key::bearer;
 use super::base_url::endpoint_url;
 use super::body::{BodySum, body};
-use super::failure::{causes, failure};
-use super::own_client::own_client;
+use super::clients::{Clients, Sender};
+use super::failure::failure;
 use super::redirect::within_origin;
+use super::repeat::{Repeat, Repeats};
+use super::repeat_credit::RepeatCredit;
 use super::variation::Variation;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -20,6 +18,8 @@ use crate::task::TaskId;
 use crate::wire::Reply;
 
 const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
+/// The gateway cannot answer over this connection, but may over another one (RFC 9110 §15.5.20).
+const MISDIRECTED: u16 = 421;
 
 /// How to reach the gateway over HTTP.
 pub(crate) struct HttpConfig {
@@ -27,12 +27,15 @@ pub(crate) struct HttpConfig {
     pub(crate) api_key: Option<String>,
     pub(crate) base_url: String,
     pub(crate) endpoint: &'static Endpoint,
+    /// The user's. `None`: the library's own.
     pub(crate) client: Option<reqwest::Client>,
+    /// How many connections may be in use at once.
+    pub(crate) max_in_flight: usize,
 }
 
 /// The gateway over HTTP.
 pub(crate) struct Http {
-    client: reqwest::Client,
+    clients: Clients,
     /// Made once, cloned for each poll: only the query differs.
     request: Request,
     id_parameter: &'static str,
@@ -40,22 +43,16 @@ pub(crate) struct Http {
     /// The user's own client follows redirects as it is set up to.
     follows_redirects: bool,
     bodies: BodySum,
-    /// Whether the gateway has answered since the last repeat: there may be a kept connection that it has just closed.
-    has_answered: AtomicBool,
-    /// Whether it had answered before that repeat.
-    had_answered: AtomicBool,
+    credit: RepeatCredit,
 }
 
 impl Http {
     pub(crate) fn new(config: HttpConfig) -> Result<Self, Error> {
-        let HttpConfig { api_key, base_url, endpoint, client } = config;
+        let HttpConfig { api_key, base_url, endpoint, client, max_in_flight } = config;
         let authorization = api_key.as_deref().map(bearer).transpose()?;
         let mut url = endpoint_url(&base_url, endpoint.path)?;
         let own = client.is_none();
-        let client = match client {
-            Some(client) => client,
-            None => own_client(&url)?,
-        };
+        let clients = Clients::new(client, &url)?;
         // So each clone has room for an id.
         url.query_pairs_mut().append_pair(endpoint.id_parameter, &"0".repeat(32));
         let mut request = Request::new(Method::GET, url);
@@ -68,14 +65,13 @@ impl Http {
         }
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         Ok(Self {
-            client,
+            clients,
             request,
             id_parameter: endpoint.id_parameter,
             api_key,
             follows_redirects: own,
             bodies: BodySum::default(),
-            has_answered: AtomicBool::new(false),
-            had_answered: AtomicBool::new(false),
+            credit: RepeatCredit::new(max_in_flight),
         })
     }
 
@@ -102,31 +98,45 @@ impl Http {
 
     async fn send(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Response, Error> {
         // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
-        let first = self.client.execute(self.request(id, variation)?);
-        let error = match first.await {
-            Ok(response) => return Ok(response),
-            Err(error) => error,
-        };
-        // The gateway closed a kept connection in the moment of its use: a GET can be sent again. Only once per answer, or a
-        // gateway in trouble would get double traffic.
-        if !is_unprocessed(&error) || !self.has_answered.swap(false, Ordering::Relaxed) {
-            return Err(failure(error, self.is_known()));
+        let (sender, first) = self.clients.execute(self.request(id, variation)?)?;
+        match first.await {
+            Ok(response) if response.status() == MISDIRECTED => {
+                self.clients.renew(sender)?;
+                Ok(response)
+            }
+            Ok(response) => Ok(response),
+            // Boxed: it is rare, and a poll in flight is to be small.
+            Err(error) => Box::pin(self.repeat(id, variation, sender, error)).await,
         }
-        self.had_answered.store(true, Ordering::Relaxed);
-        drop(error);
-        let second = self.client.execute(self.request(id, variation)?);
-        second.await.map_err(|error| failure(error, true))
     }
 
-    /// Whether the gateway has ever answered.
-    fn is_known(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed) || self.had_answered.load(Ordering::Relaxed)
+    /// Sends it again, as long as that makes sense.
+    async fn repeat(
+        &self,
+        id: &TaskId,
+        variation: Option<&Variation<'_>>,
+        mut sender: Sender,
+        mut error: reqwest::Error,
+    ) -> Result<Response, Error> {
+        let mut repeats = Repeats::default();
+        while let Some(repeat) = repeats.next(&error, &self.credit) {
+            if repeat == Repeat::Afresh {
+                self.clients.renew(sender)?;
+            }
+            let (next_sender, next) = self.clients.execute(self.request(id, variation)?)?;
+            sender = next_sender;
+            error = match next.await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+        }
+        Err(failure(error, self.credit.is_known()))
     }
 
     /// Sends one request. Dropping the future aborts it.
     pub(crate) async fn fetch(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Reply, Error> {
         let mut response = self.send(id, variation).await?;
-        self.has_answered.store(true, Ordering::Relaxed);
+        self.credit.add();
         let body = body(&mut response, &self.bodies).await;
         let headers = std::mem::take(response.headers_mut());
         Ok(Reply { status: response.status().as_u16(), headers, body })
@@ -142,20 +152,4 @@ impl Http {
     pub(crate) fn api_key(&self) -> &str {
         self.api_key.as_deref().unwrap_or_default()
     }
-}
-
-/// The connection ended, or HTTP/2 gave the request back, after it was sent and before an answer came.
-fn is_unprocessed(error: &reqwest::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    // The texts of hyper, and of h2 for a refused stream and for a GOAWAY without an error.
-    const TEXTS: [&str; 3] =
-        ["connection closed before message completed", "refused stream", "not a result of an error"];
-    let says_so = |cause: &(dyn StdError + 'static)| {
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
-        }
-        let text = cause.to_string();
-        TEXTS.iter().any(|part| text.contains(part))
-    };
-    !error.is_connect() && !error.is_timeout() && causes(error).any(says_so)
 }

@@ -17,7 +17,7 @@ pub(super) fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
         .referer(false)
         // One within the origin is followed as a request of its own, which the limits count.
         .redirect(redirect::Policy::none())
-        // reqwest copies each request in case HTTP/2 gives it back. `send` repeats those itself, and copies only then.
+        // reqwest copies each request in case HTTP/2 gives it back. `repeat.rs` says which are repeated, copied only then.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         // Without pings, a dead HTTP/2 connection would fail every later poll.
         .http2_keep_alive_interval(Duration::from_secs(10))

@@ -56,7 +56,7 @@ async fn kept_connection_closed_in_use_fails_no_poll() {
 }
 
 #[tokio::test]
-async fn broken_request_is_repeated_once_only() {
+async fn broken_request_is_repeated_once_per_answer() {
     let server = RawServer::start(|number, _| match number {
         0 => Answer::Page(generating()),
         1 | 2 => Answer::Close,

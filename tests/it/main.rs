@@ -27,11 +27,14 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+#[cfg(feature = "rustls")]
+mod goaway;
 mod harmless_texts;
 #[cfg(feature = "callback")]
 mod hostile_consumers;
 #[cfg(feature = "rustls")]
 mod http2;
+mod kept_connections;
 mod large_answers;
 mod learned;
 mod learned_cost;
@@ -49,6 +52,7 @@ mod rate_limit;
 mod readme;
 mod redirects;
 mod retry_after;
+mod runtimes;
 mod schedule;
 mod shared;
 mod simulator;

@@ -3,6 +3,8 @@
 pub(crate) mod child;
 pub(crate) mod driver;
 pub(crate) mod in_memory;
+#[cfg(feature = "rustls")]
+pub(crate) mod raw_http2;
 pub(crate) mod raw_server;
 #[cfg(feature = "rustls")]
 pub(crate) mod tls;

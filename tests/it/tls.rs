@@ -141,3 +141,26 @@ async fn port_without_tls_is_survived() {
         assert!(matches!(failure.error.kind(), ErrorKind::Transport | ErrorKind::Timeout), "{}", failure.error);
     }
 }
+
+/// The gateway closes the connection without TLS's own notice of the end.
+#[tokio::test]
+async fn kept_connection_cut_in_use_fails_no_poll() {
+    let acceptor = TlsAcceptor::from(Arc::new(server_config(LOCALHOST)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for answers in [1, 1, 9] {
+            let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            for _ in 0..answers {
+                head(&mut stream).await.unwrap();
+                stream.write_all(done().as_bytes()).await.unwrap();
+            }
+            head(&mut stream).await.unwrap();
+        }
+    });
+    let own = trusting(LOCALHOST).build().unwrap();
+    let client = client(format!("https://localhost:{port}")).http_client(own).build().unwrap();
+    for _ in 0..5 {
+        client.status("x").await.unwrap();
+    }
+}

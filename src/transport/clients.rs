@@ -1,0 +1,46 @@
+//! What sends a request: the HTTP client that the user brought, or the library's own of the present runtime.
+
+use reqwest::{Client, Request, Response, Url};
+
+use super::environment_proxy::warn_of_environment_proxy;
+use super::per_runtime::{ClientNumber, PerRuntime};
+use crate::error::Error;
+
+pub(super) enum Clients {
+    Own(PerRuntime),
+    Brought(Client),
+}
+
+/// What sent a request. `None`: the client that the user brought.
+pub(super) type Sender = Option<ClientNumber>;
+
+impl Clients {
+    /// `url`: of the endpoint, checked.
+    pub(super) fn new(brought: Option<Client>, url: &Url) -> Result<Self, Error> {
+        let Some(client) = brought else { return Ok(Self::Own(PerRuntime::new(url)?)) };
+        warn_of_environment_proxy(url);
+        Ok(Self::Brought(client))
+    }
+
+    pub(super) fn execute(
+        &self,
+        request: Request,
+    ) -> Result<(Sender, impl Future<Output = reqwest::Result<Response>> + use<>), Error> {
+        Ok(match self {
+            Self::Own(clients) => {
+                let (number, sent) = clients.present(|client| client.execute(request))?;
+                (Some(number), sent)
+            }
+            Self::Brought(client) => (None, client.execute(request)),
+        })
+    }
+
+    /// Drops the kept connections of this sender, so that the next request opens one. Those of a client that the user
+    /// brought cannot be dropped.
+    pub(super) fn renew(&self, sender: Sender) -> Result<(), Error> {
+        match (self, sender) {
+            (Self::Own(clients), Some(number)) => clients.renew(number),
+            (_, _) => Ok(()),
+        }
+    }
+}
