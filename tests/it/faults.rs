@@ -92,7 +92,8 @@ fn kind_of(number: u16) -> ErrorKind {
 #[tokio::test]
 async fn every_http_status_has_its_documented_kind() {
     let gateway = Gateway::open().await;
-    for status in 400..600 {
+    // 421 is asked again at once, over a fresh connection.
+    for status in (400..600).filter(|status| *status != 421) {
         let (name, kind) = (format!("HTTP {status}"), kind_of(status));
         let fault = Fault::status(status);
         let error = gateway.answers(&name, fault, kind).await;
@@ -104,7 +105,7 @@ async fn every_http_status_has_its_documented_kind() {
 #[tokio::test]
 async fn page_in_front_of_gateway_is_survived() {
     let gateway = Gateway::open().await;
-    for status in 400..600 {
+    for status in (400..600).filter(|status| *status != 421) {
         let kind = match kind_of(status) {
             ErrorKind::Unauthorized | ErrorKind::OutOfCredit | ErrorKind::NotFound | ErrorKind::InvalidRequest => {
                 ErrorKind::Intermediary

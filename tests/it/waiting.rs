@@ -158,7 +158,7 @@ async fn transient_error_is_an_event_and_is_survived() {
     table.extend(
         [400, 401, 402, 403, 404, 410, 422].map(|status| (Fault::page(status), K::Intermediary, Some(status), None)),
     );
-    table.extend(rows(K::Transport, &[408, 421, 425], &[]));
+    table.extend(rows(K::Transport, &[408, 425], &[]));
     table.push((Fault::reset(), K::Transport, None, None));
     table.push((Fault::stall(), K::Timeout, None, None));
     table.push((Fault::truncated(), K::Decode, Some(200), None));
