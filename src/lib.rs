@@ -41,6 +41,6 @@ pub use event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 pub use history::History;
 pub use limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
 pub use schedule::Schedule;
-pub use task::{Params, Status, Task, TaskId};
+pub use task::{Params, Status, Task, TaskId, UnreadableField};
 pub use watch::{SharedWait, SharedWatch, Wait, Watch};
 pub use watch_all::WatchAll;

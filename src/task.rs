@@ -3,7 +3,9 @@
 mod id;
 mod params;
 mod status;
+mod unreadable;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use id::TaskId;
 pub use params::Params;
 pub use status::Status;
+pub use unreadable::UnreadableField;
 
 /// The gateway's record of one task. Cheap to clone: all clones share one record.
 ///
@@ -63,6 +66,10 @@ pub(crate) struct Record {
     pub(crate) error_message: Option<String>,
     #[serde(default)]
     pub(crate) param_json: Option<String>,
+    #[serde(default)]
+    pub(crate) extra: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) unreadable: Vec<UnreadableField>,
 }
 
 impl Record {
@@ -78,6 +85,8 @@ impl Record {
             error_code: None,
             error_message: None,
             param_json: None,
+            extra: BTreeMap::new(),
+            unreadable: Vec::new(),
         }
     }
 }
@@ -177,13 +186,42 @@ impl Task {
     pub fn params(&self) -> Option<Params> {
         Params::read(self.param_json()?)
     }
+
+    /// The fields of the record that have no method here, by name: those that this crate does not know, such as `progress`, and those
+    /// that are not documented but were read in place of a documented one. A field of the record's `response` is named with a prefix:
+    /// `response.resolution`.
+    ///
+    /// As in [`Params::rest`], a text is kept as it is, and any other value as its JSON. Null and blank texts are left out. At most 64
+    /// fields and 16 KiB are kept; [`unreadable`](Self::unreadable) says if there were more.
+    ///
+    /// ```
+    /// # let task: luma_watch::Task = serde_json::from_value(serde_json::json!({
+    /// #     "id": "x", "status": "GENERATING", "extra": {"progress": "0.4", "response.resolution": "720p"},
+    /// # })).unwrap();
+    /// // A record with "progress": 0.4 and "response": {"resolution": "720p"}
+    /// assert_eq!(task.extra()["progress"].parse(), Ok(0.4));
+    /// assert_eq!(task.extra()["response.resolution"], "720p");
+    /// ```
+    #[must_use]
+    pub fn extra(&self) -> &BTreeMap<String, String> {
+        &self.0.extra
+    }
+
+    /// The fields of the record that are there and could not be read: where they stand, and why. Their methods return nothing. They are no
+    /// reason to distrust the others. At most 64 fields are listed.
+    ///
+    /// See [`UnreadableField`] for an example, and [the guide](crate::guide::answers) for what can be read.
+    #[must_use]
+    pub fn unreadable(&self) -> &[UnreadableField] {
+        &self.0.unreadable
+    }
 }
 
 impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = &*self.0;
-        f.debug_struct("Task")
-            .field("id", &record.id.as_str())
+        let mut out = f.debug_struct("Task");
+        out.field("id", &record.id.as_str())
             .field("status", &format_args!("{}", record.status))
             .field("result_urls", &record.result_urls)
             .field("origin_urls", &record.origin_urls)
@@ -191,8 +229,14 @@ impl fmt::Debug for Task {
             .field("completed_at_ms", &record.completed_at)
             .field("error_code", &record.error_code)
             .field("error_message", &record.error_message)
-            .field("param_json", &record.param_json)
-            .finish()
+            .field("param_json", &record.param_json);
+        if !record.extra.is_empty() {
+            out.field("extra", &record.extra);
+        }
+        if !record.unreadable.is_empty() {
+            out.field("unreadable", &record.unreadable);
+        }
+        out.finish()
     }
 }
 

@@ -3,21 +3,32 @@
 #[cfg(feature = "callback")]
 mod callback_body;
 mod classify;
+mod compression;
 mod envelope;
 pub(crate) mod field;
 mod headers;
+mod object;
+mod rare_fields;
 mod raw_record;
+mod repair;
 mod reply;
+mod spelling;
 pub(crate) mod strict;
 mod text;
+pub(crate) mod time;
+mod urls;
 
 #[cfg(feature = "callback")]
 pub(crate) use callback_body::CallbackBody;
 pub(crate) use classify::{TASK_FAILED, classify};
+pub(crate) use compression::compressed;
 #[cfg(feature = "callback")]
 pub(crate) use envelope::RawEnvelope;
-pub(crate) use envelope::{Data, Envelope};
-pub(crate) use headers::{date, retry_after};
+pub(crate) use envelope::{Data, Envelope, readable};
+pub(crate) use headers::{asked_wait, date, reset_after, retry_after};
+pub(crate) use object::Object;
+pub(crate) use rare_fields::RareFields;
 pub(crate) use raw_record::RawRecord;
 pub(crate) use reply::Reply;
+pub(crate) use spelling::{is_reason, is_same};
 pub(crate) use text::{is_blank, redact};

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The id that the gateway gave the task when it was created. Cheap to clone: all clones share one text.
 ///
-/// Any text is accepted, as it is. An id that is empty or blank becomes an error when it is used, before anything is sent.
+/// Any text is accepted, as it is. An id that is empty, has blanks or line ends around it, or holds a control character becomes an error
+/// when it is used, before anything is sent.
 ///
 /// Methods that keep an id take `impl Into<TaskId>`: a `TaskId`, a `&TaskId`, a `&str`, a `String` or an `Arc<str>`.
 /// It compares with texts, hashes like its text (a map keyed by `TaskId` is searched by `&str`), sorts like its text, and

@@ -92,6 +92,12 @@ impl Status {
         }
     }
 
+    /// The status that the vendor's name stands for, in any case.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let mut known = (0..=4).map(Self::from_flag);
+        known.find(|status| status.name().is_some_and(|known| known.eq_ignore_ascii_case(name)))
+    }
+
     const fn name(self) -> Option<&'static str> {
         match self {
             Self::Generating => Some("GENERATING"),

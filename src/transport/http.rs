@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response};
 
 use super::api_key::bearer;
@@ -57,6 +57,8 @@ impl Http {
         }
         request.headers_mut().insert(AUTHORIZATION, authorization);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        // A cache on the way may give an old record again and again, by which the task never ends.
+        request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(Self { client, request, id_parameter: endpoint.id_parameter, api_key, has_answered: AtomicBool::new(false) })
     }
 

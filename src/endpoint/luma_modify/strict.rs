@@ -2,14 +2,14 @@
 //! record is left to `record.rs`.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::{record, results};
 use crate::task::Status;
 use crate::wire::strict::object;
-use crate::wire::{Envelope, RawRecord, strict};
+use crate::wire::{Envelope, RareFields, RawRecord, strict, time};
 
 object!(StrictRecord {
     task_id: &'a str = "taskId",
@@ -25,11 +25,16 @@ object!(StrictUrls { result_urls: Vec<String> = "resultUrls", origin_urls: Vec<S
 
 /// `None` if anything about the answer is unusual.
 pub(super) fn read(body: &[u8]) -> Option<Envelope<'_>> {
-    strict::read(body, record)
+    strict::read(body, filled)
 }
 
-fn record(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
+fn filled(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
     let urls = record.response.unwrap_or_default();
+    if !record.created_at.is_none_or(time::is_usual) || !record.completed_at.is_none_or(time::is_usual) {
+        return None;
+    }
+    let rare =
+        if record.others.is_empty() && urls.others.is_empty() { None } else { unknown(&record.others, &urls.others)? };
     let param_json = match record.param_json {
         Some(json) => Some(unescaped(json.get())?),
         None => None,
@@ -44,8 +49,31 @@ fn record(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
         error_code: record.error_code,
         error_message: record.error_message,
         param_json,
+        rare,
     };
     Some(record.without_placeholders())
+}
+
+/// The unknown fields of a record and of its response. The outer `None`: the lenient reader makes more of them.
+#[allow(clippy::option_option)] // a record without any is usual
+fn unknown(record: &[(&str, &RawValue)], response: &[(&str, &RawValue)]) -> Option<Option<Box<RareFields>>> {
+    let mut rare = RareFields::default();
+    for (name, json) in record {
+        if record::is_known(name) || !rare.keep((*name).to_owned(), json.get()) {
+            return None;
+        }
+    }
+    for (name, json) in response {
+        if results::is_documented(name) {
+            // Only `taskId`, which is the record's, is as usual.
+            if *name != "taskId" {
+                return None;
+            }
+        } else if results::is_known(name) || !rare.keep(results::name_in_record(name), json.get()) {
+            return None;
+        }
+    }
+    Some(Some(rare).filter(|rare| *rare != RareFields::default()).map(Box::new))
 }
 
 /// The text in a JSON string. `paramJson` is JSON in JSON and full of escapes: serde's buffer would grow six times on the way,
