@@ -124,7 +124,7 @@ impl Task {
         &self.0.origin_urls
     }
 
-    /// When the task was created, by the gateway's clock. `None` if the record does not say.
+    /// When the task was created, by the gateway's clock. `None` if the record does not say, or not in which time zone.
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
         self.0.created_at.and_then(unix_time)

@@ -70,8 +70,11 @@ impl TaskWatch {
         self.instant(self.state.not_before()).map_or(at, |not_before| not_before.max(at))
     }
 
-    /// The outcome of a poll of a task whose id no gateway needs to be asked about.
+    /// The outcome of the first poll of a task whose id no gateway needs to be asked about: it ends the watch.
     pub(crate) fn validate(&self) -> Option<PollOutcome> {
+        if self.state.polls() > 0 {
+            return None;
+        }
         let error = validate(&self.id)?;
         Some(PollOutcome::Polled { result: Err(error), sent_at: Instant::now() })
     }

@@ -9,6 +9,7 @@ pub(crate) mod field;
 mod headers;
 mod object;
 mod rare_fields;
+mod rate_limit_reset;
 mod raw_record;
 mod repair;
 mod reply;
@@ -17,6 +18,7 @@ pub(crate) mod strict;
 mod text;
 pub(crate) mod time;
 mod urls;
+mod wait_text;
 
 #[cfg(feature = "callback")]
 pub(crate) use callback_body::CallbackBody;
@@ -25,9 +27,10 @@ pub(crate) use compression::compressed;
 #[cfg(feature = "callback")]
 pub(crate) use envelope::RawEnvelope;
 pub(crate) use envelope::{Data, Envelope, readable};
-pub(crate) use headers::{asked_wait, date, reset_after, retry_after};
+pub(crate) use headers::{asked_wait, date, retry_after};
 pub(crate) use object::Object;
 pub(crate) use rare_fields::RareFields;
+pub(crate) use rate_limit_reset::reset_after;
 pub(crate) use raw_record::RawRecord;
 pub(crate) use reply::Reply;
 pub(crate) use spelling::{is_reason, is_same};

@@ -1,6 +1,7 @@
 //! Callbacks are read whatever their shape, and only what the gateway signed recently is accepted.
 
 mod headers;
+mod spellings;
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -53,6 +53,12 @@ impl RareFields {
         }
     }
 
+    pub(crate) fn list_all(&mut self, fields: Vec<UnreadableField>) {
+        for field in fields {
+            self.list(field);
+        }
+    }
+
     /// The value of a field that decides nothing: absent and listed if it cannot be read.
     pub(crate) fn or_list<T>(&mut self, read: Result<Option<T>, UnreadableField>) -> Option<T> {
         read.unwrap_or_else(|unreadable| {

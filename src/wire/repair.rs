@@ -161,7 +161,8 @@ mod tests {
             let json = serde_json::json!({"texts": texts, "number": number, "nested": [{"a": null, "b": [true, false]}]}).to_string();
             let escaped = |c: char| {
                 let mut units = [0; 2];
-                c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+                let escapes: Vec<_> = c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+                escapes.concat()
             };
             let plain = |c: char| if ascii && !c.is_ascii() { escaped(c) } else { c.to_string() };
             let json: String = json.chars().map(plain).collect();

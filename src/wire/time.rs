@@ -127,6 +127,7 @@ pub(super) fn system_time(millis: i64) -> Option<SystemTime> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)] // in bounds by the strategies
 mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;

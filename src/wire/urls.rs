@@ -16,34 +16,26 @@ impl Field<'_> {
     pub(crate) fn urls(self, unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
         let Some(text) = self.text() else { return Vec::new() };
         let json = text.trim();
-        match json.as_bytes().first() {
-            Some(b'[') => {
-                let Some(items) = items(json) else {
-                    unreadable.push(self.type_error("a list"));
-                    return Vec::new();
-                };
-                let url = |(index, item): (usize, &RawValue)| {
-                    let url = url(item.get());
-                    url.unwrap_or_else(|reason| {
-                        unreadable.push(UnreadableField::new(format!("{}[{index}]", self.path()), reason));
-                        None
-                    })
-                };
-                items.into_iter().enumerate().filter_map(url).collect()
-            }
-            Some(b'{') => match url(json) {
-                Ok(url) => url.into_iter().collect(),
-                Err(_) => {
-                    unreadable.push(self.type_error("a list"));
-                    Vec::new()
-                }
-            },
-            _ if self.is_text() => vec![text.into_owned()],
-            _ => {
-                unreadable.push(self.type_error("a list"));
-                Vec::new()
+        let urls = match json.as_bytes().first() {
+            Some(b'[') => items(json).map(|items| self.urls_of(&items, unreadable)),
+            Some(b'{') => url(json).ok().map(|url| url.into_iter().collect()),
+            _ => self.is_text().then(|| vec![text.clone().into_owned()]),
+        };
+        urls.unwrap_or_else(|| {
+            unreadable.push(self.type_error("a list"));
+            Vec::new()
+        })
+    }
+
+    fn urls_of(&self, items: &[&RawValue], unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+        let mut urls = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match url(item.get()) {
+                Ok(url) => urls.extend(url),
+                Err(reason) => unreadable.push(UnreadableField::new(format!("{}[{index}]", self.path()), reason)),
             }
         }
+        urls
     }
 }
 

@@ -43,6 +43,16 @@ async fn one_connection_serves_all_clones() {
 }
 
 #[tokio::test]
+async fn each_request_asks_for_a_fresh_answer() {
+    let server = RawServer::start(|number, _| Answer::Page(if number == 2 { done() } else { generating() })).await;
+    assert_eq!(story(&client(server.url())).await.len(), 3);
+    for asked in server.asked() {
+        let lines: Vec<_> = asked.head.lines().filter(|line| line.starts_with("cache-control:")).collect();
+        assert_eq!(lines, ["cache-control: no-cache"], "{}", asked.head);
+    }
+}
+
+#[tokio::test]
 async fn kept_connection_closed_in_use_fails_no_poll() {
     let server = RawServer::start(|number, _| match number {
         0 => Answer::Page(generating()),

@@ -22,7 +22,7 @@ pub(super) fn read(body: &[u8]) -> Result<CallbackBody, String> {
     for field in data.iter().chain([&envelope.body]).flat_map(|object| ID_NAMES.map(|name| object.get(name))) {
         match optional(field, id) {
             Ok(id) => task_id = task_id.or(id),
-            Err(field) => unreadable = unreadable.or(Some(field.to_string())),
+            Err(field) => unreadable = unreadable.or_else(|| Some(field.to_string())),
         }
     }
     let missing = || unreadable.or(no_data).unwrap_or_else(|| "data.taskId is missing".to_owned());

@@ -65,7 +65,7 @@ pub(super) fn read(
         if origins.is_empty() {
             let mut unreadable = Vec::new();
             origins = field.urls(&mut unreadable);
-            unreadable.into_iter().for_each(|field| rare.list(field));
+            rare.list_all(unreadable);
         }
     }
 
@@ -88,7 +88,7 @@ pub(super) fn read(
         }
     }
     let fatal = unreadable.first().filter(|_| has_succeeded && results.is_empty()).cloned();
-    unreadable.into_iter().for_each(|field| rare.list(field));
+    rare.list_all(unreadable);
     Urls { results, origins, fatal, all_kept }
 }
 

@@ -191,7 +191,7 @@ proptest! {
 
         let time = |number: Option<i64>| {
             let number = number.filter(|number| (1..=253_402_300_799_999).contains(number));
-            let ms = number.map(|number| if number < 100_000_000_000 { number * 1000 } else { number });
+            let ms = number.map(|number| if number < 100_000_000_000 { number.saturating_mul(1000) } else { number });
             let ms = ms.and_then(|ms| u64::try_from(ms).ok());
             ms.and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
         };
