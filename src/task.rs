@@ -2,6 +2,7 @@
 
 mod id;
 mod params;
+mod record;
 mod status;
 mod unreadable;
 
@@ -14,13 +15,14 @@ use serde::{Deserialize, Serialize};
 
 pub use id::TaskId;
 pub use params::Params;
+pub(crate) use record::Record;
 pub use status::Status;
 pub use unreadable::UnreadableField;
 
 /// The gateway's record of one task. Cheap to clone: all clones share one record.
 ///
 /// Serialized, it is an object with the accessors' names as keys; the two times are `created_at_ms` and
-/// `completed_at_ms`, in Unix milliseconds. It reads back as the same task. Only `id` and `status` must be there, so a
+/// `completed_at_ms`, in Unix milliseconds; `extra` and `unreadable` are left out if they are empty. It reads back as the same task. Only `id` and `status` must be there, so a
 /// task for a test is made like this:
 ///
 /// ```
@@ -46,50 +48,6 @@ pub use unreadable::UnreadableField;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Task(Arc<Record>);
-
-/// What a [`Task`] holds. The times are in Unix milliseconds.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) id: TaskId,
-    pub(crate) status: Status,
-    #[serde(default)]
-    pub(crate) result_urls: Vec<String>,
-    #[serde(default)]
-    pub(crate) origin_urls: Vec<String>,
-    #[serde(default, rename = "created_at_ms")]
-    pub(crate) created_at: Option<i64>,
-    #[serde(default, rename = "completed_at_ms")]
-    pub(crate) completed_at: Option<i64>,
-    #[serde(default)]
-    pub(crate) error_code: Option<i64>,
-    #[serde(default)]
-    pub(crate) error_message: Option<String>,
-    #[serde(default)]
-    pub(crate) param_json: Option<String>,
-    #[serde(default)]
-    pub(crate) extra: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(crate) unreadable: Vec<UnreadableField>,
-}
-
-impl Record {
-    /// A record with an id and a status only.
-    pub(crate) fn new(id: TaskId, status: Status) -> Self {
-        Self {
-            id,
-            status,
-            result_urls: Vec::new(),
-            origin_urls: Vec::new(),
-            created_at: None,
-            completed_at: None,
-            error_code: None,
-            error_message: None,
-            param_json: None,
-            extra: BTreeMap::new(),
-            unreadable: Vec::new(),
-        }
-    }
-}
 
 impl From<Record> for Task {
     fn from(record: Record) -> Self {

@@ -2,11 +2,12 @@
 
 use super::*;
 
+type Headers<'a> = &'a [(&'static str, &'a [u8])];
+
 #[test]
 fn compressed_body_is_named_by_its_format() {
     let gzip: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00";
     let zstd: &[u8] = b"\x28\xb5\x2f\xfd\x04\x00\x11\x00\x00{}";
-    type Headers<'a> = &'a [(&'static str, &'a [u8])];
     let cases: [(&[u8], Headers<'_>, &str); 7] = [
         (gzip, &[("content-encoding", b"gzip")], "gzip"),
         (gzip, &[], "gzip"),

@@ -2,6 +2,8 @@
 
 use super::*;
 
+type Headers<'a> = &'a [(&'static str, &'a [u8])];
+
 #[test]
 fn retry_after_is_read_in_both_forms() {
     let day = Some(24 * 60 * 60);
@@ -61,7 +63,6 @@ fn refused(status: u16, headers: &[(&'static str, &[u8])]) -> Error {
 
 #[test]
 fn longest_of_several_waits_counts() {
-    type Headers<'a> = &'a [(&'static str, &'a [u8])];
     let cases: &[(Headers<'_>, u64)] = &[
         (&[("retry-after", b""), ("retry-after", b"5")], 5_000),
         (&[("retry-after", b"5"), ("retry-after", b"")], 5_000),
@@ -111,7 +112,6 @@ fn wait_that_cannot_be_read_is_told() {
 
 #[test]
 fn refusal_without_retry_after_waits_for_reset() {
-    type Headers<'a> = &'a [(&'static str, &'a [u8])];
     let cases: &[(Headers<'_>, Option<u64>)] = &[
         (&[("ratelimit", b"\"default\";r=0;t=30")], Some(30)),
         (&[("ratelimit", b"\"minute\";r=0;t=30, \"day\";r=50;t=3000")], Some(30)),
