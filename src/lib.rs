@@ -24,6 +24,7 @@ mod schedule;
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
 pub mod simulator;
+mod spelling;
 mod stagger;
 mod task;
 mod task_watch;

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind};
+use crate::spelling::{is_reason, is_same};
 use crate::task::{Record, Status, Task, TaskId, UnreadableField};
 #[cfg(feature = "callback")]
 use crate::wire::CallbackBody;
 use crate::wire::field::Field;
 use crate::wire::{
-    Data, Envelope, RawRecord, Reply, TASK_FAILED, asked_wait, classify, compressed, is_reason, is_same, readable,
-    redact, reset_after, retry_after,
+    Data, Envelope, RawRecord, Reply, TASK_FAILED, asked_wait, classify, compressed, readable, redact, reset_after,
+    retry_after,
 };
 
 /// All that is peculiar to one endpoint.
@@ -50,9 +51,8 @@ impl Endpoint {
             let asked = asked_wait(&headers, &now);
             // Only a refusal is about the rate limit: a good answer tells of it, too.
             let reset = || if error.kind().is_throttling() { reset_after(&headers, &now) } else { None };
-            let unreadable = asked.unreadable.map(|text| redact(secret, text.into()).into_owned());
-            let wait = error.retry_after().or(asked.wait).or_else(reset);
-            error.with_retry_after(wait).also_saying(unreadable)
+            let wait = asked.wait.or_else(reset);
+            error.with_retry_after(wait).also_saying(asked.remark(secret))
         })
     }
 

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::object::Object;
 use super::repair::repair;
-use super::spelling::is_placeholder;
 use super::text::excerpt;
 use super::time::{self, NotATime};
+use crate::spelling::is_placeholder;
 use crate::task::UnreadableField;
 
 /// One field that is not null.
@@ -69,6 +69,7 @@ impl<'a> Field<'a> {
     }
 
     /// Whether it is a text that cannot be read without repair.
+    #[cfg(feature = "callback")]
     pub(crate) fn is_broken_text(&self) -> bool {
         self.is_text() && serde_json::from_str::<Text<'_>>(self.json).is_err()
     }

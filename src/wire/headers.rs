@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-use super::text::excerpt;
+use super::text::redact;
 use super::wait_text::{Unit, number, seconds_or_date};
 
 /// A longer wait is a mistake. It is cut to this.
@@ -16,8 +16,19 @@ static RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct AskedWait {
     pub(crate) wait: Option<Duration>,
-    /// What is there and cannot be read, in words.
-    pub(crate) unreadable: Option<String>,
+    /// The name and the value of a header that cannot be read.
+    pub(crate) unreadable: Option<(&'static str, String)>,
+}
+
+impl AskedWait {
+    /// Says which header cannot be read, if there is one, with the API key taken out.
+    pub(crate) fn remark(&self, secret: &str) -> Option<String> {
+        const MAX_CHARS: usize = 40;
+        let (name, value) = self.unreadable.as_ref()?;
+        let value = redact(secret, value.into());
+        let short: String = value.trim().chars().take(MAX_CHARS).collect();
+        Some(format!("its {name} {short:?} cannot be read"))
+    }
 }
 
 /// How long a `Retry-After` (RFC 9110 §10.2.3) asks to wait. It costs little if there is none.
@@ -39,7 +50,7 @@ pub(crate) fn asked_wait(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> A
                     if header == RETRY_AFTER { seconds_or_date(&value, &now) } else { number(&value, Unit::Millis) };
                 match wait {
                     Some(wait) => asked.wait = asked.wait.max(Some(wait.min(MAX_RETRY_AFTER))),
-                    None if asked.unreadable.is_none() => asked.unreadable = Some(cannot_be_read(name, &value)),
+                    None if asked.unreadable.is_none() => asked.unreadable = Some((name, value)),
                     None => {}
                 }
             }
@@ -65,12 +76,6 @@ fn values(line: &str) -> Vec<String> {
     }
     values.retain(|value| !value.is_empty());
     values
-}
-
-fn cannot_be_read(name: &str, value: &str) -> String {
-    const MAX_CHARS: usize = 40;
-    let short: String = excerpt(value).chars().take(MAX_CHARS).collect();
-    format!("its {name} {short:?} cannot be read")
 }
 
 #[cfg(test)]

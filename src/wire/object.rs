@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::field::{Field, Text};
-use super::spelling::is_same;
+use crate::spelling::is_same;
 
 /// The fields of an object, in their order.
 pub(crate) struct Object<'a> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::rare_fields::RareFields;
-use super::spelling::is_placeholder;
+use crate::spelling::is_placeholder;
 use crate::task::Status;
 
 /// The fields of one record. What the answer does not hold is `None` or empty.

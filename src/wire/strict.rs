@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::envelope::{Data, Envelope};
 use super::raw_record::RawRecord;
-use super::spelling::{is_placeholder, is_same};
+use crate::spelling::{is_placeholder, is_same};
 
 /// Declares a struct that is read from a JSON object and from nothing else. Each field is an `Option`: absent and null
 /// are `None`, the last of several with one name counts. Names and JSON of unknown ones are in `others`.

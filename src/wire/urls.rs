@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::field::{Field, items, type_error, unescaped};
 use super::object::Object;
-use super::spelling::is_placeholder;
+use crate::spelling::is_placeholder;
 use crate::task::UnreadableField;
 
 /// Under which names an object holds a URL, best first.

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::wire::{Object, is_reason};
+use crate::spelling::is_reason;
+use crate::wire::Object;
 
 /// Where sibling endpoints write the reason, best first.
 pub(super) const NAMES: [&str; 4] = ["errorMsg", "failMsg", "message", "msg"];

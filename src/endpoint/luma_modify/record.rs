@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use super::{reason, results};
+use crate::spelling::is_same;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::{Field, optional};
-use crate::wire::{Object, RareFields, RawRecord, is_same};
+use crate::wire::{Object, RareFields, RawRecord};
 
 /// The fields of a record that the vendor documents.
 const NAMES: [&str; 8] =

@@ -4,9 +4,10 @@
 //! as sibling endpoints use them: the names in `NAMES` in this order, inside `response` first, then beside it. Before that a field may be
 //! about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a result.
 
+use crate::spelling::is_same;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::Field;
-use crate::wire::{Object, RareFields, is_same};
+use crate::wire::{Object, RareFields};
 
 /// The fields of a response that the vendor documents.
 const RESPONSE_NAMES: [&str; 3] = ["taskId", "resultUrls", "originUrls"];

@@ -1,7 +1,5 @@
 //! How freely names, ids and texts are spelled: what counts as the same, and which words stand for nothing.
 
-use super::text::is_blank;
-
 /// Whether two names or ids differ at most in ASCII case and in `-` and `_`.
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
     fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
@@ -13,14 +11,15 @@ pub(crate) fn is_same(one: &str, other: &str) -> bool {
 /// Whether a text stands for "nothing": blank, or a word that programs write for an absent value.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     const WORDS: [&str; 5] = ["null", "none", "nil", "undefined", "n/a"];
-    const MAX_LEN: usize = 9;
-    // Most texts are longer than any of the words and have visible characters at their ends.
     let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    if text.len() > MAX_LEN && is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last()) {
-        return false;
+    let is_trimmed = is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last());
+    let word = if is_trimmed { text } else { text.trim() };
+    match word.len() {
+        0 => true,
+        // The lengths of the words: most texts are longer.
+        3 | 4 | 9 => WORDS.iter().any(|nothing| word.eq_ignore_ascii_case(nothing)),
+        _ => false,
     }
-    let word = text.trim();
-    is_blank(word) || WORDS.iter().any(|nothing| word.eq_ignore_ascii_case(nothing))
 }
 
 /// Whether a text says why something failed. "success" does not: the gateway writes it for failed tasks too.
