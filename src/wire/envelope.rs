@@ -27,6 +27,8 @@ pub(crate) enum Data<'a> {
 
 /// An envelope whose fields are still to be read.
 pub(crate) struct RawEnvelope<'a> {
+    /// All fields.
+    #[cfg(feature = "callback")]
     pub(crate) body: Object<'a>,
     pub(crate) code: Option<Field<'a>>,
     pub(crate) message: Option<Field<'a>>,
@@ -38,7 +40,13 @@ impl<'a> RawEnvelope<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, String> {
         let body = Object::parse(json(body)?, "").map_err(|error| unreadable(&error))?;
         let [code, message, data] = ["code", "msg", "data"].map(|name| body.get(name));
-        Ok(Self { code, message: message.or_else(|| body.get("message")), data, body })
+        Ok(Self {
+            code,
+            message: message.or_else(|| body.get("message")),
+            data,
+            #[cfg(feature = "callback")]
+            body,
+        })
     }
 }
 
@@ -48,7 +56,7 @@ impl<'a> Envelope<'a> {
 
     /// Reads any envelope, the record left as it is. The error is the text of a Decode error.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let RawEnvelope { code, message, data, body: _ } = RawEnvelope::parse(body)?;
+        let RawEnvelope { code, message, data, .. } = RawEnvelope::parse(body)?;
         Ok(Self {
             code: optional(code, Field::integer).map_err(|unreadable| unreadable.to_string())?,
             message: message.and_then(Field::text),
