@@ -5,7 +5,12 @@ pub(crate) fn is_same(one: &str, other: &str) -> bool {
     fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
         text.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())
     }
-    one == other || letters(one).eq(letters(other))
+    // Nearly all names that differ do so in their first letter.
+    let first = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase());
+    match (first(one), first(other)) {
+        (Some(one), Some(other)) if one != other => false,
+        _ => one == other || letters(one).eq(letters(other)),
+    }
 }
 
 /// Whether a text stands for "nothing": blank, or a word that programs write for an absent value.

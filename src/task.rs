@@ -1,5 +1,6 @@
 //! The gateway's record of a task: id, status, times, results, and the reason if it failed.
 
+mod extra;
 mod id;
 mod params;
 mod record;
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use extra::Extra;
 pub use id::TaskId;
 pub use params::Params;
 pub(crate) use record::Record;
@@ -149,7 +151,7 @@ impl Task {
     /// that are not documented but were read in place of a documented one. A field of the record's `response` is named with a prefix:
     /// `response.resolution`.
     ///
-    /// As in [`Params::rest`], a text is kept as it is, and any other value as its JSON. Null and blank texts are left out. At most 64
+    /// They are read at each call. As in [`Params::rest`], a text is kept as it is, and any other value as its JSON. Null and blank texts are left out. At most 64
     /// fields and 16 KiB are kept; [`unreadable`](Self::unreadable) says if there were more.
     ///
     /// ```
@@ -161,8 +163,8 @@ impl Task {
     /// assert_eq!(task.extra()["response.resolution"], "720p");
     /// ```
     #[must_use]
-    pub fn extra(&self) -> &BTreeMap<String, String> {
-        &self.0.extra
+    pub fn extra(&self) -> BTreeMap<String, String> {
+        self.0.extra.fields()
     }
 
     /// The fields of the record that are there and could not be read: where they stand, and why. Their methods return nothing. They are no

@@ -16,6 +16,7 @@ mod reply;
 pub(crate) mod strict;
 mod text;
 pub(crate) mod time;
+mod unknown_fields;
 mod urls;
 mod wait_text;
 
@@ -33,3 +34,4 @@ pub(crate) use rate_limit_reset::reset_after;
 pub(crate) use raw_record::RawRecord;
 pub(crate) use reply::Reply;
 pub(crate) use text::{is_blank, redact};
+pub(crate) use unknown_fields::UnknownFields;

@@ -1,7 +1,6 @@
 //! From a reply to a task or an error, for any endpoint of the gateway.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind};
 use crate::spelling::{is_reason, is_same};
-use crate::task::{Record, Status, Task, TaskId, UnreadableField};
+use crate::task::{Extra, Record, Status, Task, TaskId, UnreadableField};
 #[cfg(feature = "callback")]
 use crate::wire::CallbackBody;
 use crate::wire::field::Field;
@@ -118,8 +117,7 @@ impl Endpoint {
             return Err(format!("{} is another task's", self.id_path));
         }
         let status = if failed { Status::GenerateFailed } else { record.status.unwrap_or(Status::Unknown(-1)) };
-        let (mut extra, mut unreadable, mut reason) =
-            (BTreeMap::new(), Vec::new(), record.error_message.map(Cow::Owned));
+        let (mut unreadable, mut reason) = (Vec::new(), record.error_message.map(Cow::Owned));
         if let Some(rare) = record.rare {
             let rare = *rare;
             if let Some(fatal) = rare.fatal.filter(|_| !failed) {
@@ -127,8 +125,6 @@ impl Endpoint {
             }
             let has_failed = status.is_terminal() && !status.is_success();
             reason = reason.or_else(|| rare.reason.filter(|_| has_failed).map(Cow::Owned));
-            let redacted = |text: String| redact(secret, text.into()).into_owned();
-            extra = rare.extra.into_iter().map(|(name, value)| (redacted(name), redacted(value))).collect();
             unreadable = rare.unreadable;
         }
         // Under the code 501 the message is the reason. Under any other it says nothing: it is "success" for failed tasks too.
@@ -143,7 +139,10 @@ impl Endpoint {
             error_code: record.error_code.or(if failed { envelope.code } else { None }),
             error_message: reason.map(|text| redact(secret, text).into_owned()),
             param_json: record.param_json,
-            extra,
+            extra: match redact(secret, record.extra.json().into()) {
+                Cow::Borrowed(_) => record.extra,
+                Cow::Owned(redacted) => Extra::new(redacted),
+            },
             unreadable,
         }))
     }

@@ -1,10 +1,9 @@
 //! What a `Task` holds, and how it is stored.
 
-use std::collections::BTreeMap;
-
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::extra::Extra;
 use super::id::TaskId;
 use super::status::Status;
 use super::unreadable::UnreadableField;
@@ -29,7 +28,7 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) param_json: Option<String>,
     #[serde(default)]
-    pub(crate) extra: BTreeMap<String, String>,
+    pub(crate) extra: Extra,
     #[serde(default)]
     pub(crate) unreadable: Vec<UnreadableField>,
 }
@@ -47,7 +46,7 @@ impl Record {
             error_code: None,
             error_message: None,
             param_json: None,
-            extra: BTreeMap::new(),
+            extra: Extra::default(),
             unreadable: Vec::new(),
         }
     }

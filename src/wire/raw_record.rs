@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::rare_fields::RareFields;
 use crate::spelling::is_placeholder;
-use crate::task::Status;
+use crate::task::{Extra, Status};
 
 /// The fields of one record. What the answer does not hold is `None` or empty.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub(crate) struct RawRecord<'a> {
     pub(crate) error_code: Option<i64>,
     pub(crate) error_message: Option<String>,
     pub(crate) param_json: Option<String>,
+    pub(crate) extra: Extra,
     pub(crate) rare: Option<Box<RareFields>>,
 }
 

@@ -10,9 +10,9 @@ use super::raw_record::RawRecord;
 use crate::spelling::{is_placeholder, is_same};
 
 /// Declares a struct that is read from a JSON object and from nothing else. Each field is an `Option`: absent and null
-/// are `None`, the last of several with one name counts. Names and JSON of unknown ones are in `others`.
+/// are `None`, the last of several with one name counts. Names and JSON of unknown ones are in `others`, but for the skipped one.
 macro_rules! object {
-    ($name:ident $(<$data:ident>)? { $($field:ident: $type:ty = $key:literal),+ $(,)? }) => {
+    ($name:ident $(<$data:ident>)? { $($field:ident: $type:ty = $key:literal),+ $(,)? } $(skips $skipped:literal)?) => {
         struct $name<'a $(, $data)?> {
             $($field: Option<$type>,)+
             others: Vec<(&'a str, &'a serde_json::value::RawValue)>,
@@ -37,6 +37,7 @@ macro_rules! object {
                         while let Some(key) = map.next_key::<&str>()? {
                             match key {
                                 $($key => object.$field = map.next_value()?,)+
+                                $($skipped => drop(map.next_value::<serde::de::IgnoredAny>()?),)?
                                 other => object.others.push((other, map.next_value()?)),
                             }
                         }

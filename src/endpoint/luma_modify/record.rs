@@ -7,7 +7,7 @@ use super::{reason, results};
 use crate::spelling::is_same;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::{Field, optional};
-use crate::wire::{Object, RareFields, RawRecord};
+use crate::wire::{Object, RareFields, RawRecord, UnknownFields};
 
 /// The fields of a record that the vendor documents.
 const NAMES: [&str; 8] =
@@ -23,7 +23,8 @@ pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
     let json = data.object()?;
     let record = Object::parse(json.as_bytes(), "data").map_err(|_| data.type_error("an object"))?;
     let mut rare = RareFields::default();
-    let kept = record.others(&NAMES).fold(true, |kept, (name, json)| rare.keep(name.to_owned(), json) && kept);
+    let mut unknown = UnknownFields::default();
+    let kept = record.others(&NAMES).fold(true, |kept, (name, json)| unknown.add("", name, json) && kept);
 
     let mut fatal = None;
     let status = record.get("successFlag").and_then(|flag| {
@@ -35,7 +36,7 @@ pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
     let (error_code, error_message) = error(&record, &mut rare);
     let text = |name| record.get(name).and_then(Field::text).map(Cow::into_owned);
     let param_json = text("paramJson");
-    let urls = results::read(&record, status, param_json.as_deref(), &mut rare);
+    let urls = results::read(&record, status, param_json.as_deref(), &mut unknown, &mut rare);
     if !(kept && urls.all_kept) {
         rare.list_dropped();
     }
@@ -51,6 +52,7 @@ pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
         error_code,
         error_message,
         param_json,
+        extra: unknown.finish(),
         rare: None,
     };
     record.rare = Some(rare).filter(|rare| *rare != RareFields::default()).map(Box::new);

@@ -7,7 +7,7 @@
 use crate::spelling::is_same;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::Field;
-use crate::wire::{Object, RareFields};
+use crate::wire::{Object, RareFields, UnknownFields};
 
 /// The fields of a response that the vendor documents.
 const RESPONSE_NAMES: [&str; 3] = ["taskId", "resultUrls", "originUrls"];
@@ -19,18 +19,11 @@ const ORIGIN_URLS: &str = "originUrls";
 
 /// Whether `results.rs` makes something of a field of a response with this name.
 pub(super) fn is_known(name: &str) -> bool {
-    NAMES.iter().any(|known| is_same(name, known))
+    NAMES.iter().chain(&RESPONSE_NAMES).any(|known| is_same(name, known))
 }
 
-/// Whether a field of a response is one that the vendor documents and that says nothing new.
-pub(super) fn is_documented(name: &str) -> bool {
-    RESPONSE_NAMES.iter().any(|known| is_same(name, known))
-}
-
-/// The name of an unknown field of a response among those of its record.
-pub(super) fn name_in_record(name: &str) -> String {
-    format!("response.{name}")
-}
+/// Before the names of unknown fields of a response, among those of its record.
+pub(super) const PREFIX: &str = "response.";
 
 pub(super) struct Urls {
     pub(super) results: Vec<String>,
@@ -46,6 +39,7 @@ pub(super) fn read(
     record: &Object<'_>,
     status: Option<Status>,
     param_json: Option<&str>,
+    unknown: &mut UnknownFields,
     rare: &mut RareFields,
 ) -> Urls {
     let has_succeeded = status.is_some_and(Status::is_success);
@@ -58,7 +52,7 @@ pub(super) fn read(
     let response = json.as_deref().and_then(|json| Object::parse(json.as_bytes(), "data.response").ok());
     let mut all_kept = true;
     for (name, json) in response.iter().flat_map(|response| response.others(&RESPONSE_NAMES)) {
-        all_kept &= rare.keep(name_in_record(name), json);
+        all_kept &= unknown.add(PREFIX, name, json);
     }
 
     let mut origins = Vec::new();

@@ -24,7 +24,8 @@ fn unknown_fields_are_kept_by_name() {
     // The second is for the lenient reader, because of the time's type.
     for body in [data(fields), data(&format!(r#""createTime":"0",{fields}"#))] {
         let task = ask(200, &body).unwrap();
-        let extra: Vec<_> = task.extra().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fields = task.extra();
+        let extra: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!((extra, task.unreadable()), (expected.to_vec(), &[][..]), "{body}");
     }
     assert!(is_fast(&data(fields)) && !is_fast(&data(&format!(r#""createTime":"0",{fields}"#))));
