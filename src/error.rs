@@ -145,6 +145,15 @@ impl Error {
         self.with(|details| details.retry_after = wait)
     }
 
+    /// With one more remark at the end of its sentence.
+    pub(crate) fn also_saying(self, remark: Option<String>) -> Self {
+        let Some(remark) = remark else { return self };
+        self.with(|details| {
+            let joint = if details.detail.is_empty() { "" } else { "; " };
+            details.detail = format!("{}{joint}{remark}", details.detail).into();
+        })
+    }
+
     /// Without the task's id, to be quoted in the sentence of another error.
     pub(crate) fn without_task(self) -> Self {
         self.with(|details| details.task_id = None)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`limits`] | How do the watches of a client share its limits? What happens after a refusal? |
 //! | [`errors`] | What does each event and each error mean, and does the watch go on? |
+//! | [`answers`] | What can an answer look like, and what is made of it? |
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
 //! | [`defaults`] | What is the default of each setting? |
@@ -24,6 +25,9 @@ pub mod limits {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("guide/answers.md")]
+pub mod answers {}
 
 #[doc = include_str!("guide/callbacks.md")]
 pub mod callbacks {}

@@ -25,6 +25,7 @@ mod schedule;
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]
 pub mod simulator;
+mod spelling;
 mod stagger;
 mod task;
 mod task_watch;
@@ -42,7 +43,7 @@ pub use event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 pub use history::History;
 pub use limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
 pub use schedule::Schedule;
-pub use task::{Params, Status, Task, TaskId};
+pub use task::{Params, Status, Task, TaskId, UnreadableField};
 pub use transport::ApiKey;
 pub use watch::{SharedWait, SharedWatch, Wait, Watch};
 pub use watch_all::WatchAll;

@@ -1,23 +1,30 @@
 //! The gateway's record of a task: id, status, times, results, and the reason if it failed.
 
+mod extra;
 mod id;
 mod params;
+mod record;
 mod status;
+mod unreadable;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use extra::Extra;
 pub use id::TaskId;
 pub use params::Params;
+pub(crate) use record::Record;
 pub use status::Status;
+pub use unreadable::UnreadableField;
 
 /// The gateway's record of one task. Cheap to clone: all clones share one record.
 ///
 /// Serialized, it is an object with the accessors' names as keys; the two times are `created_at_ms` and
-/// `completed_at_ms`, in Unix milliseconds. It reads back as the same task. Only `id` and `status` must be there, so a
+/// `completed_at_ms`, in Unix milliseconds; `extra` and `unreadable` are left out if they are empty. It reads back as the same task. Only `id` and `status` must be there, so a
 /// task for a test is made like this:
 ///
 /// ```
@@ -43,44 +50,6 @@ pub use status::Status;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Task(Arc<Record>);
-
-/// What a [`Task`] holds. The times are in Unix milliseconds.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) id: TaskId,
-    pub(crate) status: Status,
-    #[serde(default)]
-    pub(crate) result_urls: Vec<String>,
-    #[serde(default)]
-    pub(crate) origin_urls: Vec<String>,
-    #[serde(default, rename = "created_at_ms")]
-    pub(crate) created_at: Option<i64>,
-    #[serde(default, rename = "completed_at_ms")]
-    pub(crate) completed_at: Option<i64>,
-    #[serde(default)]
-    pub(crate) error_code: Option<i64>,
-    #[serde(default)]
-    pub(crate) error_message: Option<String>,
-    #[serde(default)]
-    pub(crate) param_json: Option<String>,
-}
-
-impl Record {
-    /// A record with an id and a status only.
-    pub(crate) fn new(id: TaskId, status: Status) -> Self {
-        Self {
-            id,
-            status,
-            result_urls: Vec::new(),
-            origin_urls: Vec::new(),
-            created_at: None,
-            completed_at: None,
-            error_code: None,
-            error_message: None,
-            param_json: None,
-        }
-    }
-}
 
 impl From<Record> for Task {
     fn from(record: Record) -> Self {
@@ -115,7 +84,7 @@ impl Task {
         &self.0.origin_urls
     }
 
-    /// When the task was created, by the gateway's clock. `None` if the record does not say.
+    /// When the task was created, by the gateway's clock. `None` if the record does not say, or not in which time zone.
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
         self.0.created_at.and_then(unix_time)
@@ -177,13 +146,42 @@ impl Task {
     pub fn params(&self) -> Option<Params> {
         Params::read(self.param_json()?)
     }
+
+    /// The fields of the record that have no method here, by name: those that this crate does not know, such as `progress`, and those
+    /// that are not documented but were read in place of a documented one. A field of the record's `response` is named with a prefix:
+    /// `response.resolution`.
+    ///
+    /// They are read at each call. As in [`Params::rest`], a text is kept as it is, and any other value as its JSON. Null and blank texts are left out. At most 64
+    /// fields and 16 KiB are kept; [`unreadable`](Self::unreadable) says if there were more.
+    ///
+    /// ```
+    /// # let task: luma_watch::Task = serde_json::from_value(serde_json::json!({
+    /// #     "id": "x", "status": "GENERATING", "extra": {"progress": "0.4", "response.resolution": "720p"},
+    /// # })).unwrap();
+    /// // A record with "progress": 0.4 and "response": {"resolution": "720p"}
+    /// assert_eq!(task.extra()["progress"].parse(), Ok(0.4));
+    /// assert_eq!(task.extra()["response.resolution"], "720p");
+    /// ```
+    #[must_use]
+    pub fn extra(&self) -> BTreeMap<String, String> {
+        self.0.extra.fields()
+    }
+
+    /// The fields of the record that are there and could not be read: where they stand, and why. Their methods return nothing. They are no
+    /// reason to distrust the others. At most 64 fields are listed.
+    ///
+    /// See [`UnreadableField`] for an example, and [the guide](crate::guide::answers) for what can be read.
+    #[must_use]
+    pub fn unreadable(&self) -> &[UnreadableField] {
+        &self.0.unreadable
+    }
 }
 
 impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = &*self.0;
-        f.debug_struct("Task")
-            .field("id", &record.id.as_str())
+        let mut out = f.debug_struct("Task");
+        out.field("id", &record.id.as_str())
             .field("status", &format_args!("{}", record.status))
             .field("result_urls", &record.result_urls)
             .field("origin_urls", &record.origin_urls)
@@ -191,8 +189,14 @@ impl fmt::Debug for Task {
             .field("completed_at_ms", &record.completed_at)
             .field("error_code", &record.error_code)
             .field("error_message", &record.error_message)
-            .field("param_json", &record.param_json)
-            .finish()
+            .field("param_json", &record.param_json);
+        if !record.extra.is_empty() {
+            out.field("extra", &record.extra);
+        }
+        if !record.unreadable.is_empty() {
+            out.field("unreadable", &record.unreadable);
+        }
+        out.finish()
     }
 }
 

@@ -70,8 +70,11 @@ impl TaskWatch {
         self.instant(self.state.not_before()).map_or(at, |not_before| not_before.max(at))
     }
 
-    /// The outcome of a poll of a task whose id no gateway needs to be asked about.
+    /// The outcome of the first poll of a task whose id no gateway needs to be asked about: it ends the watch.
     pub(crate) fn validate(&self) -> Option<PollOutcome> {
+        if self.state.polls() > 0 {
+            return None;
+        }
         let error = validate(&self.id)?;
         Some(PollOutcome::Polled { result: Err(error), sent_at: Instant::now() })
     }
@@ -234,5 +237,16 @@ impl Drop for TaskWatch {
 
 /// Why no gateway needs to be asked about this id.
 pub(crate) fn validate(id: &TaskId) -> Option<Error> {
-    is_blank(id.as_str()).then(|| Error::new(ErrorKind::InvalidRequest, "the task id is empty"))
+    let id = id.as_str();
+    let is_invisible = |c: char| c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}');
+    let why = if is_blank(id) {
+        "the task id is empty"
+    } else if id.trim() != id {
+        "the task id has blanks or line ends around it"
+    } else if id.contains(is_invisible) {
+        "the task id holds a control character"
+    } else {
+        return None;
+    };
+    Some(Error::new(ErrorKind::InvalidRequest, why))
 }

@@ -1,6 +1,7 @@
 //! Callbacks are read whatever their shape, and only what the gateway signed recently is accepted.
 
 mod headers;
+mod spellings;
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -200,7 +201,7 @@ fn an_unreadable_callback_says_what_and_where() {
         (r#"{"data":{"taskId":" "}}"#, "data.taskId is missing"),
         (r#"{"data":{"taskId":{"a":1}}}"#, "data.taskId is an object, not a text"),
         (r#"{"data":{"taskId":true}}"#, "data.taskId is true, not a text"),
-        (r#"{"data":{"task_id":["x"]}}"#, "data.task_id is a list, not a text"),
+        (r#"{"data":{"task_id":["x"]}}"#, "data.taskId is a list, not a text"),
         (r#"{"data":{"taskId":"\ud800"}}"#, "data.taskId is a text, not a valid text"),
     ] {
         let error = Callback::parse(text.as_bytes()).unwrap_err();

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "callback")]
 mod callback;
+mod reason;
 mod record;
+mod results;
 mod strict;
 #[cfg(feature = "simulator")]
 pub(crate) mod written;

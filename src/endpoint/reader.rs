@@ -3,12 +3,19 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+
 use crate::error::{Error, ErrorKind};
-use crate::task::{Record, Status, Task, TaskId};
+use crate::spelling::{is_reason, is_same};
+use crate::task::{Extra, Record, Status, Task, TaskId, UnreadableField};
 #[cfg(feature = "callback")]
 use crate::wire::CallbackBody;
 use crate::wire::field::Field;
-use crate::wire::{Data, Envelope, RawRecord, Reply, TASK_FAILED, Voice, classify, describe_page, redact, retry_after};
+use crate::wire::{
+    Data, Envelope, RawRecord, Reply, TASK_FAILED, Voice, asked_wait, classify, compressed, describe_page, readable,
+    redact, reset_after,
+};
 
 /// All that is peculiar to one endpoint.
 pub(crate) struct Endpoint {
@@ -21,8 +28,8 @@ pub(crate) struct Endpoint {
     /// Reads a usual answer in one pass. `None` if it is unusual: then `read_record` is used. An endpoint without a fast way
     /// always returns `None`.
     pub(crate) read_strict: for<'a> fn(&'a [u8]) -> Option<Envelope<'a>>,
-    /// Reads the envelope's `data`, however it is written. The error is the text of a Decode error.
-    pub(crate) read_record: for<'a> fn(Field<'a>) -> Result<RawRecord<'a>, String>,
+    /// Reads the envelope's `data`, however it is written. The error becomes the text of a Decode error.
+    pub(crate) read_record: for<'a> fn(Field<'a>) -> Result<RawRecord<'a>, UnreadableField>,
     /// Reads the body of a callback. The error is the text of a Decode error.
     #[cfg(feature = "callback")]
     pub(crate) read_callback: fn(&[u8]) -> Result<CallbackBody, String>,
@@ -39,25 +46,48 @@ impl Endpoint {
         secret: &str,
     ) -> Result<Task, Error> {
         let Reply { status, headers, body } = reply;
-        let retry_after = || retry_after(&headers, &now);
+        self.answer(id, status, &headers, body, secret).map_err(|error| {
+            let asked = asked_wait(&headers, &now);
+            // Only a refusal is about the rate limit: a good answer tells of it, too.
+            let reset = || if error.kind().is_throttling() { reset_after(&headers, &now) } else { None };
+            let wait = asked.wait.or_else(reset);
+            error.with_retry_after(wait).also_saying(asked.remark(secret))
+        })
+    }
+
+    fn answer(
+        &self,
+        id: &TaskId,
+        status: u16,
+        headers: &HeaderMap,
+        body: Result<Bytes, Error>,
+        secret: &str,
+    ) -> Result<Task, Error> {
         let clean = |text| redact(secret, text);
         let ok_status = (200..300).contains(&status);
         let refused = |code: Option<i64>, voice| {
             // A code of 200 says nothing without a record.
             let decides = code.filter(|code| !(200..300).contains(code));
-            classify(status, decides, voice, &headers, secret).with_response(Some(status), code, retry_after())
+            classify(status, decides, voice, headers, secret).with_response(Some(status), code, None)
         };
         let body = match body {
             Ok(body) => body,
-            Err(cut) if ok_status => return Err(cut.with_response(Some(status), None, retry_after())),
+            Err(cut) if ok_status => return Err(cut.with_response(Some(status), None, None)),
             Err(_) => return Err(refused(None, Voice::Other(None))),
         };
-        let envelope = match (self.read_strict)(&body).map_or_else(|| Envelope::parse(&body), Ok) {
+        let mended;
+        let envelope = if let Some(envelope) = (self.read_strict)(&body) {
+            Ok(envelope)
+        } else {
+            mended = readable(&body);
+            Envelope::parse(&mended).map_err(|unreadable| compressed(headers, &body).unwrap_or(unreadable))
+        };
+        let envelope = match envelope {
             Ok(envelope) => envelope,
             Err(unreadable) if ok_status => {
-                let page = describe_page(&body, &headers, secret);
+                let page = describe_page(&body, headers, secret);
                 let detail = page.map_or_else(|| unreadable.clone(), |page| format!("{unreadable}, but {page}"));
-                return Err(decode(detail).with_response(Some(status), None, retry_after()));
+                return Err(decode(detail).with_response(Some(status), None, None));
             }
             Err(_) if body.iter().all(u8::is_ascii_whitespace) => return Err(refused(None, Voice::Gateway(None))),
             Err(_) => return Err(refused(None, Voice::Other(Some(&body)))),
@@ -72,8 +102,7 @@ impl Endpoint {
             code => return Err(refused(code, Voice::Gateway(envelope.message.map(clean)))),
         }
         let code = envelope.code;
-        self.task(id, envelope, secret)
-            .map_err(|unreadable| decode(unreadable).with_response(Some(status), code, retry_after()))
+        self.task(id, envelope, secret).map_err(|unreadable| decode(unreadable).with_response(Some(status), code, None))
     }
 
     /// The task that the envelope's record describes. The error is the text of a Decode error.
@@ -82,20 +111,29 @@ impl Endpoint {
         let record = match envelope.data {
             // A failure is a failure, even if its details cannot be read.
             Some(data) if failed => self.record(data).unwrap_or_default(),
-            Some(data) => self.record(data)?,
+            Some(data) => self.record(data).map_err(|unreadable| unreadable.to_string())?,
             None if failed => RawRecord::default(),
             None => return Err("there is no data".to_owned()),
         };
-        if record.task_id.is_some_and(|other| other != id.as_ref()) {
+        if record.task_id.is_some_and(|other| other != id.as_ref() && !is_same(other.trim(), id.as_ref())) {
             return Err(format!("{} is another task's", self.id_path));
         }
+        let status = if failed { Status::GenerateFailed } else { record.status.unwrap_or(Status::Unknown(-1)) };
+        let (mut unreadable, mut reason) = (Vec::new(), record.error_message.map(Cow::Owned));
+        if let Some(rare) = record.rare {
+            let rare = *rare;
+            if let Some(fatal) = rare.fatal.filter(|_| !failed) {
+                return Err(fatal.to_string());
+            }
+            let has_failed = status.is_terminal() && !status.is_success();
+            reason = reason.or_else(|| rare.reason.filter(|_| has_failed).map(Cow::Owned));
+            unreadable = rare.unreadable;
+        }
         // Under the code 501 the message is the reason. Under any other it says nothing: it is "success" for failed tasks too.
-        let says_nothing = |text: &str| text.is_empty() || text.eq_ignore_ascii_case("success");
-        let message = envelope.message.filter(|text| failed && !says_nothing(text));
-        let reason = record.error_message.map(Cow::Owned).or(message);
+        let reason = reason.or_else(|| envelope.message.filter(|text| failed && is_reason(text)));
         Ok(Task::from(Record {
             id: id.clone(),
-            status: if failed { Status::GenerateFailed } else { record.status.unwrap_or(Status::Unknown(-1)) },
+            status,
             result_urls: record.result_urls,
             origin_urls: record.origin_urls,
             created_at: record.created_at,
@@ -103,10 +141,15 @@ impl Endpoint {
             error_code: record.error_code.or(if failed { envelope.code } else { None }),
             error_message: reason.map(|text| redact(secret, text).into_owned()),
             param_json: record.param_json,
+            extra: match redact(secret, record.extra.json().into()) {
+                Cow::Borrowed(_) => record.extra,
+                Cow::Owned(redacted) => Extra::new(redacted),
+            },
+            unreadable,
         }))
     }
 
-    fn record<'a>(&self, data: Data<'a>) -> Result<RawRecord<'a>, String> {
+    fn record<'a>(&self, data: Data<'a>) -> Result<RawRecord<'a>, UnreadableField> {
         match data {
             Data::Record(record) => Ok(record),
             Data::Raw(field) => (self.read_record)(field),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// The parameters that a task was created with, from [`Task::params`](crate::Task::params). An empty text is `None`.
+use crate::spelling::{is_placeholder, is_same};
+
+/// The parameters that a task was created with, from [`Task::params`](crate::Task::params). An empty text, or a word such as `null`, is `None`.
 ///
 /// ```
 /// # let task: luma_watch::Task = serde_json::from_value(serde_json::json!({
@@ -47,14 +49,40 @@ impl Params {
                 continue;
             }
             // The vendor spells them in more than one way: `watermark`, `waterMark`.
-            match name.to_ascii_lowercase().as_str() {
-                "prompt" => params.prompt = Some(text),
-                "videourl" => params.video_url = Some(text),
-                "callbackurl" => params.callback_url = Some(text),
-                "watermark" => params.watermark = Some(text),
-                _ => drop(params.rest.insert(name, text)),
+            let known = [
+                ("prompt", &mut params.prompt),
+                ("videoUrl", &mut params.video_url),
+                ("callBackUrl", &mut params.callback_url),
+                ("watermark", &mut params.watermark),
+            ];
+            match known.into_iter().find(|(known, _)| is_same(known, &name)) {
+                Some(_) if is_placeholder(&text) => {}
+                Some((_, param)) => *param = Some(text),
+                None => drop(params.rest.insert(name, text)),
             }
         }
         Some(params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_however_they_are_spelled() {
+        let params =
+            Params::read(r#"{"Prompt":"p","video_url":"v","callbackUrl":"c","waterMark":"w","seed":7}"#).unwrap();
+        let known = [params.prompt, params.video_url, params.callback_url, params.watermark];
+        assert_eq!(known.map(Option::unwrap), ["p", "v", "c", "w"]);
+        assert_eq!(params.rest, BTreeMap::from([("seed".to_owned(), "7".to_owned())]));
+    }
+
+    #[test]
+    fn parameter_that_stands_for_nothing_is_absent() {
+        for word in ["", " ", "null", "None", "undefined"] {
+            let json = format!(r#"{{"prompt":"{word}","videoUrl":"{word}","callBackUrl":"{word}","watermark":null}}"#);
+            assert_eq!(Params::read(&json), Some(Params::default()), "{word:?}");
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::spelling::is_same;
+
 /// The status of a task: the vendor's `successFlag`.
 ///
 /// `Display` and human-readable formats such as JSON use the vendor's names: `GENERATING`, `SUCCESS`, `CREATE_TASK_FAILED`,
@@ -90,6 +92,12 @@ impl Status {
             4 => Self::CallbackFailed,
             other => Self::Unknown(other),
         }
+    }
+
+    /// The status that the vendor's name stands for, however it is spelled.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let mut known = (0..=4).map(Self::from_flag);
+        known.find(|status| status.name().is_some_and(|known| is_same(known, name)))
     }
 
     const fn name(self) -> Option<&'static str> {

@@ -1,6 +1,6 @@
 //! Requests over HTTP, by reqwest.
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url};
 
 use super::api_key::bearer;
@@ -64,6 +64,8 @@ impl Http {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        // A cache on the way may give an old record again and again, by which the task never ends.
+        request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(Self {
             clients,
             request,

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::error::Category;
 
-use super::field::{Field, fields, optional};
+use super::field::{Field, optional};
+use super::object::Object;
 use super::raw_record::RawRecord;
+use super::repair::repair;
 
 /// The outcome of the request, around the record.
 pub(crate) struct Envelope<'a> {
@@ -25,6 +27,9 @@ pub(crate) enum Data<'a> {
 
 /// An envelope whose fields are still to be read.
 pub(crate) struct RawEnvelope<'a> {
+    /// All fields.
+    #[cfg(feature = "callback")]
+    pub(crate) body: Object<'a>,
     pub(crate) code: Option<Field<'a>>,
     pub(crate) message: Option<Field<'a>>,
     pub(crate) data: Option<Field<'a>>,
@@ -33,18 +38,42 @@ pub(crate) struct RawEnvelope<'a> {
 impl<'a> RawEnvelope<'a> {
     /// The error is the text of a Decode error.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let fields = fields!(json(body)?, code = "code" at "code", message = "msg" at "msg", data = "data" at "data")
-            .map_err(|error| unreadable(&error))?;
-        Ok(Self { code: fields.code, message: fields.message, data: fields.data })
+        let body = Object::parse(json(body)?, "").map_err(|error| unreadable(&error))?;
+        let [code, message, data] = ["code", "msg", "data"].map(|name| body.get(name));
+        Ok(Self {
+            code,
+            message: message.or_else(|| body.get("message")),
+            data,
+            #[cfg(feature = "callback")]
+            body,
+        })
     }
 }
 
 impl<'a> Envelope<'a> {
+    /// The names of the fields.
+    pub(super) const NAMES: [&'static str; 4] = ["code", "msg", "message", "data"];
+
     /// Reads any envelope, the record left as it is. The error is the text of a Decode error.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let RawEnvelope { code, message, data } = RawEnvelope::parse(body)?;
-        Ok(Self { code: optional(code, Field::integer)?, message: message.map(Field::text), data: data.map(Data::Raw) })
+        let RawEnvelope { code, message, data, .. } = RawEnvelope::parse(body)?;
+        Ok(Self {
+            code: optional(code, Field::integer).map_err(|unreadable| unreadable.to_string())?,
+            message: message.and_then(Field::text),
+            data: data.filter(|data| data.text().is_some()).map(Data::Raw),
+        })
     }
+}
+
+/// The body, mended if only so an envelope can be cut out of it: one that is written as a text, or that is nearly JSON.
+pub(crate) fn readable(body: &[u8]) -> Cow<'_, [u8]> {
+    let is_object = |body: &[u8]| json(body).is_ok_and(|body| Object::parse(body, "").is_ok());
+    if is_object(body) {
+        return Cow::Borrowed(body);
+    }
+    let unwrapped = serde_json::from_slice::<String>(body).ok();
+    let mended = unwrapped.or_else(|| repair(body)).filter(|mended| is_object(mended.as_bytes()));
+    mended.map_or(Cow::Borrowed(body), |mended| Cow::Owned(mended.into_bytes()))
 }
 
 /// The JSON in a body.

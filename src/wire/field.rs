@@ -1,51 +1,25 @@
-//! Lenient reading in two steps: a JSON object is cut into raw fields, whatever their types; then each field is read as the type
-//! that it should have, from any neighbouring type.
+//! The second step of lenient reading: a raw field is read as the type that it should have, from any neighbouring type.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::object::Object;
+use super::repair::repair;
 use super::text::excerpt;
+use super::time::{self, NotATime};
+use crate::spelling::is_placeholder;
+use crate::task::UnreadableField;
 
-/// One field: its JSON text, and its path for error messages.
+/// One field that is not null.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'a> {
-    pub(crate) path: &'static str,
-    pub(crate) json: &'a str,
+    /// The path of the object that holds it.
+    object: &'a str,
+    name: &'a str,
+    pub(super) json: &'a str,
 }
-
-/// Cuts a JSON object into the named fields. The last of several with one name counts, unknown ones are skipped.
-macro_rules! fields {
-    ($json:expr, $($name:ident = $key:literal at $path:literal),+ $(,)?) => {{
-        use std::fmt;
-        use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-        use $crate::wire::field::{Field, Text};
-        #[derive(Default)]
-        struct Fields<'a> { $($name: Option<Field<'a>>),+ }
-        struct Cut;
-        impl<'de> Visitor<'de> for Cut {
-            type Value = Fields<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Fields::default();
-                while let Some(Text(key)) = map.next_key()? {
-                    match &*key {
-                        $($key => fields.$name = Field::new($path, map.next_value()?),)+
-                        _ => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(fields)
-            }
-        }
-        let mut deserializer = serde_json::Deserializer::from_slice($json);
-        (&mut deserializer).deserialize_map(Cut).and_then(|fields| deserializer.end().map(|()| fields))
-    }};
-}
-
-pub(crate) use fields;
 
 /// A text, borrowed if it holds no escapes.
 #[derive(Deserialize)]
@@ -54,15 +28,24 @@ pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 /// Reads a field that may be absent.
 pub(crate) fn optional<'a, T>(
     field: Option<Field<'a>>,
-    how: impl Fn(Field<'a>) -> Result<Option<T>, String>,
-) -> Result<Option<T>, String> {
+    how: impl Fn(Field<'a>) -> Result<Option<T>, UnreadableField>,
+) -> Result<Option<T>, UnreadableField> {
     field.map_or(Ok(None), how)
 }
 
 impl<'a> Field<'a> {
     /// `None` for null.
-    pub(crate) fn new(path: &'static str, raw: &'a RawValue) -> Option<Self> {
-        Some(Self { path, json: raw.get() }).filter(|field| field.json != "null")
+    pub(crate) fn new(object: &'a str, name: &'a str, json: &'a str) -> Option<Self> {
+        Some(Self { object, name, json }).filter(|field| field.json != "null")
+    }
+
+    /// Whether it was asked for under this name.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    pub(crate) fn path(&self) -> String {
+        if self.object.is_empty() { self.name.to_owned() } else { format!("{}.{}", self.object, self.name) }
     }
 
     /// Whether it is a JSON string.
@@ -70,67 +53,92 @@ impl<'a> Field<'a> {
         self.json.starts_with('"')
     }
 
-    /// The text of a Decode error: what the field is, and what it should be.
-    pub(crate) fn type_error(&self, wanted: &str) -> String {
-        format!("{} is {}, not {wanted}", self.path, describe(self.json))
+    /// What the field is, and what it should be.
+    pub(crate) fn type_error(&self, wanted: &str) -> UnreadableField {
+        UnreadableField::new(self.path(), type_error(self.json, wanted))
     }
 
     /// A text without quotes and escapes; anything else as its JSON.
-    pub(crate) fn unwrapped(&self) -> Result<Cow<'a, str>, String> {
-        if !self.is_text() {
-            return Ok(Cow::Borrowed(self.json));
-        }
-        serde_json::from_str::<Text<'a>>(self.json).map(|text| text.0).map_err(|_| self.type_error("a valid text"))
+    pub(crate) fn unwrapped(self) -> Cow<'a, str> {
+        if self.is_text() { unescaped(self.json) } else { Cow::Borrowed(self.json) }
     }
 
-    /// As `unwrapped`; a text whose escapes cannot be read (half a surrogate pair) stays as it is written.
-    pub(crate) fn text(self) -> Cow<'a, str> {
-        self.unwrapped().unwrap_or(Cow::Borrowed(self.json))
+    /// The same; `None` if it stands for nothing.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        Some(self.unwrapped()).filter(|text| !is_placeholder(text))
     }
 
-    /// Whether it is a text that is not a number.
+    /// Whether it is a text that cannot be read without repair.
+    #[cfg(feature = "callback")]
+    pub(crate) fn is_broken_text(&self) -> bool {
+        self.is_text() && serde_json::from_str::<Text<'_>>(self.json).is_err()
+    }
+
+    /// Whether it is a text that is not a number and stands for something.
     pub(crate) fn is_word(&self) -> bool {
         self.is_text() && self.integer().is_err()
     }
 
-    /// An integer: `1`, `1.0` or `"1"`. An empty text is `None`.
-    pub(crate) fn integer(self) -> Result<Option<i64>, String> {
-        let text = self.unwrapped()?;
+    /// An integer: `1`, `1.0` or `"1"`.
+    pub(crate) fn integer(self) -> Result<Option<i64>, UnreadableField> {
+        let Some(text) = self.text() else { return Ok(None) };
         let text = text.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
         match text.parse().ok().or_else(|| whole(text.parse().ok()?)) {
             Some(number) => Ok(Some(number)),
             None => Err(self.type_error("an integer")),
         }
     }
 
-    /// A list of texts, a text that holds such a list, or one text that is the only item.
-    pub(crate) fn texts(self) -> Result<Vec<String>, String> {
-        let json = self.unwrapped()?;
-        if self.is_text() && !json.trim_start().starts_with('[') {
-            let only = Some(json.into_owned()).filter(|only| only.trim() != "null");
-            return Ok(only.into_iter().collect());
+    /// A time in Unix milliseconds. `None` for 0.
+    pub(crate) fn time(self) -> Result<Option<i64>, UnreadableField> {
+        let Some(text) = self.text() else { return Ok(None) };
+        let millis = match text.trim().parse() {
+            Ok(0.0) => return Ok(None),
+            Ok(number) => time::from_number(number).ok_or(NotATime::Other),
+            Err(_) => time::from_text(&text),
+        };
+        match millis {
+            Ok(millis) => Ok(Some(millis)),
+            Err(NotATime::NoZone) => Err(UnreadableField::new(self.path(), "is a time without a zone")),
+            Err(NotATime::Other) => Err(self.type_error("a time")),
         }
-        let items: Vec<Option<&RawValue>> = serde_json::from_str(&json).map_err(|_| self.type_error("a list"))?;
-        let texts = items.iter().enumerate().filter_map(|(index, item)| Some((index, (*item)?)));
-        let texts = texts.map(|(index, item)| {
-            serde_json::from_str::<String>(item.get())
-                .map_err(|_| format!("{}[{index}] is {}, not a text", self.path, describe(item.get())))
-        });
-        texts.collect()
+    }
+
+    /// The JSON of an object, which may be written as a text, and need repair in it.
+    pub(crate) fn object(self) -> Result<Cow<'a, str>, UnreadableField> {
+        let json = self.unwrapped();
+        if Object::parse(json.as_bytes(), "").is_ok() {
+            return Ok(json);
+        }
+        let mended = repair(json.as_bytes()).filter(|mended| Object::parse(mended.as_bytes(), "").is_ok());
+        mended.map(Cow::Owned).ok_or_else(|| self.type_error("an object"))
     }
 }
 
-/// What a value is, in words. A text is not quoted: it may be a result's URL, or hold the API key.
-fn describe(json: &str) -> &str {
-    match json.as_bytes().first() {
+/// The text in a JSON string, mended if its escapes cannot be read.
+pub(super) fn unescaped(json: &str) -> Cow<'_, str> {
+    if let Ok(Text(text)) = serde_json::from_str(json) {
+        return text;
+    }
+    let mended = repair(json.as_bytes()).and_then(|mended| serde_json::from_str::<String>(&mended).ok());
+    mended.map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+/// What a value is, and what it should be.
+pub(super) fn type_error(json: &str, wanted: &str) -> String {
+    // A text is not quoted: it may be a result's URL, or hold the API key.
+    let what = match json.as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
         Some(b'"') => "a text",
         _ => excerpt(json),
-    }
+    };
+    format!("is {what}, not {wanted}")
+}
+
+/// The items of a JSON list.
+pub(super) fn items(json: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(json).ok()
 }
 
 /// A number without a fraction that an `i64` holds exactly.
@@ -145,7 +153,7 @@ mod tests {
     use super::*;
 
     fn integer(json: &str) -> Result<Option<i64>, String> {
-        Field { path: "data.number", json }.integer()
+        Field { object: "data", name: "number", json }.integer().map_err(|unreadable| unreadable.to_string())
     }
 
     #[test]

@@ -2,28 +2,31 @@
 //! 19,700 instructions more. Whatever is unusual is left to the lenient reader; what both can read, both read alike.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
 
 use super::envelope::{Data, Envelope};
 use super::raw_record::RawRecord;
+use crate::spelling::{is_placeholder, is_same};
 
 /// Declares a struct that is read from a JSON object and from nothing else. Each field is an `Option`: absent and null
-/// are `None`, the last of several with one name counts, unknown ones are skipped.
+/// are `None`, the last of several with one name counts. Names and JSON of unknown ones are in `others`, but for the skipped one.
 macro_rules! object {
-    ($name:ident $(<$data:ident>)? { $($field:ident: $type:ty = $key:literal),+ $(,)? }) => {
-        struct $name<'a $(, $data)?> { $($field: Option<$type>,)+ lifetime: PhantomData<&'a ()> }
+    ($name:ident $(<$data:ident>)? { $($field:ident: $type:ty = $key:literal),+ $(,)? } $(skips $skipped:literal)?) => {
+        struct $name<'a $(, $data)?> {
+            $($field: Option<$type>,)+
+            others: Vec<(&'a str, &'a serde_json::value::RawValue)>,
+        }
 
         impl<'a $(, $data)?> Default for $name<'a $(, $data)?> {
             fn default() -> Self {
-                Self { $($field: None,)+ lifetime: PhantomData }
+                Self { $($field: None,)+ others: Vec::new() }
             }
         }
 
         impl<'de: 'a, 'a $(, $data: Deserialize<'de>)?> Deserialize<'de> for $name<'a $(, $data)?> {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Fields<T>(PhantomData<T>);
+                struct Fields<T>(std::marker::PhantomData<T>);
                 impl<'de: 'a, 'a $(, $data: Deserialize<'de>)?> serde::de::Visitor<'de> for Fields<$name<'a $(, $data)?>> {
                     type Value = $name<'a $(, $data)?>;
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,13 +37,14 @@ macro_rules! object {
                         while let Some(key) = map.next_key::<&str>()? {
                             match key {
                                 $($key => object.$field = map.next_value()?,)+
-                                _ => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                                $($skipped => drop(map.next_value::<serde::de::IgnoredAny>()?),)?
+                                other => object.others.push((other, map.next_value()?)),
                             }
                         }
                         Ok(object)
                     }
                 }
-                deserializer.deserialize_map(Fields(PhantomData))
+                deserializer.deserialize_map(Fields(std::marker::PhantomData))
             }
         }
     };
@@ -56,9 +60,13 @@ pub(crate) fn read<'a, R: Deserialize<'a>>(
     record: impl FnOnce(R) -> Option<RawRecord<'a>>,
 ) -> Option<Envelope<'a>> {
     let outer: Outer<'a, R> = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
+    if outer.others.iter().any(|(name, _)| Envelope::NAMES.iter().any(|known| is_same(name, known))) {
+        return None;
+    }
     let data = match outer.data {
         Some(data) => Some(Data::Record(record(data)?)),
         None => None,
     };
-    Some(Envelope { code: outer.code, message: outer.message.map(Cow::Borrowed), data })
+    let message = outer.message.filter(|text| !is_placeholder(text));
+    Some(Envelope { code: outer.code, message: message.map(Cow::Borrowed), data })
 }

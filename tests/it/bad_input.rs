@@ -266,6 +266,45 @@ async fn empty_task_id_fails_without_a_request() {
     assert_eq!(simulator.requests(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn task_id_with_stray_characters_fails_without_a_request() {
+    let simulator = Simulator::new();
+    let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
+    let cases = [
+        (" x", "has blanks or line ends around it"),
+        ("x ", "has blanks or line ends around it"),
+        ("774d9a7d\n", "has blanks or line ends around it"),
+        ("774d9a7d\r\n", "has blanks or line ends around it"),
+        ("\tx\u{a0}", "has blanks or line ends around it"),
+        ("a\nb", "holds a control character"),
+        ("a\0b", "holds a control character"),
+        ("a\u{7f}", "holds a control character"),
+        ("a\u{1b}[31m", "holds a control character"),
+        ("\u{feff}774d9a7d", "holds a control character"),
+        ("774d\u{200b}9a7d", "holds a control character"),
+    ];
+    for (id, why) in cases {
+        let last = |events: Vec<StatusEvent>| match events.as_slice() {
+            [StatusEvent::GaveUp(error)] => error.clone(),
+            _ => panic!("{events:?}"),
+        };
+        let errors = [
+            client.status(id).await.unwrap_err(),
+            client.wait_until_done(id).await.unwrap_err(),
+            last(client.watch(id).collect().await),
+            last(client.watch_all([id]).map(|(_, event)| event).collect().await),
+            client.watch(id).shared().wait_until_done().await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!((error.kind(), error.is_transient()), (ErrorKind::InvalidRequest, false), "{id:?}");
+            assert!(error.to_string().contains(why) && !error.to_string().contains('\n'), "{id:?}: {error}");
+        }
+    }
+    assert_eq!(simulator.requests(), []);
+    simulator.add_as("a b-é_Ж", SimulatedTask::new());
+    client.wait_until_done("a b-é_Ж").await.unwrap();
+}
+
 /// What a process with these variables makes of `from_env`: the error's text, or "ok".
 fn from_env_in_a_process_with(variables: &[(&str, &str)]) -> String {
     let child = Child::of("bad_input::client_from_env_reads_key_and_base_url");

@@ -1,55 +1,53 @@
 //! The body of a callback: the task id, and all else in it that can be read.
 
-use crate::wire::field::{Field, fields, optional};
-use crate::wire::{CallbackBody, RawEnvelope, is_blank};
+use std::borrow::Cow;
+
+use crate::task::UnreadableField;
+use crate::wire::field::{Field, optional};
+use crate::wire::{CallbackBody, Object, RawEnvelope, readable};
 
 /// Reads a callback's body. The error is the text of a Decode error.
 pub(super) fn read(body: &[u8]) -> Result<CallbackBody, String> {
-    let envelope = RawEnvelope::parse(body)?;
-    let Some(data) = envelope.data else { return Err("there is no data".to_owned()) };
-    // The vendor's own sample code reads other names than the gateway writes.
-    let fields = fields!(
-        data.json.as_bytes(),
-        task_id = "taskId" at "data.taskId",
-        snake_id = "task_id" at "data.task_id",
-        prompt = "promptJson" at "data.promptJson",
-        param = "paramJson" at "data.paramJson",
-        result_urls = "resultUrls" at "data.resultUrls",
-        snake_urls = "result_urls" at "data.result_urls",
-    )
-    .map_err(|_| data.type_error("an object"))?;
-    let task_id = either(fields.task_id, fields.snake_id, id)?.ok_or("data.taskId is missing")?;
-    // Only the id matters: any other field that cannot be read is left out.
-    let text = |field: Field<'_>| Ok(Some(field.text().into_owned()).filter(|text| !text.is_empty()));
-    let urls = |field: Field<'_>| Ok(Some(field.texts()?).filter(|urls| !urls.is_empty()));
-    let mut result_urls = either(fields.result_urls, fields.snake_urls, urls).ok().flatten().unwrap_or_default();
-    result_urls.retain(|url| !is_blank(url));
+    let body = readable(body);
+    let envelope = RawEnvelope::parse(&body)?;
+    let (json, no_data) = match envelope.data.map(Field::object) {
+        Some(Ok(json)) => (Some(json), None),
+        Some(Err(unreadable)) => (None, Some(unreadable.to_string())),
+        None => (None, Some("there is no data".to_owned())),
+    };
+    let data = json.as_deref().and_then(|json| Object::parse(json.as_bytes(), "data").ok());
+
+    // Only the id matters: any other field that cannot be read is left out. Some write the id beside `data`.
+    let (mut task_id, mut unreadable) = (None, None);
+    for field in data.iter().chain([&envelope.body]).flat_map(|object| ID_NAMES.map(|name| object.get(name))) {
+        match optional(field, id) {
+            Ok(id) => task_id = task_id.or(id),
+            Err(field) => unreadable = unreadable.or_else(|| Some(field.to_string())),
+        }
+    }
+    let missing = || unreadable.or(no_data).unwrap_or_else(|| "data.taskId is missing".to_owned());
+    let get = |name| data.as_ref().and_then(|data| data.get(name));
+    let text = |name| get(name).and_then(Field::text).map(Cow::into_owned);
     Ok(CallbackBody {
-        task_id,
+        task_id: task_id.ok_or_else(missing)?,
         code: optional(envelope.code, Field::integer).ok().flatten(),
-        message: optional(envelope.message, text)?,
-        result_urls,
-        param_json: either(fields.prompt, fields.param, text)?,
+        message: envelope.message.and_then(Field::text).map(Cow::into_owned),
+        result_urls: get("resultUrls").map_or_else(Vec::new, |field| field.urls(&mut Vec::new())),
+        param_json: text("promptJson").or_else(|| text("paramJson")),
     })
 }
 
-/// The field under its first name, or else under its second.
-fn either<'a, T>(
-    first: Option<Field<'a>>,
-    second: Option<Field<'a>>,
-    how: impl Fn(Field<'a>) -> Result<Option<T>, String>,
-) -> Result<Option<T>, String> {
-    match optional(first, &how)? {
-        Some(value) => Ok(Some(value)),
-        None => optional(second, how),
-    }
-}
+/// The names of the task id. The vendor's own sample code reads another one than the gateway writes.
+const ID_NAMES: [&str; 2] = ["taskId", "task_id"];
 
-/// A task id: a text, or a number. `None` if it is blank.
-fn id(field: Field<'_>) -> Result<Option<String>, String> {
+/// A task id: a text, or a number. `None` if it stands for nothing.
+fn id(field: Field<'_>) -> Result<Option<String>, UnreadableField> {
     if !field.is_text() && field.integer().is_err() {
         return Err(field.type_error("a text"));
     }
-    let id = field.unwrapped()?;
-    Ok(Some(id.into_owned()).filter(|id| !is_blank(id)))
+    // A text that has to be mended is no id any more.
+    if field.is_broken_text() {
+        return Err(field.type_error("a valid text"));
+    }
+    Ok(field.text().map(Cow::into_owned))
 }

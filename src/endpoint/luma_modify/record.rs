@@ -1,68 +1,90 @@
-//! A record as the gateway really writes it: any field may be absent, null, of a neighbouring type, given twice, or new.
+//! A record as the gateway really writes it: any field may be absent, null, of a neighbouring type, spelled otherwise, given twice,
+//! or new. A field that decides nothing never makes the others unreadable.
 
-use crate::task::Status;
-use crate::wire::RawRecord;
-use crate::wire::field::{Field, fields, optional};
+use std::borrow::Cow;
 
-/// Reads a record. The error is the text of a Decode error.
-pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, String> {
-    let fields = fields!(
-        data.json.as_bytes(),
-        task_id = "taskId" at "data.taskId",
-        flag = "successFlag" at "data.successFlag",
-        created_at = "createTime" at "data.createTime",
-        completed_at = "completeTime" at "data.completeTime",
-        error_code = "errorCode" at "data.errorCode",
-        error_message = "errorMessage" at "data.errorMessage",
-        param_json = "paramJson" at "data.paramJson",
-        response = "response" at "data.response",
-    )
-    .map_err(|_| data.type_error("an object"))?;
-    let (result_urls, origin_urls) = match fields.response {
-        Some(response) => urls(response)?,
-        None => (Vec::new(), Vec::new()),
-    };
-    let error_message = fields.error_message.map(|text| text.text().into_owned()).filter(|text| !text.is_empty());
-    let (error_code, error_message) = match fields.error_code {
-        // Some codes are words. A word is no number, so it becomes part of the message.
-        Some(code) if code.is_word() => (None, Some(with_code(code.text().into_owned(), error_message))),
-        code => (optional(code, Field::integer)?, error_message),
-    };
-    let record = RawRecord {
-        task_id: fields.task_id.map(Field::text),
-        status: optional(fields.flag, Field::integer)?.map(Status::from_flag),
-        result_urls,
-        origin_urls,
-        created_at: optional(fields.created_at, Field::integer)?,
-        completed_at: optional(fields.completed_at, Field::integer)?,
+use super::{reason, results};
+use crate::spelling::is_same;
+use crate::task::{Status, UnreadableField};
+use crate::wire::field::{Field, optional};
+use crate::wire::{Object, RareFields, RawRecord, UnknownFields};
+
+/// The fields of a record that the vendor documents.
+const NAMES: [&str; 8] =
+    ["taskId", "successFlag", "createTime", "completeTime", "errorCode", "errorMessage", "paramJson", "response"];
+
+/// Whether `record.rs` makes something of a field of a record with this name.
+pub(super) fn is_known(name: &str) -> bool {
+    NAMES.iter().chain(&results::NAMES).chain(&reason::NAMES).any(|known| is_same(name, known))
+}
+
+/// Reads a record. The error is that it is no object.
+pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
+    let json = data.object()?;
+    let record = Object::parse(json.as_bytes(), "data").map_err(|_| data.type_error("an object"))?;
+    let mut rare = RareFields::default();
+    let mut unknown = UnknownFields::default();
+    let kept = record.others(&NAMES).fold(true, |kept, (name, json)| unknown.add("", name, json) && kept);
+
+    let mut fatal = None;
+    let status = record.get("successFlag").and_then(|flag| {
+        status(flag, &mut rare).unwrap_or_else(|unreadable| {
+            fatal = Some(unreadable);
+            None
+        })
+    });
+    let (error_code, error_message) = error(&record, &mut rare);
+    let text = |name| record.get(name).and_then(Field::text).map(Cow::into_owned);
+    let param_json = text("paramJson");
+    let urls = results::read(&record, status, param_json.as_deref(), &mut unknown, &mut rare);
+    if !(kept && urls.all_kept) {
+        rare.list_dropped();
+    }
+    rare.fatal = fatal.or(urls.fatal);
+    rare.reason = if error_message.is_none() { reason::elsewhere(&record) } else { None };
+    let mut record = RawRecord {
+        task_id: text("taskId").map(Cow::Owned),
+        status,
+        result_urls: urls.results,
+        origin_urls: urls.origins,
+        created_at: rare.or_list(optional(record.get("createTime"), Field::time)),
+        completed_at: rare.or_list(optional(record.get("completeTime"), Field::time)),
         error_code,
         error_message,
-        param_json: fields.param_json.map(|text| text.text().into_owned()),
+        param_json,
+        extra: unknown.finish(),
+        rare: None,
     };
+    record.rare = Some(rare).filter(|rare| *rare != RareFields::default()).map(Box::new);
     Ok(record.without_placeholders())
 }
 
-/// The URLs of the results, and of the videos that were edited.
-fn urls(response: Field<'_>) -> Result<(Vec<String>, Vec<String>), String> {
-    let json = response.unwrapped()?;
-    if matches!(json.trim(), "" | "null" | "[]") {
-        return Ok((Vec::new(), Vec::new()));
+/// The flag, or the vendor's name for it. Another word is a status that is not known. The error is that it is neither.
+fn status(flag: Field<'_>, rare: &mut RareFields) -> Result<Option<Status>, UnreadableField> {
+    let unreadable = match flag.integer() {
+        Ok(number) => return Ok(number.map(Status::from_flag)),
+        Err(unreadable) => unreadable,
+    };
+    let word = flag.unwrapped();
+    if !flag.is_text() || word.trim().parse::<f64>().is_ok_and(f64::is_finite) {
+        return Err(unreadable);
     }
-    let fields = fields!(
-        json.as_bytes(),
-        result_urls = "resultUrls" at "data.response.resultUrls",
-        origin_urls = "originUrls" at "data.response.originUrls",
-    )
-    .map_err(|_| response.type_error("an object"))?;
-    Ok((
-        fields.result_urls.map_or(Ok(Vec::new()), Field::texts)?,
-        fields.origin_urls.map_or(Ok(Vec::new()), Field::texts)?,
-    ))
+    let known = Status::from_name(word.trim());
+    if known.is_none() {
+        rare.list(flag.type_error("a known status"));
+    }
+    Ok(Some(known.unwrap_or(Status::Unknown(-1))))
 }
 
-fn with_code(code: String, message: Option<String>) -> String {
-    match message {
-        Some(message) => format!("{code}: {message}"),
-        None => code,
+/// The error's code and message. Some codes are words. A word is no number, so it becomes part of the message.
+fn error(record: &Object<'_>, rare: &mut RareFields) -> (Option<i64>, Option<String>) {
+    let message = record.get("errorMessage").and_then(Field::text).map(Cow::into_owned);
+    match record.get("errorCode") {
+        Some(code) if code.is_word() => {
+            let code = code.unwrapped().into_owned();
+            let message = message.filter(|message| *message != code);
+            (None, Some(message.map_or_else(|| code.clone(), |message| format!("{code}: {message}"))))
+        }
+        code => (rare.or_list(optional(code, Field::integer)), message),
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::wire::{Data, Envelope};
 
 /// Every key that decoding knows, and some that it does not.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 26] = [
     "code",
     "msg",
     "data",
@@ -25,6 +25,16 @@ const KEYS: [&str; 16] = [
     "response",
     "resultUrls",
     "originUrls",
+    "result_urls",
+    "resultUrl",
+    "videoUrl",
+    "videoInfo",
+    "resultJson",
+    "errorMsg",
+    "failMsg",
+    "message",
+    "task_id",
+    "url",
     "fallbackFlag",
     "",
     "data.taskId",
@@ -154,7 +164,7 @@ proptest! {
     fn a_record_is_read_as_it_was_written(
         flag in any::<i64>(),
         urls in (vec("[ -~]{0,20}", 0..4), vec("\\PC{0,20}", 0..4)),
-        times in (option::of(any::<i64>()), option::of(any::<i64>())),
+        times in (option::of(any::<i64>()), option::of(prop_oneof![-5..5_i64, 0..2_000_000_000_000_i64])),
         error in (option::of(any::<i64>()), option::of(any::<String>())),
         param_json in option::of(any::<String>()),
         how in any::<(u8, u8, bool, bool)>(),
@@ -179,17 +189,26 @@ proptest! {
         put("paramJson", param_json.clone().map(Value::from));
         let task = look(200, json!({"code": 200, "data": data}).to_string().as_bytes(), b"").unwrap();
 
-        let time = |ms: Option<i64>| {
-            let ms = ms.filter(|ms| *ms != 0).and_then(|ms| u64::try_from(ms).ok());
+        let time = |number: Option<i64>| {
+            let number = number.filter(|number| (1..=253_402_300_799_999).contains(number));
+            let ms = number.map(|number| if number < 100_000_000_000 { number.saturating_mul(1000) } else { number });
+            let ms = ms.and_then(|ms| u64::try_from(ms).ok());
             ms.and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
         };
-        let filled = |urls: &[String]| urls.iter().filter(|url| !url.trim().is_empty()).cloned().collect::<Vec<_>>();
+        let is_placeholder = |text: &str| {
+            ["", "null", "none", "nil", "undefined", "n/a"].contains(&text.trim().to_lowercase().as_str())
+        };
+        let filled = |urls: &[String]| urls.iter().filter(|url| !is_placeholder(url)).cloned().collect::<Vec<_>>();
+        let distinct = |urls: &[String]| {
+            let mut seen = std::collections::HashSet::new();
+            filled(urls).into_iter().filter(|url| seen.insert(url.clone())).collect::<Vec<_>>()
+        };
         prop_assert_eq!(task.status(), Status::from_flag(flag));
-        prop_assert_eq!(task.result_urls(), filled(&urls.0));
+        prop_assert_eq!(task.result_urls(), distinct(&urls.0));
         prop_assert_eq!(task.origin_urls(), filled(&urls.1));
         prop_assert_eq!((task.created_at(), task.completed_at()), (time(times.0), time(times.1)));
         prop_assert_eq!(task.error_code(), error.0.filter(|code| *code != 0));
-        prop_assert_eq!(task.error_message(), error.1.as_deref().filter(|text| !text.is_empty()));
-        prop_assert_eq!(task.param_json(), param_json.as_deref().filter(|text| !text.is_empty()));
+        prop_assert_eq!(task.error_message(), error.1.as_deref().filter(|text| !is_placeholder(text)));
+        prop_assert_eq!(task.param_json(), param_json.as_deref().filter(|text| !is_placeholder(text)));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::endpoint::Endpoint;
-use crate::wire::RawRecord;
-use crate::wire::field::{Field, fields, optional};
+use crate::task::UnreadableField;
+use crate::wire::field::{Field, optional};
+use crate::wire::{Object, RawRecord};
 
 static SIBLING: Endpoint = Endpoint {
     path: "api/v1/image/status",
@@ -15,28 +16,22 @@ static SIBLING: Endpoint = Endpoint {
     read_callback: |_| Err("it sends no callbacks".to_owned()),
 };
 
-fn read(data: Field<'_>) -> Result<RawRecord<'_>, String> {
-    let fields = fields!(
-        data.json.as_bytes(),
-        id = "job_id" at "data.job_id",
-        state = "state" at "data.state",
-        url = "image_url" at "data.image_url",
-        reason = "fail_msg" at "data.fail_msg",
-        started = "started_at" at "data.started_at",
-    )
-    .map_err(|_| data.type_error("an object"))?;
-    let status = |state: Field<'_>| match &*state.text() {
-        "PENDING" => Ok(Some(Status::Generating)),
-        "SUCCESS" => Ok(Some(Status::Success)),
-        "FAILED" => Ok(Some(Status::GenerateFailed)),
-        _ => Ok(None),
+fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
+    let json = data.object()?;
+    let fields = Object::parse(json.as_bytes(), "data").map_err(|_| data.type_error("an object"))?;
+    let text = |name| Some(fields.get(name)?.text()?.into_owned());
+    let status = match text("state").as_deref() {
+        Some("PENDING") => Some(Status::Generating),
+        Some("SUCCESS") => Some(Status::Success),
+        Some("FAILED") => Some(Status::GenerateFailed),
+        _ => None,
     };
     let record = RawRecord {
-        task_id: fields.id.map(Field::text),
-        status: optional(fields.state, status)?,
-        result_urls: fields.url.map_or(Ok(Vec::new()), Field::texts)?,
-        error_message: fields.reason.map(|reason| reason.text().into_owned()),
-        created_at: optional(fields.started, Field::integer)?,
+        task_id: text("job_id").map(Into::into),
+        status,
+        result_urls: fields.get("image_url").map_or_else(Vec::new, |field| field.urls(&mut Vec::new())),
+        error_message: text("fail_msg"),
+        created_at: optional(fields.get("started_at"), Field::time)?,
         ..RawRecord::default()
     };
     Ok(record.without_placeholders())
@@ -74,5 +69,5 @@ fn a_sibling_endpoint_shares_the_envelope() {
         "{error}"
     );
     let error = ask(200, r#"{"code":200,"data":{"started_at":"soon"}}"#).unwrap_err();
-    assert!(error.to_string().contains("data.started_at is a text, not an integer"), "{error}");
+    assert!(error.to_string().contains("data.started_at is a text, not a time"), "{error}");
 }

@@ -1,0 +1,59 @@
+//! How freely names, ids and texts are spelled: what counts as the same, and which words stand for nothing.
+
+/// Whether two names or ids differ at most in ASCII case and in `-` and `_`.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
+        text.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())
+    }
+    // Nearly all names that differ do so in their first letter.
+    let first = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase());
+    match (first(one), first(other)) {
+        (Some(one), Some(other)) if one != other => false,
+        _ => one == other || letters(one).eq(letters(other)),
+    }
+}
+
+/// Whether a text stands for "nothing": blank, or a word that programs write for an absent value.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 5] = ["null", "none", "nil", "undefined", "n/a"];
+    let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let is_trimmed = is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last());
+    let word = if is_trimmed { text } else { text.trim() };
+    match word.len() {
+        0 => true,
+        // The lengths of the words: most texts are longer.
+        3 | 4 | 9 => WORDS.iter().any(|nothing| word.eq_ignore_ascii_case(nothing)),
+        _ => false,
+    }
+}
+
+/// Whether a text says why something failed. "success" does not: the gateway writes it for failed tasks too.
+pub(crate) fn is_reason(text: &str) -> bool {
+    !is_placeholder(text) && !text.trim().eq_ignore_ascii_case("success")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_dashes_do_not_tell_names_apart() {
+        for (one, other) in [("taskId", "task_id"), ("taskId", "TASKID"), ("a-b_c", "ABC"), ("", ""), ("é", "é")] {
+            assert!(is_same(one, other) && is_same(other, one), "{one} {other}");
+        }
+        for (one, other) in [("taskId", "taskIds"), ("a", ""), ("a b", "ab"), ("é", "É"), ("a.b", "ab")] {
+            assert!(!is_same(one, other) && !is_same(other, one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn words_for_nothing_are_placeholders() {
+        for text in ["", " \t\n", "null", "NULL", " None ", "nil", "undefined", "Undefined\n", "N/A", "\u{a0}"] {
+            assert!(is_placeholder(text), "{text:?}");
+        }
+        for text in ["0", "-", "no", "nullable", "none of them", "success", "false", "undefined!", "  a long text"] {
+            assert!(!is_placeholder(text), "{text:?}");
+        }
+        assert!(is_placeholder("               null               "));
+    }
+}
