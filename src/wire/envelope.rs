@@ -42,7 +42,8 @@ impl<'a> RawEnvelope<'a> {
         let [code, message, data] = ["code", "msg", "data"].map(|name| body.get(name));
         Ok(Self {
             code,
-            message: message.or_else(|| body.get("message")),
+            // The other name counts beside a code only: by itself it is that of many servers.
+            message: message.or_else(|| code.and_then(|_| body.get("message"))),
             data,
             #[cfg(feature = "callback")]
             body,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use luma_watch::{Client, Schedule, StatusEvent};
+use luma_watch::{Client, RateLimit, Schedule, StatusEvent};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -174,11 +174,14 @@ async fn misdirected_for_ever_is_asked_twice() {
     let error = builder().build().unwrap().status("x").await.unwrap_err();
     assert_eq!(error.http_status(), Some(421));
     assert_eq!(connections(&server), [0, 1]);
+    let limited = builder().rate_limit(RateLimit::per(10, Duration::from_secs(60))).build().unwrap();
+    limited.status("x").await.unwrap_err();
+    assert_eq!(limited.limits().rate_limit_left, Some(8), "both requests are counted");
     // With an HTTP client of the user's own, too, over whatever connection it uses.
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let error = builder().http_client(http).build().unwrap().status("x").await.unwrap_err();
     assert_eq!(error.http_status(), Some(421));
-    assert_eq!(server.asked().len(), 4);
+    assert_eq!(server.asked().len(), 6);
 }
 
 #[tokio::test]

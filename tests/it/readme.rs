@@ -50,3 +50,26 @@ fn architecture_lists_each_source_file_by_name() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     check(&root.join("src"), &fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap());
 }
+
+/// All `.rs` files below a folder, as one text.
+fn sources(folder: &std::path::Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.fold(String::new(), |text, path| match path.extension() {
+        None => text + &sources(&path),
+        Some(rs) if rs == "rs" => text + &fs::read_to_string(path).unwrap(),
+        Some(_) => text,
+    })
+}
+
+#[test]
+fn tests_that_the_guide_names_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("src/guide/answers.md")).unwrap();
+    let tests = sources(&root.join("src")) + &sources(&root.join("tests"));
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix("` |")?.rsplit_once("| `"));
+    let named: Vec<_> = rows.map(|(_, name)| name).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}
