@@ -55,17 +55,23 @@ pub(super) async fn body(response: &mut Response, sum: &BodySum) -> Result<Bytes
         return Ok(first);
     }
     let Some(second) = chunk(response).await? else { return Ok(first) };
-    let mut share = Share { sum: &sum.0, bytes: 0 };
-    let mut whole = Vec::new();
-    let mut next = Some(first);
-    let mut after = Some(second);
-    while let Some(piece) = next {
+    // On the heap, so that a poll takes no room for it.
+    Box::pin(in_pieces(response, [first, second], length, &sum.0)).await
+}
+
+/// Reads a body of which two pieces have come to its end.
+async fn in_pieces(
+    response: &mut Response,
+    pieces: [Bytes; 2],
+    length: Option<u64>,
+    sum: &AtomicUsize,
+) -> Result<Bytes, Error> {
+    let (mut whole, mut share) = (Vec::new(), Share { sum, bytes: 0 });
+    for piece in pieces {
         append(&mut whole, &piece, length, &mut share)?;
-        drop(piece);
-        next = match after.take() {
-            Some(piece) => Some(piece),
-            None => chunk(response).await?,
-        };
+    }
+    while let Some(piece) = chunk(response).await? {
+        append(&mut whole, &piece, length, &mut share)?;
     }
     Ok(whole.into())
 }
