@@ -72,8 +72,10 @@ impl Http {
     }
 
     async fn send(&self, id: &TaskId) -> Result<Response, Error> {
+        let (sender, client) = self.clients.present()?;
         // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
-        let (sender, first) = self.clients.execute(self.request(id)?)?;
+        let first = client.execute(self.request(id)?);
+        drop(client);
         match first.await {
             Ok(response) if !is_misdirected(&response) => Ok(response),
             // Boxed: it is rare, and a poll in flight is to be small.
@@ -94,9 +96,9 @@ impl Http {
             if repeat == Repeat::Afresh {
                 self.clients.renew(sender)?;
             }
-            let (next_sender, next) = self.clients.execute(self.request(id)?)?;
+            let (next_sender, client) = self.clients.present()?;
             sender = next_sender;
-            result = next.await;
+            result = client.execute(self.request(id)?).await;
         }
         result.map_err(failure)
     }
