@@ -1,6 +1,6 @@
 //! What sends a request: the HTTP client that the user brought, or the library's own of the present runtime.
 
-use reqwest::{Client, Request, Response, Url};
+use reqwest::{Client, Url};
 
 use super::environment_proxy::warn_of_environment_proxy;
 use super::per_runtime::{ClientNumber, PerRuntime};
@@ -22,17 +22,12 @@ impl Clients {
         Ok(Self::Brought(client))
     }
 
-    pub(super) fn execute(
-        &self,
-        request: Request,
-    ) -> Result<(Sender, impl Future<Output = reqwest::Result<Response>> + use<>), Error> {
-        Ok(match self {
-            Self::Own(clients) => {
-                let (number, sent) = clients.present(|client| client.execute(request))?;
-                (Some(number), sent)
-            }
-            Self::Brought(client) => (None, client.execute(request)),
-        })
+    /// The client to send the next request with. It is cheap to clone.
+    pub(super) fn present(&self) -> Result<(Sender, Client), Error> {
+        match self {
+            Self::Own(clients) => clients.present().map(|(number, client)| (Some(number), client)),
+            Self::Brought(client) => Ok((None, client.clone())),
+        }
     }
 
     /// Drops the kept connections of this sender, so that the next request opens one. Those of a client that the user

@@ -99,8 +99,10 @@ impl Http {
     }
 
     async fn send(&self, id: &TaskId, variation: Option<&Variation<'_>>) -> Result<Response, Error> {
+        let (sender, client) = self.clients.present()?;
         // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
-        let (sender, first) = self.clients.execute(self.request(id, variation)?)?;
+        let first = client.execute(self.request(id, variation)?);
+        drop(client);
         match first.await {
             Ok(response) if response.status() == MISDIRECTED => {
                 self.clients.renew(sender)?;
@@ -125,9 +127,9 @@ impl Http {
             if repeat == Repeat::Afresh {
                 self.clients.renew(sender)?;
             }
-            let (next_sender, next) = self.clients.execute(self.request(id, variation)?)?;
+            let (next_sender, client) = self.clients.present()?;
             sender = next_sender;
-            error = match next.await {
+            error = match client.execute(self.request(id, variation)?).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };

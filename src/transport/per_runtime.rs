@@ -45,19 +45,18 @@ impl PerRuntime {
         Ok(Self { url: url.clone(), clients: RwLock::new(clients), clock: AtomicU64::new(0) })
     }
 
-    /// Uses the client of the present runtime.
-    pub(super) fn present<T>(&self, send: impl FnOnce(&Client) -> T) -> Result<(ClientNumber, T), Error> {
+    /// The client of the present runtime.
+    pub(super) fn present(&self) -> Result<(ClientNumber, Client), Error> {
         let runtime = Handle::try_current().ok().map(|handle| handle.id());
         let clients = self.read();
         if let Some(known) = clients.of(runtime) {
             if clients.of_runtimes.len() > 1 {
                 known.last_used.store(self.tick(), Ordering::Relaxed);
             }
-            return Ok((known.number, send(&known.client)));
+            return Ok((known.number, known.client.clone()));
         }
         drop(clients);
-        let (number, client) = self.add(runtime)?;
-        Ok((number, send(&client)))
+        self.add(runtime)
     }
 
     /// Later requests of the runtime to which this client belongs use fresh connections, unless they do already.
@@ -140,7 +139,7 @@ mod tests {
     }
 
     fn number(clients: &PerRuntime) -> ClientNumber {
-        clients.present(|_| ()).unwrap().0
+        clients.present().unwrap().0
     }
 
     fn in_new_runtime<T>(step: impl FnOnce() -> T) -> T {

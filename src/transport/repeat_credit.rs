@@ -52,7 +52,7 @@ mod tests {
     fn left_after(answers: usize, max_in_flight: usize) -> usize {
         let credit = RepeatCredit::new(max_in_flight);
         (0..answers).for_each(|_| credit.add());
-        (0..).take_while(|_| credit.take()).count()
+        std::iter::repeat_with(|| credit.take()).take_while(|took| *took).count()
     }
 
     #[test]

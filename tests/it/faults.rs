@@ -92,7 +92,7 @@ fn kind_of(number: u16) -> ErrorKind {
 #[tokio::test]
 async fn every_http_status_has_its_documented_kind() {
     let gateway = Gateway::open().await;
-    // 421 is asked again at once, over a fresh connection.
+    // A 421 is asked again at once, and this fault comes once: see `kept_connections.rs`.
     for status in (400..600).filter(|status| *status != 421) {
         let (name, kind) = (format!("HTTP {status}"), kind_of(status));
         let fault = Fault::status(status);

@@ -82,12 +82,13 @@ fn warnings_with(variables: &[(&str, &str)]) -> String {
     variables.iter().fold(child, |child, (name, value)| child.set(name, value)).run()
 }
 
+const PROXY: &str = "http://user:s3cret@127.0.0.1:9";
+
 #[test]
 fn client_that_may_use_proxy_is_warned_of() {
     if is_child() {
         return report(&warnings());
     }
-    const PROXY: &str = "http://user:s3cret@127.0.0.1:9";
     let (each, none) = ("[(1, 0), (1, 0), (1, 0), (0, 0)]", "[(0, 0), (0, 0), (0, 0), (0, 0)]");
     assert_eq!(warnings_with(&[("HTTP_PROXY", PROXY)]), each);
     assert_eq!(warnings_with(&[("all_proxy", PROXY)]), each);

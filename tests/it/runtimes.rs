@@ -112,10 +112,17 @@ fn client_made_in_one_runtime_serves_another() {
 #[test]
 fn runtime_dropped_under_request_fails_no_call() {
     let (started, server) = mpsc::channel();
+    let (came, second) = mpsc::channel();
     thread::spawn(move || {
         current_thread().block_on(async {
             // The second request comes over the connection of the first, and is not answered.
-            let script = |number, _: &str| if number == 1 { Answer::Silence } else { Answer::Page(generating()) };
+            let script = move |number, _: &str| {
+                if number != 1 {
+                    return Answer::Page(generating());
+                }
+                came.send(()).unwrap();
+                Answer::Silence
+            };
             started.send(RawServer::start(script).await).unwrap();
             std::future::pending::<()>().await;
         });
@@ -126,9 +133,7 @@ fn runtime_dropped_under_request_fails_no_call() {
     let ends = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     ends.block_on(client.status("x")).unwrap();
     let call = thread::spawn(move || current_thread().block_on(client.status("x")));
-    while gateway.asked().len() < 2 {
-        thread::sleep(Duration::from_millis(5));
-    }
+    second.recv().unwrap();
     ends.shutdown_background();
     call.join().unwrap().unwrap();
     let connections: Vec<_> = gateway.asked().iter().map(|asked| asked.connection).collect();
