@@ -1,16 +1,22 @@
 //! How freely names, ids and texts are spelled: what counts as the same, and which words stand for nothing.
 
 /// Whether two names or ids differ at most in ASCII case and in `-` and `_`.
+#[inline]
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    // Nearly all names that differ do so in their first letter.
+    if let (Some(a), Some(b)) = (one.as_bytes().first(), other.as_bytes().first()) {
+        if a | 0x20 != b | 0x20 && a.is_ascii_alphabetic() && b.is_ascii_alphabetic() {
+            return false;
+        }
+    }
+    one == other || has_same_letters(one, other)
+}
+
+fn has_same_letters(one: &str, other: &str) -> bool {
     fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
         text.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())
     }
-    // Nearly all names that differ do so in their first letter.
-    let first = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase());
-    match (first(one), first(other)) {
-        (Some(one), Some(other)) if one != other => false,
-        _ => one == other || letters(one).eq(letters(other)),
-    }
+    letters(one).eq(letters(other))
 }
 
 /// Whether a text stands for "nothing": blank, or a word that programs write for an absent value.

@@ -141,10 +141,7 @@ impl Endpoint {
             error_code: record.error_code.or(if failed { envelope.code } else { None }),
             error_message: reason.map(|text| redact(secret, text).into_owned()),
             param_json: record.param_json,
-            extra: match redact(secret, record.extra.json().into()) {
-                Cow::Borrowed(_) => record.extra,
-                Cow::Owned(redacted) => Extra::new(redacted),
-            },
+            extra: redacted(secret, record.extra),
             unreadable,
         }))
     }
@@ -159,4 +156,23 @@ impl Endpoint {
 
 fn decode(unreadable: String) -> Error {
     Error::new(ErrorKind::Decode, unreadable)
+}
+
+/// Removes the key from unknown fields. They are JSON, in which it may be written with escapes.
+fn redacted(secret: &str, extra: Extra) -> Extra {
+    let json = extra.json();
+    if json.is_empty() {
+        return extra;
+    }
+    if json.contains('\\') {
+        let escaped = serde_json::Value::from(secret).to_string();
+        let escaped = escaped.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(secret);
+        let clean = |text: String| redact(escaped, redact(secret, text.into())).into_owned();
+        let fields = extra.fields().into_iter().map(|(name, text)| (clean(name), clean(text)));
+        return Extra::from_fields(&fields.collect());
+    }
+    match redact(secret, json.into()) {
+        Cow::Borrowed(_) => extra,
+        Cow::Owned(redacted) => Extra::new(redacted),
+    }
 }

@@ -16,6 +16,15 @@ impl Extra {
         Self(json.into())
     }
 
+    /// From names and texts.
+    pub(crate) fn from_fields(fields: &BTreeMap<String, String>) -> Self {
+        if fields.is_empty() {
+            return Self::default();
+        }
+        // A map of texts: writing it cannot fail.
+        Self::new(serde_json::to_string(fields).unwrap_or_default())
+    }
+
     pub(crate) fn json(&self) -> &str {
         &self.0
     }
@@ -59,9 +68,6 @@ impl Serialize for Extra {
 impl<'de> Deserialize<'de> for Extra {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = BTreeMap::<String, String>::deserialize(deserializer)?;
-        if fields.is_empty() {
-            return Ok(Self::default());
-        }
-        serde_json::to_string(&fields).map(Self::new).map_err(serde::de::Error::custom)
+        Ok(Self::from_fields(&fields))
     }
 }
