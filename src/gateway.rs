@@ -66,7 +66,7 @@ impl Gateway {
         let PollRequest { id, wants_age } = request;
         let fetch = pin!(self.transport.fetch(id));
         let Some(response) = timeout_with_grace(timeout, fetch).await else {
-            return Err(Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}")));
+            return Err(Error::new(ErrorKind::Timeout, format!("no complete answer came within {timeout:?}")));
         };
         let response = response?;
         // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.

@@ -110,7 +110,7 @@ async fn request_outlives_deadline_by_its_timeout_at_most() {
             let events: Vec<_> = driver.events(&client, &[id]).collect().await;
             let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
             assert_eq!((error.kind(), error.elapsed()), (ErrorKind::Deadline, secs(end)));
-            assert!(error.to_string().contains("no whole answer within"), "{error}");
+            assert!(error.to_string().contains("no complete answer came within"), "{error}");
             assert_eq!(simulator.requests().len(), 5, "{driver:?} {passed} {stalled}");
         }
     }

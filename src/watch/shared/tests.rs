@@ -67,17 +67,12 @@ struct Inline<R> {
     reader: Mutex<R>,
     poll: fn(&mut R, &mut Context<'_>) -> bool,
     ended: AtomicBool,
-    inline_polls: AtomicUsize,
+    wakes: AtomicUsize,
 }
 
 impl<R: Send + 'static> Inline<R> {
     fn new(reader: R, poll: fn(&mut R, &mut Context<'_>) -> bool) -> Arc<Self> {
-        Arc::new(Self {
-            reader: Mutex::new(reader),
-            poll,
-            ended: AtomicBool::new(false),
-            inline_polls: AtomicUsize::new(0),
-        })
+        Arc::new(Self { reader: Mutex::new(reader), poll, ended: AtomicBool::new(false), wakes: AtomicUsize::new(0) })
     }
 
     fn run(self: &Arc<Self>) {
@@ -93,7 +88,7 @@ impl<R: Send + 'static> Inline<R> {
 impl<R: Send + 'static> Wake for Inline<R> {
     fn wake(self: Arc<Self>) {
         if !self.ended.load(Ordering::SeqCst) {
-            self.inline_polls.fetch_add(1, Ordering::SeqCst);
+            self.wakes.fetch_add(1, Ordering::SeqCst);
             self.run();
         }
     }
@@ -126,8 +121,8 @@ fn assert_all_end<R: Send + 'static>(readers: Vec<Arc<Inline<R>>>) {
             readers.iter().filter(|reader| !reader.ended.load(Ordering::SeqCst)).for_each(Inline::run);
         }
         let all = readers.iter().all(|reader| reader.ended.load(Ordering::SeqCst));
-        let inline_polls = readers.iter().map(|reader| reader.inline_polls.load(Ordering::SeqCst)).sum::<usize>();
-        ended.send(all && inline_polls > readers.len()).unwrap();
+        let wakes = readers.iter().map(|reader| reader.wakes.load(Ordering::SeqCst)).sum::<usize>();
+        ended.send(all && wakes > readers.len()).unwrap();
     });
     assert_eq!(end.recv_timeout(Duration::from_secs(30)), Ok(true), "a deadlock, or an end that did not come");
 }
