@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     loop {
         tokio::select! {
             item = all.next() => {
-                let Some((id, event)) = item else { break };
+                let Some((_, event)) = item else { break };
                 match event {
                     StatusEvent::Generating(_) => continue,
                     StatusEvent::PollFailed(failure) => {

@@ -68,7 +68,7 @@ impl Client {
             Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
             Err(env::VarError::NotPresent) => Ok(None),
             Err(env::VarError::NotUnicode(_)) => {
-                Err(Error::config(format!("the environment variable {name} is not UTF-8")))
+                Err(Error::config(format!("the value of the environment variable {name} is not valid UTF-8")))
             }
         };
         let api_key = variable("APIKLEY_API_KEY")?.ok_or_else(|| {

@@ -19,8 +19,8 @@ pub use kind::ErrorKind;
 
 /// Why a poll failed, why a wait ended without a result, or why a setting or a callback was refused.
 ///
-/// [`kind`](Self::kind) is for programs. `Display` is for people: one sentence, on one line, without its causes. Those are in
-/// [`source`](StdError::source). Neither holds the API key or the URL of the request. Texts from outside in them are harmless:
+/// [`kind`](Self::kind) is for programs. `Display` is for people: one sentence on one line, which says the cause in plain words.
+/// The causes in the words of the HTTP client are in [`source`](StdError::source). Neither holds the API key or the URL of the request. Texts from outside in them are harmless:
 /// line breaks, terminal escapes and invisible characters are escaped. An error is one pointer wide and cheap to clone.
 ///
 /// Serialized, it is an object with `kind` (see [`ErrorKind`]), `message`, `causes`, `transient`, `task_id`, `task`,

@@ -163,7 +163,7 @@ impl Gateway {
 }
 
 fn too_late(timeout: Duration) -> Error {
-    Error::new(ErrorKind::Timeout, format!("no whole answer within {timeout:?}"))
+    Error::new(ErrorKind::Timeout, format!("no complete answer came within {timeout:?}"))
 }
 
 /// A body without this key, as JSON writes it.

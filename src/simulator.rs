@@ -287,10 +287,11 @@ impl Simulator {
 
 impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let engine = self.engine.lock();
-        f.debug_struct("Simulator")
-            .field("tasks", &engine.tasks.len())
-            .field("requests", &engine.requests.len())
-            .finish_non_exhaustive()
+        let (tasks, requests) = {
+            let engine = self.engine.lock();
+            (engine.tasks.len(), engine.requests.len())
+        };
+        // Not under the lock: the writer may be a user's.
+        f.debug_struct("Simulator").field("tasks", &tasks).field("requests", &requests).finish_non_exhaustive()
     }
 }

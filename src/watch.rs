@@ -4,6 +4,7 @@ mod due_poll;
 mod shared;
 mod single;
 mod subscribed;
+mod waker_set;
 
 pub use shared::{SharedWait, SharedWatch};
 pub use single::{Wait, Watch};

@@ -138,8 +138,7 @@ impl CallbackVerifier {
         if signature.is_empty() {
             return Err(invalid("X-Webhook-Signature is missing"));
         }
-        let signature =
-            decode(signature).ok_or_else(|| invalid("X-Webhook-Signature is not the base64 of 32 bytes"))?;
+        let signature = decode(signature).ok_or_else(|| invalid("X-Webhook-Signature is not 32 bytes in base64"))?;
         let callback = Callback::parse(body)?;
         let of_task = |error: Error| error.of_task(callback.task_id(), None);
         if !key.matches(callback.task_id(), timestamp, &signature) {
@@ -156,7 +155,7 @@ impl CallbackVerifier {
             };
             let tolerance = self.tolerance;
             return Err(of_task(invalid(format!(
-                "it was signed {difference:?} {direction}, and {tolerance:?} are allowed: {why}"
+                "it was signed {difference:?} {direction}, more than the {tolerance:?} that are allowed: {why}"
             ))));
         }
         Ok(callback)

@@ -34,10 +34,10 @@ impl TryFrom<StoredHistory> for Histogram {
     fn try_from(stored: StoredHistory) -> Result<Self, Self::Error> {
         let StoredHistory { ended, unfinished, recent, drift: cusum, recorded } = stored;
         if recent.len() > RECENT_TASKS {
-            return Err("a history with too many recent tasks");
+            return Err("the stored history lists too many recent tasks");
         }
         if !cusum.iter().all(|sum| (0.0..=CUSUM_LIMIT).contains(sum)) {
-            return Err("a history whose drift is out of range");
+            return Err("the drift in the stored history is out of range");
         }
         Ok(Self { finished: weights(&ended)?, unfinished: weights(&unfinished)?, recent, cusum, recorded })
     }
@@ -51,7 +51,7 @@ fn weights(pairs: &[(u8, u32)]) -> Result<Weights, &'static str> {
     let mut weights = [0; BINS];
     let sum = pairs.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(u64::from(*weight)));
     if sum > u64::from(MAX_WEIGHT) {
-        return Err("a history whose weights are too large");
+        return Err("the weights in the stored history are too large");
     }
     for (bin, weight) in pairs {
         if let Some(stored) = weights.get_mut(usize::from(*bin)) {

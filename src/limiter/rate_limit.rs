@@ -99,7 +99,7 @@ impl RateLimit {
             return Err(Error::config("the rate limit's burst is 0 requests: no request could ever be sent"));
         }
         if self.max_burst > self.requests {
-            return Err(Error::config("the rate limit's burst is over its requests per period"));
+            return Err(Error::config("the rate limit's burst is more than its requests per period"));
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ pub(super) const MAX_DURATION: Duration = Duration::from_secs(10 * 366 * 24 * 60
 /// Refuses a duration over [`MAX_DURATION`]. `setting` names it in the error.
 pub(super) fn bounded(setting: &str, duration: Duration) -> Result<(), Error> {
     if duration > MAX_DURATION {
-        return Err(Error::config(format!("{setting} is over ten years (a wait without limit is no_max_wait)")));
+        let hint = if setting == "max_wait" { ": for a wait without a limit, use no_max_wait" } else { "" };
+        return Err(Error::config(format!("{setting} is over ten years{hint}")));
     }
     Ok(())
 }

@@ -32,7 +32,8 @@ impl LearnedSettings {
         ];
         for (setting, value) in settings {
             if value.is_some() {
-                return Err(Error::config(format!("{setting} does nothing here: use Schedule::learned")));
+                let text = format!("{setting} has no effect on this schedule: it is a setting of Schedule::learned");
+                return Err(Error::config(text));
             }
         }
         Ok(())

@@ -49,12 +49,12 @@ impl SharedPolicy {
 
     /// The policy of one new watch.
     pub(super) fn start(&self) -> RunningPolicy {
-        let started = caught(|| {
+        let policy = caught(|| {
             let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner).copy();
             policy.reset();
             policy
         });
-        RunningPolicy(Box::new((started, self.max_pause)))
+        RunningPolicy(Box::new(Running { policy, max_pause: self.max_pause }))
     }
 }
 
@@ -71,14 +71,19 @@ impl fmt::Debug for SharedPolicy {
     }
 }
 
-/// One watch's copy of the policy, or the error of its panic; and the longest pause. Boxed, so that watches without a policy
-/// stay small.
-pub(super) struct RunningPolicy(Box<(Result<Box<dyn Policy>, Error>, Duration)>);
+/// The policy of one watch. Boxed, so that watches without a policy stay small.
+pub(super) struct RunningPolicy(Box<Running>);
+
+struct Running {
+    /// The watch's own copy, or the error of its panic.
+    policy: Result<Box<dyn Policy>, Error>,
+    max_pause: Duration,
+}
 
 impl RunningPolicy {
     /// The next pause, within bounds.
     pub(super) fn next_pause(&mut self) -> Result<Duration, NoPause> {
-        let max_pause = self.0.1;
+        let max_pause = self.0.max_pause;
         let pause = self.call(|policy| policy.next_pause()).map_err(NoPause::Failed)?.ok_or(NoPause::Over)?;
         Ok(pause.min(max_pause).max(MIN_POLICY_PAUSE))
     }
@@ -90,10 +95,10 @@ impl RunningPolicy {
 
     /// Calls the policy, unless it has panicked before: its state may be broken.
     fn call<T>(&mut self, call: impl FnOnce(&mut dyn Policy) -> T) -> Result<T, Error> {
-        let policy = self.0.0.as_mut().map_err(|error| error.clone())?;
+        let policy = self.0.policy.as_mut().map_err(|error| error.clone())?;
         let result = caught(|| call(policy.as_mut()));
         if let Err(error) = &result {
-            let broken = std::mem::replace(&mut self.0.0, Err(error.clone()));
+            let broken = std::mem::replace(&mut self.0.policy, Err(error.clone()));
             let _dropped = caught(|| drop(broken));
         }
         result

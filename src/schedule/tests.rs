@@ -117,10 +117,16 @@ fn validate_messages_name_setting_value_and_remedy() {
     let learned = Schedule::learned(&History::new());
     let cases = [
         (Schedule::every(Duration::ZERO), "the interval is zero: it would poll without a pause"),
-        (every.clone().max_wait(Duration::MAX), "max_wait is over ten years (a wait without limit is no_max_wait)"),
+        (
+            every.clone().max_wait(Duration::MAX),
+            "max_wait is over ten years: for a wait without a limit, use no_max_wait",
+        ),
         (every.clone().jitter(1.5), "the jitter is 1.5: it must be a fraction from 0 to 1"),
-        (every.clone().multiplier(2.0), "a multiplier does nothing on Schedule::every: use Schedule::exponential"),
-        (every.aim_for_delay(secs(5)), "aim_for_delay does nothing here: use Schedule::learned"),
+        (every.clone().multiplier(2.0), "a multiplier has no effect on Schedule::every: use Schedule::exponential"),
+        (
+            every.aim_for_delay(secs(5)),
+            "aim_for_delay has no effect on this schedule: it is a setting of Schedule::learned",
+        ),
         (growing.multiplier(0.5), "the multiplier is 0.5: it must be a number, 1 or more"),
         (Schedule::exponential(secs(9), secs(8)), "max_interval (8s) is below the initial interval (9s)"),
         (learned.longest_pause(secs(4)), "longest_pause (4s) is below shortest_pause (5s, the default: set that, too)"),

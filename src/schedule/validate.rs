@@ -75,7 +75,7 @@ impl Schedule {
     fn refuse_multiplier(&self, constructor: &str) -> Result<(), Error> {
         match self.multiplier {
             Some(_) => {
-                Err(Error::config(format!("a multiplier does nothing on {constructor}: use Schedule::exponential")))
+                Err(Error::config(format!("a multiplier has no effect on {constructor}: use Schedule::exponential")))
             }
             None => Ok(()),
         }

@@ -40,7 +40,7 @@ pub(super) enum Lasts {
 /// The cause of a failed attempt. `causes`: from the outermost to the last.
 pub(super) fn cause(attempt: Attempt<'_>, causes: &[&(dyn StdError + 'static)]) -> Cause {
     let Attempt { host, port, connecting, timed_out } = attempt;
-    let texts: Vec<String> = causes.iter().map(|cause| cause.to_string()).collect();
+    let texts: Vec<String> = causes.iter().map(ToString::to_string).collect();
     let says = |part: &str| texts.iter().any(|text| text.contains(part));
     let ios = || causes.iter().filter_map(|cause| cause.downcast_ref()).flat_map(with_inner);
     let is_io = |kinds: &[io::ErrorKind]| ios().any(|error| kinds.contains(&error.kind()));
@@ -85,7 +85,7 @@ pub(super) fn cause(attempt: Attempt<'_>, causes: &[&(dyn StdError + 'static)]) 
         } else if connecting {
             format!("no connection to {peer} within the connect timeout")
         } else if is_io(&[io::ErrorKind::TimedOut]) {
-            "the connection is dead: what was sent is not acknowledged".to_owned()
+            "the connection is dead: the other side does not answer any more".to_owned()
         } else {
             "a timeout that is set in the HTTP client is over".to_owned()
         };

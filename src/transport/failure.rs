@@ -45,6 +45,12 @@ pub(super) fn failure(error: reqwest::Error, known: bool) -> Error {
     described.caused_by(error.without_url())
 }
 
+/// The error of an HTTP client that cannot be made.
+pub(super) fn no_client(error: reqwest::Error) -> Error {
+    let causes: Vec<_> = causes(&error).collect();
+    Error::config(format!("the HTTP client cannot be set up: {}", last(&causes))).caused_by(error)
+}
+
 fn last(causes: &[&(dyn StdError + 'static)]) -> String {
     causes.last().map_or_else(|| "it gives no reason".to_owned(), ToString::to_string)
 }

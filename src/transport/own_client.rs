@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Url, redirect};
 
 use super::base_url::is_loopback;
+use super::failure::no_client;
 use crate::error::Error;
 
 pub(super) fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
@@ -31,5 +32,5 @@ pub(super) fn own_client(url: &Url) -> Result<reqwest::Client, Error> {
         // The environment's proxies are for other hosts.
         builder = builder.no_proxy();
     }
-    builder.build().map_err(|error| Error::config("the HTTP client cannot be set up").caused_by(error))
+    builder.build().map_err(no_client)
 }

@@ -1,16 +1,17 @@
 //! One watch, many readers: one polling loop behind any number of clones.
 
-use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::{fmt, mem};
 
 use futures::Stream;
 use futures::stream::FusedStream;
-use slab::Slab;
 
 use super::single::Watch;
+use super::waker_set::WakerSet;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -40,7 +41,9 @@ impl Watch {
         let task_id = self.task_id().clone();
         let wakers = Arc::new(WakerSet::default());
         let waker = Waker::from(Arc::clone(&wakers));
-        let state = Mutex::new(SharedState { watch: self, latest: None, version: 0 });
+        let outcome = self.outcome().cloned();
+        let state =
+            Mutex::new(SharedState { watch: Some(self), found_taken: Vec::new(), latest: None, version: 0, outcome });
         SharedWatch::of(Arc::new(Inner { task_id, state, wakers, waker }))
     }
 }
@@ -48,7 +51,7 @@ impl Watch {
 /// A [`Watch`] that can be cloned: each clone is a [`Stream`] of the task's events, and all clones share one polling loop.
 /// Made by [`Watch::shared`].
 ///
-/// Any reader that is polled drives the loop for all. A clone starts with the last event. A slow reader skips to the latest
+/// Any reader that is polled drives the loop for all; a waker may poll another reader at once. A clone starts with the last event. A slow reader skips to the latest
 /// event, and every reader gets the terminal one, after which it yields `None` for ever. Readers that are not polled, or are
 /// dropped, delay no other; when the last one is dropped, the watch stops.
 ///
@@ -68,7 +71,7 @@ impl Watch {
 /// Dropping a future that polls it loses nothing.
 ///
 /// # Panics
-/// As a [`Watch`].
+/// As a [`Watch`]: then all readers do, when they are polled next.
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct SharedWatch {
     inner: Arc<Inner>,
@@ -88,15 +91,16 @@ struct Inner {
 }
 
 struct SharedState {
-    watch: Watch,
+    /// `None` while a reader polls it: not under the lock, because the poll may run any waker, and the waker any reader.
+    watch: Option<Watch>,
+    /// The slots of the readers that came meanwhile. They are woken when it is back: a wake-up that came before them was not
+    /// theirs.
+    found_taken: Vec<usize>,
     latest: Option<StatusEvent>,
     /// The number of events so far.
     version: u64,
+    outcome: Option<Result<Task, Error>>,
 }
-
-/// The wakers of the readers that wait. Apart from the state, because the watch may wake them while it is polled.
-#[derive(Default)]
-struct WakerSet(Mutex<Slab<Option<Waker>>>);
 
 impl SharedWatch {
     fn of(inner: Arc<Inner>) -> Self {
@@ -121,7 +125,7 @@ impl SharedWatch {
     }
 
     fn outcome(&self) -> Option<Result<Task, Error>> {
-        self.inner.state().watch.outcome().cloned()
+        self.inner.state().outcome.clone()
     }
 }
 
@@ -129,36 +133,39 @@ impl Inner {
     fn state(&self) -> MutexGuard<'_, SharedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl WakerSet {
-    fn slots(&self) -> MutexGuard<'_, Slab<Option<Waker>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, slot: &mut Option<usize>, waker: Waker) {
-        let mut slots = self.slots();
-        let slot = *slot.get_or_insert_with(|| slots.insert(None));
-        let before = slots.get_mut(slot).and_then(|slot| slot.replace(waker));
-        drop(slots);
-        drop(before); // outside the lock: it may drop a task, and with it a reader
-    }
-
-    fn clear(&self, slot: Option<usize>) {
-        let waker = slot.and_then(|slot| self.slots().get_mut(slot)?.take());
-        drop(waker); // outside the lock
-    }
-}
-
-impl Wake for WakerSet {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Woken outside the lock, for the same reason.
-        let wakers: Vec<_> = self.slots().iter_mut().filter_map(|(_, waker)| waker.take()).collect();
-        wakers.into_iter().for_each(Waker::wake);
+    /// Polls the watch that the reader in this slot has taken, puts it back, and wakes whom it concerns. A panic of the poll is
+    /// passed on after that.
+    fn poll_taken(&self, mut watch: Watch, slot: usize) {
+        let mut cx = Context::from_waker(&self.waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut watch).poll_next(&mut cx)));
+        let mut state = self.state();
+        let mut before = None;
+        let is_new = polled.map(|polled| match polled {
+            Poll::Ready(event) => {
+                before = event.and_then(|event| state.latest.replace(event));
+                state.outcome = watch.outcome().cloned();
+                state.version = state.version.saturating_add(1);
+                true
+            }
+            Poll::Pending => false,
+        });
+        state.watch = Some(watch);
+        let found_taken = mem::take(&mut state.found_taken);
+        drop(state);
+        drop(before); // outside the lock: it may hold an error of the user's HTTP client
+        match is_new {
+            Ok(false) => self.wakers.wake_these(&found_taken),
+            Ok(true) => {
+                self.wakers.clear(slot); // this reader gets the event at once
+                self.wakers.wake_all();
+            }
+            Err(panic) => {
+                // None of the others would be woken by this watch any more.
+                let _also_panicked = catch_unwind(AssertUnwindSafe(|| self.wakers.wake_all()));
+                resume_unwind(panic);
+            }
+        }
     }
 }
 
@@ -171,21 +178,25 @@ impl Stream for SharedWatch {
             return Poll::Ready(None);
         }
         // Before the state is read, so that no event from now on is missed.
-        inner.wakers.set(slot, cx.waker().clone());
+        let slot = inner.wakers.set(slot, cx.waker().clone());
         let mut state = inner.state();
-        let is_latest = *seen == state.version;
-        if is_latest {
-            let event = ready!(Pin::new(&mut state.watch).poll_next(&mut Context::from_waker(&inner.waker)));
-            state.latest = event.or_else(|| state.latest.take());
-            state.version = state.version.saturating_add(1);
+        if *seen == state.version {
+            let Some(watch) = state.watch.take() else {
+                if !state.found_taken.contains(&slot) {
+                    state.found_taken.push(slot);
+                }
+                return Poll::Pending;
+            };
+            drop(state);
+            inner.poll_taken(watch, slot);
+            state = inner.state();
+            if *seen == state.version {
+                return Poll::Pending;
+            }
         }
         *seen = state.version;
         let latest = state.latest.clone();
         drop(state);
-        if is_latest {
-            inner.wakers.clear(*slot);
-            inner.waker.wake_by_ref();
-        }
         *ended = latest.as_ref().is_none_or(StatusEvent::is_terminal);
         Poll::Ready(latest)
     }
@@ -207,8 +218,7 @@ impl Clone for SharedWatch {
 impl Drop for SharedWatch {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            let waker = self.inner.wakers.slots().try_remove(slot);
-            drop(waker); // outside the lock
+            self.inner.wakers.remove(slot);
         }
     }
 }
@@ -247,44 +257,4 @@ impl Future for SharedWait {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-    use futures::stream::poll_fn;
-    use futures::{FutureExt, StreamExt};
-
-    use super::*;
-    use crate::event::Finished;
-    use crate::task::{Record, Status};
-
-    struct Counted(AtomicUsize);
-
-    impl Wake for Counted {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    /// The watch itself wakes no reader here.
-    #[test]
-    fn a_reader_that_comes_by_itself_wakes_the_others() {
-        let is_ready = Arc::new(AtomicBool::new(false));
-        let is_known = Arc::clone(&is_ready);
-        let events = poll_fn(move |_| {
-            if !is_known.load(Ordering::SeqCst) {
-                return Poll::Pending;
-            }
-            let task = Task::from(Record::new(TaskId::from("t"), Status::Success));
-            Poll::Ready(Some(StatusEvent::Done(Finished::new(task, 1, std::time::Duration::ZERO))))
-        });
-        let mut waiting = Watch::of_events(events).shared();
-        let mut coming = waiting.clone();
-        let woken = Arc::new(Counted(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&woken));
-        assert!(waiting.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
-        is_ready.store(true, Ordering::SeqCst);
-        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
-        assert!(coming.next().now_or_never().is_some());
-        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
-    }
-}
+mod tests;

@@ -40,7 +40,7 @@ fn bad_schedule_setting_is_refused_by_name() {
         (growing().multiplier(-2.0), "multiplier is -2"),
         (growing().multiplier(f64::NAN), "multiplier is NaN"),
         (growing().multiplier(f64::INFINITY), "multiplier is inf"),
-        (learned().multiplier(1.5), "multiplier does nothing on Schedule::learned"),
+        (learned().multiplier(1.5), "multiplier has no effect on Schedule::learned"),
         (learned().aim_for_delay(Duration::ZERO), "aim_for_delay is zero"),
         (learned().aim_for_delay(beyond), "aim_for_delay is over ten years"),
         (learned().shortest_pause(Duration::ZERO), "shortest_pause is zero"),
@@ -50,9 +50,12 @@ fn bad_schedule_setting_is_refused_by_name() {
             "longest_pause (4s) is below shortest_pause (5s, the default: set that, too)",
         ),
         (learned().jitter(1.1), "jitter is 1.1"),
-        (every().aim_for_delay(secs(15)), "aim_for_delay does nothing here: use Schedule::learned"),
-        (growing().shortest_pause(secs(5)), "shortest_pause does nothing"),
-        (growing().longest_pause(secs(5)), "longest_pause does nothing"),
+        (
+            every().aim_for_delay(secs(15)),
+            "aim_for_delay has no effect on this schedule: it is a setting of Schedule::learned",
+        ),
+        (growing().shortest_pause(secs(5)), "shortest_pause has no effect"),
+        (growing().longest_pause(secs(5)), "longest_pause has no effect"),
     ];
     let simulator = Simulator::new();
     let client = builder(&simulator).build().unwrap();
