@@ -44,9 +44,9 @@ async fn error_shows_id_and_message_harmlessly() {
         assert_error_is_harmless(&error);
         let task = error.task().map(|task| task.error_message());
         assert_eq!(task, can_be_id(&text).then_some(Some(text.as_str())), "exact");
-        simulator.clear_faults();
         simulator.inject(Fault::code(400, &text));
         assert_error_is_harmless(&client.status(text.as_str()).await.unwrap_err());
+        simulator.clear_faults();
     }
 }
 
