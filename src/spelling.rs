@@ -12,6 +12,12 @@ pub(crate) fn is_same(one: &str, other: &str) -> bool {
     one == other || has_same_letters(one, other)
 }
 
+/// Whether a name is the same as one of these, which begin with a small letter.
+pub(crate) fn is_any(name: &str, known: &[&str]) -> bool {
+    let first = name.bytes().find(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase());
+    known.iter().any(|known| known.bytes().next() == first && is_same(name, known))
+}
+
 fn has_same_letters(one: &str, other: &str) -> bool {
     fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
         text.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())

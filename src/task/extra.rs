@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 
 /// A JSON object as text. Empty if there are no fields.
 #[derive(Clone, Default)]
-pub(crate) struct Extra(Box<str>);
+pub(crate) struct Extra(String);
 
 impl Extra {
     /// From the text of a JSON object.
-    pub(crate) fn new(json: impl Into<Box<str>>) -> Self {
+    pub(crate) fn new(json: impl Into<String>) -> Self {
         Self(json.into())
     }
 

@@ -7,20 +7,23 @@ use serde::Deserialize;
 
 use super::envelope::{Data, Envelope};
 use super::raw_record::RawRecord;
+use super::unknown_fields::UnknownFields;
 use crate::spelling::{is_placeholder, is_same};
 
 /// Declares a struct that is read from a JSON object and from nothing else. Each field is an `Option`: absent and null
-/// are `None`, the last of several with one name counts. Names and JSON of unknown ones are in `others`, but for the skipped one.
+/// are `None`, the last of several with one name counts. `$others` takes name and JSON of any other field but the skipped one,
+/// and returns false if the lenient reader makes more of it.
 macro_rules! object {
-    ($name:ident $(<$data:ident>)? { $($field:ident: $type:ty = $key:literal),+ $(,)? } $(skips $skipped:literal)?) => {
+    ($name:ident $(<$data:ident>)? { $($field:ident: $type:ty = $key:literal),+ $(,)? } $(skips $skipped:literal)?, $others:expr) => {
         struct $name<'a $(, $data)?> {
             $($field: Option<$type>,)+
-            others: Vec<(&'a str, &'a serde_json::value::RawValue)>,
+            others: $crate::wire::UnknownFields,
+            lifetime: std::marker::PhantomData<&'a ()>,
         }
 
         impl<'a $(, $data)?> Default for $name<'a $(, $data)?> {
             fn default() -> Self {
-                Self { $($field: None,)+ others: Vec::new() }
+                Self { $($field: None,)+ others: Default::default(), lifetime: std::marker::PhantomData }
             }
         }
 
@@ -38,7 +41,15 @@ macro_rules! object {
                             match key {
                                 $($key => object.$field = map.next_value()?,)+
                                 $($skipped => drop(map.next_value::<serde::de::IgnoredAny>()?),)?
-                                other => object.others.push((other, map.next_value()?)),
+                                other => {
+                                    let is_unusual = {
+                                        let value: &serde_json::value::RawValue = map.next_value()?;
+                                        !$others(&mut object.others, other, value.get())
+                                    };
+                                    if is_unusual {
+                                        return Err(serde::de::Error::custom("unusual"));
+                                    }
+                                }
                             }
                         }
                         Ok(object)
@@ -52,7 +63,9 @@ macro_rules! object {
 
 pub(crate) use object;
 
-object!(Outer<R> { code: i64 = "code", message: &'a str = "msg", data: R = "data" });
+object!(Outer<R> { code: i64 = "code", message: &'a str = "msg", data: R = "data" }, |_: &mut UnknownFields, name, _| {
+    !Envelope::NAMES.iter().any(|known| is_same(name, known))
+});
 
 /// Reads an envelope around a record of the type `R`. `None` if anything about the answer is unusual.
 pub(crate) fn read<'a, R: Deserialize<'a>>(
@@ -60,9 +73,6 @@ pub(crate) fn read<'a, R: Deserialize<'a>>(
     record: impl FnOnce(R) -> Option<RawRecord<'a>>,
 ) -> Option<Envelope<'a>> {
     let outer: Outer<'a, R> = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
-    if outer.others.iter().any(|(name, _)| Envelope::NAMES.iter().any(|known| is_same(name, known))) {
-        return None;
-    }
     let data = match outer.data {
         Some(data) => Some(Data::Record(record(data)?)),
         None => None,

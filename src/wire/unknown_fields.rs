@@ -13,11 +13,8 @@ impl UnknownFields {
     pub(super) const MAX_FIELDS: usize = 64;
     /// How many bytes they may take.
     const MAX_BYTES: usize = 16 * 1024;
-
-    /// For fields of this many bytes.
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { json: String::with_capacity(bytes.min(Self::MAX_BYTES)), count: 0 }
-    }
+    /// In bytes: most records hold no more.
+    const USUAL: usize = 128;
 
     /// Adds a field of a record, or of a part of it whose name is the `prefix`. False if there are too many.
     pub(crate) fn add(&mut self, prefix: &str, name: &str, json: &str) -> bool {
@@ -29,12 +26,24 @@ impl UnknownFields {
             return false;
         }
         self.count = self.count.saturating_add(1);
+        if self.json.is_empty() {
+            self.json.reserve(Self::USUAL);
+        }
         self.json.push_str(if self.json.is_empty() { "{\"" } else { ",\"" });
         self.json.push_str(prefix);
         self.json.push_str(name);
         self.json.push_str("\":");
         self.json.push_str(json);
         true
+    }
+
+    /// Adds those of a part of the record. False if there are too many.
+    pub(crate) fn append(&mut self, part: Self) -> bool {
+        let Some(fields) = part.json.strip_prefix('{') else { return true };
+        self.count = self.count.saturating_add(part.count);
+        self.json.push(if self.json.is_empty() { '{' } else { ',' });
+        self.json.push_str(fields);
+        self.count <= Self::MAX_FIELDS && self.json.len() <= Self::MAX_BYTES
     }
 
     pub(crate) fn finish(mut self) -> Extra {
@@ -68,7 +77,7 @@ mod tests {
     #[test]
     fn last_of_several_unknown_fields_counts() {
         let fields = |values: &[&str]| {
-            let mut unknown = UnknownFields::with_capacity(100);
+            let mut unknown = UnknownFields::default();
             assert!(values.iter().all(|json| unknown.add("in.", "a", json)));
             unknown.finish().fields()
         };
@@ -78,6 +87,23 @@ mod tests {
         for nothing in ["null", r#""""#, r#"" \t""#] {
             assert!(fields(&["true", nothing]).is_empty(), "{nothing}");
         }
+    }
+
+    #[test]
+    fn fields_of_a_part_are_appended() {
+        let of = |names: &[&str]| {
+            let mut unknown = UnknownFields::default();
+            assert!(names.iter().all(|name| unknown.add("", name, "1")));
+            unknown
+        };
+        for (record, part) in [(&["a", "b"][..], &["c"][..]), (&[], &["a", "b", "c"]), (&["a", "b", "c"], &[])] {
+            let mut unknown = of(record);
+            assert!(unknown.append(of(part)));
+            assert!(unknown.finish().fields().into_keys().eq(["a", "b", "c"]));
+        }
+        let many: Vec<_> = (0..33).map(|number| number.to_string()).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert!(!of(&many).append(of(&many)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{reason, results};
-use crate::spelling::is_same;
+use crate::spelling::is_any;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::{Field, optional};
 use crate::wire::{Object, RareFields, RawRecord, UnknownFields};
@@ -15,7 +15,7 @@ const NAMES: [&str; 8] =
 
 /// Whether `record.rs` makes something of a field of a record with this name.
 pub(super) fn is_known(name: &str) -> bool {
-    NAMES.iter().chain(&results::NAMES).chain(&reason::NAMES).any(|known| is_same(name, known))
+    is_any(name, &NAMES) || is_any(name, &results::NAMES) || is_any(name, &reason::NAMES)
 }
 
 /// Reads a record. The error is that it is no object.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{record, results};
-use crate::task::{Extra, Status};
+use crate::task::Status;
 use crate::wire::strict::object;
 use crate::wire::{Envelope, RawRecord, UnknownFields, strict, time};
 
@@ -20,8 +20,11 @@ object!(StrictRecord {
     error_message: String = "errorMessage",
     param_json: &'a RawValue = "paramJson",
     response: StrictUrls<'a> = "response",
-});
-object!(StrictUrls { result_urls: Vec<String> = "resultUrls", origin_urls: Vec<String> = "originUrls" } skips "taskId");
+}, |unknown: &mut UnknownFields, name, json| !record::is_known(name) && unknown.add("", name, json));
+object!(
+    StrictUrls { result_urls: Vec<String> = "resultUrls", origin_urls: Vec<String> = "originUrls" } skips "taskId",
+    |unknown: &mut UnknownFields, name, json| !results::is_known(name) && unknown.add(results::PREFIX, name, json)
+);
 
 /// `None` if anything about the answer is unusual.
 pub(super) fn read(body: &[u8]) -> Option<Envelope<'_>> {
@@ -33,11 +36,10 @@ fn filled(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
     if !record.created_at.is_none_or(time::is_usual) || !record.completed_at.is_none_or(time::is_usual) {
         return None;
     }
-    let extra = if record.others.is_empty() && urls.others.is_empty() {
-        Extra::default()
-    } else {
-        unknown(&record.others, &urls.others)?
-    };
+    let mut unknown = record.others;
+    if !unknown.append(urls.others) {
+        return None;
+    }
     let param_json = match record.param_json {
         Some(json) => Some(unescaped(json.get())?),
         None => None,
@@ -52,28 +54,10 @@ fn filled(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
         error_code: record.error_code,
         error_message: record.error_message,
         param_json,
-        extra,
+        extra: unknown.finish(),
         rare: None,
     };
     Some(record.without_placeholders())
-}
-
-/// The unknown fields of a record and of its response. `None`: the lenient reader makes more of them.
-fn unknown(record: &[(&str, &RawValue)], response: &[(&str, &RawValue)]) -> Option<Extra> {
-    // Beside name and JSON: quotes, colon, comma or bracket, and the prefix.
-    let bytes = |(name, json): &(&str, &RawValue)| name.len().saturating_add(json.get().len()).saturating_add(13);
-    let mut unknown = UnknownFields::with_capacity(record.iter().chain(response).map(bytes).sum());
-    for (name, json) in record {
-        if record::is_known(name) || !unknown.add("", name, json.get()) {
-            return None;
-        }
-    }
-    for (name, json) in response {
-        if results::is_known(name) || !unknown.add(results::PREFIX, name, json.get()) {
-            return None;
-        }
-    }
-    Some(unknown.finish())
 }
 
 /// The text in a JSON string. `paramJson` is JSON in JSON and full of escapes: serde's buffer would grow six times on the way,
