@@ -12,10 +12,48 @@ pub(crate) fn is_same(one: &str, other: &str) -> bool {
     one == other || has_same_letters(one, other)
 }
 
-/// Whether a name is the same as one of these, which begin with a small letter.
-pub(crate) fn is_any(name: &str, known: &[&str]) -> bool {
-    let first = name.bytes().find(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase());
-    known.iter().any(|known| known.bytes().next() == first && is_same(name, known))
+/// Names of fields, without `-` and `_`, with a quick way to say that another name is none of them.
+pub(crate) struct KnownNames<const N: usize> {
+    names: [&'static str; N],
+    ends: [u16; N],
+}
+
+impl<const N: usize> KnownNames<N> {
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // runs at compile time
+    pub(crate) const fn new(names: [&'static str; N]) -> Self {
+        let mut all = [0; N];
+        let mut at = 0;
+        while at < N {
+            all[at] = ends(names[at].as_bytes());
+            at += 1;
+        }
+        Self { names, ends: all }
+    }
+
+    /// Whether a name is the same as one of these.
+    #[inline]
+    pub(crate) fn has(&self, name: &str) -> bool {
+        // Nearly all names that differ do so in their first or last letter.
+        let ends = ends(name.as_bytes());
+        self.ends.contains(&ends) && self.has_same(name)
+    }
+
+    fn has_same(&self, name: &str) -> bool {
+        let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).count();
+        self.names.iter().any(|known| known.len() == letters && has_same_letters(name, known))
+    }
+}
+
+/// The first and the last letter, in small letters, and without `-` and `_` around them.
+const fn ends(mut name: &[u8]) -> u16 {
+    while let [b'-' | b'_', rest @ ..] | [rest @ .., b'-' | b'_'] = name {
+        name = rest;
+    }
+    match name {
+        [] => 0,
+        [only] => u16::from_le_bytes([only.to_ascii_lowercase(); 2]),
+        [first, .., last] => u16::from_le_bytes([first.to_ascii_lowercase(), last.to_ascii_lowercase()]),
+    }
 }
 
 fn has_same_letters(one: &str, other: &str) -> bool {
@@ -55,6 +93,17 @@ mod tests {
         }
         for (one, other) in [("taskId", "taskIds"), ("a", ""), ("a b", "ab"), ("é", "É"), ("a.b", "ab")] {
             assert!(!is_same(one, other) && !is_same(other, one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn known_names_are_known_however_they_are_spelled() {
+        const NAMES: KnownNames<4> = KnownNames::new(["taskId", "msg", "a", ""]);
+        for name in ["taskId", "task_id", "_TASK-ID-", "msg", "MSG", "m_s_g", "A", "_a_", "-", "_", ""] {
+            assert!(NAMES.has(name), "{name}");
+        }
+        for name in ["taskIds", "tid", "ms", "message", "b", "aa", "é"] {
+            assert!(!NAMES.has(name), "{name}");
         }
     }
 

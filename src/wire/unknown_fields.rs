@@ -38,7 +38,7 @@ impl UnknownFields {
     }
 
     /// Adds those of a part of the record. False if there are too many.
-    pub(crate) fn append(&mut self, part: Self) -> bool {
+    pub(crate) fn append(&mut self, part: &Self) -> bool {
         let Some(fields) = part.json.strip_prefix('{') else { return true };
         self.count = self.count.saturating_add(part.count);
         self.json.push(if self.json.is_empty() { '{' } else { ',' });
@@ -98,12 +98,12 @@ mod tests {
         };
         for (record, part) in [(&["a", "b"][..], &["c"][..]), (&[], &["a", "b", "c"]), (&["a", "b", "c"], &[])] {
             let mut unknown = of(record);
-            assert!(unknown.append(of(part)));
+            assert!(unknown.append(&of(part)));
             assert!(unknown.finish().fields().into_keys().eq(["a", "b", "c"]));
         }
         let many: Vec<_> = (0..33).map(|number| number.to_string()).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
-        assert!(!of(&many).append(of(&many)));
+        assert!(!of(&many).append(&of(&many)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{reason, results};
-use crate::spelling::is_any;
+use crate::spelling::KnownNames;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::{Field, optional};
 use crate::wire::{Object, RareFields, RawRecord, UnknownFields};
@@ -15,7 +15,10 @@ const NAMES: [&str; 8] =
 
 /// Whether `record.rs` makes something of a field of a record with this name.
 pub(super) fn is_known(name: &str) -> bool {
-    is_any(name, &NAMES) || is_any(name, &results::NAMES) || is_any(name, &reason::NAMES)
+    static OF_RECORD: KnownNames<8> = KnownNames::new(NAMES);
+    static OF_RESULTS: KnownNames<8> = KnownNames::new(results::NAMES);
+    static OF_REASON: KnownNames<4> = KnownNames::new(reason::NAMES);
+    OF_RECORD.has(name) || OF_RESULTS.has(name) || OF_REASON.has(name)
 }
 
 /// Reads a record. The error is that it is no object.

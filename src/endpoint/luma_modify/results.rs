@@ -4,7 +4,7 @@
 //! as sibling endpoints use them: the names in `NAMES` in this order, inside `response` first, then beside it. Before that a field may be
 //! about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a result.
 
-use crate::spelling::is_any;
+use crate::spelling::KnownNames;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::Field;
 use crate::wire::{Object, RareFields, UnknownFields};
@@ -19,7 +19,9 @@ const ORIGIN_URLS: &str = "originUrls";
 
 /// Whether `results.rs` makes something of a field of a response with this name.
 pub(super) fn is_known(name: &str) -> bool {
-    is_any(name, &NAMES) || is_any(name, &RESPONSE_NAMES)
+    static OF_RESULTS: KnownNames<8> = KnownNames::new(NAMES);
+    static OF_RESPONSE: KnownNames<3> = KnownNames::new(RESPONSE_NAMES);
+    OF_RESULTS.has(name) || OF_RESPONSE.has(name)
 }
 
 /// Before the names of unknown fields of a response, among those of its record.

@@ -37,7 +37,7 @@ fn filled(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
         return None;
     }
     let mut unknown = record.others;
-    if !unknown.append(urls.others) {
+    if !unknown.append(&urls.others) {
         return None;
     }
     let param_json = match record.param_json {
