@@ -76,12 +76,13 @@ fn meaning(cause: &(dyn StdError + 'static)) -> Option<Unanswered> {
     // The texts of h2, for what the other side said.
     const REFUSED: [&str; 2] =
         ["stream error received: refused stream", "connection error received: not a result of an error"];
-    // The texts of hyper and its pool: no answer; not sent at all (three); its runtime is gone.
-    const ENDED: [&str; 5] = [
+    // The texts of hyper and its pool: no answer; not sent at all (four); its runtime is gone.
+    const ENDED: [&str; 6] = [
         "connection closed before message completed",
         "operation was canceled",
         "channel closed",
         CLOSED_CHECKOUT,
+        "ALPN upgraded to HTTP/2",
         "dispatch task is gone",
     ];
     if let Some(error) = cause.downcast_ref::<io::Error>() {
