@@ -20,8 +20,9 @@ pub use kind::ErrorKind;
 /// Why a poll failed, why a wait ended without a result, or why a setting or a callback was refused.
 ///
 /// [`kind`](Self::kind) is for programs. `Display` is for people: one sentence on one line, which says the cause in plain words.
-/// The causes in the words of the HTTP client are in [`source`](StdError::source). Neither holds the API key or the URL of the request. Texts from outside in them are harmless:
-/// line breaks, terminal escapes and invisible characters are escaped. An error is one pointer wide and cheap to clone.
+/// The causes in the words of the HTTP client are in [`source`](StdError::source). Neither holds the API key or the URL of the
+/// request. Texts from outside in them are harmless: line breaks, terminal escapes and invisible characters are escaped. An error
+/// is one pointer wide and cheap to clone.
 ///
 /// Serialized, it is an object with `kind` (see [`ErrorKind`]), `message`, `causes`, `transient`, `task_id`, `task`,
 /// `http_status`, `code`, `retry_after_ms`, `polls` and `elapsed_ms`.
@@ -77,11 +78,11 @@ impl Error {
     }
 
     pub(crate) fn caused_by(self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.with(|details| details.source = Some(harmless(source)))
+        self.with(|details| details.source = Some(harmless(Arc::new(source))))
     }
 
     pub(crate) fn caused_by_shared(self, source: Arc<dyn StdError + Send + Sync>) -> Self {
-        self.with(|details| details.source = Some(source))
+        self.with(|details| details.source = Some(harmless(source)))
     }
 
     /// With the causes of another error, whose sentence is part of this one's.

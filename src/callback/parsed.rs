@@ -25,7 +25,8 @@ impl Callback {
     /// Reads the body of a callback without checking its sender. For an account without a signing key only; with one, use
     /// [`CallbackVerifier::verify`](crate::CallbackVerifier::verify).
     ///
-    /// The body must hold the task id, a text or a number named `taskId` or `task_id`, in `data` or beside it. Any other field that is
+    /// The body must hold the task id, a text or a number named `taskId` or `task_id`, in `data` or beside it. Any other field
+    /// that is
     /// absent, null or unreadable is left out. See [the guide](crate::guide::answers) for what can be read.
     ///
     /// Anyone who knows your callback URL can send such a body. Keep the URL secret, and set a

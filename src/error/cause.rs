@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::one_line::OneLine;
 
 /// The cause itself, to be downcast. Or, if a text in its chain is not harmless on one line, the escaped texts of the chain.
-pub(super) fn harmless(cause: impl StdError + Send + Sync + 'static) -> Arc<dyn StdError + Send + Sync> {
+pub(super) fn harmless(cause: Arc<dyn StdError + Send + Sync>) -> Arc<dyn StdError + Send + Sync> {
     let mut is_harmless = true;
     let mut texts = Vec::new();
-    let mut next: Option<&(dyn StdError + 'static)> = Some(&cause);
+    let mut next = Some(&*cause as &(dyn StdError + 'static));
     while let Some(cause) = next {
         let text = cause.to_string();
         let escaped = OneLine(&text).to_string();
@@ -21,7 +21,7 @@ pub(super) fn harmless(cause: impl StdError + Send + Sync + 'static) -> Arc<dyn 
     let escaped = texts.into_iter().rfold(None, |source, text| Some(Box::new(Escaped { text, source })));
     match escaped {
         Some(escaped) if !is_harmless => Arc::new(*escaped),
-        _ => Arc::new(cause),
+        _ => cause,
     }
 }
 
@@ -66,14 +66,14 @@ mod tests {
 
     #[test]
     fn harmless_causes_stay_as_they_are() {
-        let cause = harmless(Outer(io::Error::other("nothing odd")));
+        let cause = harmless(Arc::new(Outer(io::Error::other("nothing odd"))));
         assert!(cause.is::<Outer>() && cause.source().unwrap().is::<io::Error>());
     }
 
     #[test]
     fn forged_line_in_any_cause_is_escaped() {
         for text in ["a\nb", "a\u{2028}b", "a\u{1b}[2Kb", "a\u{202e}b"] {
-            let cause = harmless(Outer(io::Error::other(text)));
+            let cause = harmless(Arc::new(Outer(io::Error::other(text))));
             let inner = cause.source().unwrap();
             assert_eq!((cause.to_string().as_str(), inner.to_string()), ("outer", OneLine(text).to_string()));
             assert!(inner.source().is_none());

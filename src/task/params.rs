@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::spelling::{is_placeholder, is_same};
 
-/// The parameters that a task was created with, from [`Task::params`](crate::Task::params). An empty text, or a word such as `null`, is `None`.
+/// The parameters that a task was created with, from [`Task::params`](crate::Task::params). An empty text, or a word such as
+/// `null`, is `None`.
 ///
 /// ```
 /// # let task: luma_watch::Task = serde_json::from_value(serde_json::json!({

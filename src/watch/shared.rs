@@ -51,7 +51,8 @@ impl Watch {
 /// A [`Watch`] that can be cloned: each clone is a [`Stream`] of the task's events, and all clones share one polling loop.
 /// Made by [`Watch::shared`].
 ///
-/// Any reader that is polled drives the loop for all; a waker may poll another reader at once. A clone starts with the last event. A slow reader skips to the latest
+/// Any reader that is polled drives the loop for all; a waker may poll another reader at once. A clone starts with the last
+/// event. A slow reader skips to the latest
 /// event, and every reader gets the terminal one, after which it yields `None` for ever. Readers that are not polled, or are
 /// dropped, delay no other; when the last one is dropped, the watch stops.
 ///

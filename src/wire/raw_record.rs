@@ -26,7 +26,8 @@ pub(crate) struct RawRecord<'a> {
 }
 
 impl RawRecord<'_> {
-    /// Removes what the gateway writes in place of absent values: zeros, blank texts, words such as `null`. No result is named twice.
+    /// Removes what the gateway writes in place of absent values: zeros, blank texts, words such as `null`. No result is named
+    /// twice.
     pub(crate) fn without_placeholders(mut self) -> Self {
         let not_zero = |number: &i64| *number != 0;
         let says_something = |text: &String| !is_placeholder(text);

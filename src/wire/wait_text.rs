@@ -33,7 +33,8 @@ pub(super) enum Unit {
     Millis,
 }
 
-/// A number with or without unit, sign, fraction and quotes: `5`, `+5`, `2.5`, `5s`, `"5"`, `500 ms`. It is rounded up to milliseconds.
+/// A number with or without unit, sign, fraction and quotes: `5`, `+5`, `2.5`, `5s`, `"5"`, `500 ms`. It is rounded up to
+/// milliseconds.
 pub(super) fn number(text: &str, unit: Unit) -> Option<Duration> {
     let text = text.trim();
     let bare = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
