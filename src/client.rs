@@ -169,10 +169,9 @@ impl Client {
     /// Asks once for the task's record: for a page that shows the status of a task.
     ///
     /// It is not retried, with these exceptions: where a kept connection breaks in the moment of its use, the request is sent
-    /// again at once; one redirect within the base URL's origin is followed; and a request whose key was refused is repeated once
-    /// with a fresh key, if there is a [source](ClientBuilder::api_key_from). It waits for the rate limit and for the bound on
-    /// requests in flight, but not for a gateway that has
-    /// asked the watches to hold back: its good answer lets them go on.
+    /// again at once; one redirect within the base URL's origin is followed; and a request whose key was refused is repeated
+    /// once with a fresh key, if there is a [source](ClientBuilder::api_key_from). It waits for the rate limit and for the bound
+    /// on requests in flight, but not for a gateway that has asked the watches to hold back: its good answer lets them go on.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};

@@ -21,8 +21,8 @@ pub use kind::ErrorKind;
 ///
 /// [`kind`](Self::kind) is for programs. `Display` is for people: one sentence on one line, which says the cause in plain words.
 /// The causes in the words of the HTTP client are in [`source`](StdError::source). Neither holds the API key or the URL of the
-/// request. Texts from outside in them are harmless: line breaks, terminal escapes and invisible characters are escaped. An error
-/// is one pointer wide and cheap to clone.
+/// request. Texts from outside in them are harmless: line breaks, terminal escapes and invisible characters are escaped. An
+/// error is one pointer wide and cheap to clone.
 ///
 /// Serialized, it is an object with `kind` (see [`ErrorKind`]), `message`, `causes`, `transient`, `task_id`, `task`,
 /// `http_status`, `code`, `retry_after_ms`, `polls` and `elapsed_ms`.

@@ -23,10 +23,9 @@ pub use unreadable::UnreadableField;
 
 /// The gateway's record of one task. Cheap to clone: all clones share one record.
 ///
-/// Serialized, it is an object with the accessors' names as keys; the two times are `created_at_ms` and
-/// `completed_at_ms`, in Unix milliseconds; `extra` and `unreadable` are left out if they are empty. It reads back as the same
-/// task. Only `id` and `status` must be there, so a
-/// task for a test is made like this:
+/// Serialized, it is an object with the accessors' names as keys; the two times are `created_at_ms` and `completed_at_ms`, in
+/// Unix milliseconds; `extra` and `unreadable` are left out if they are empty. It reads back as the same task. Only `id` and
+/// `status` must be there, so a task for a test is made like this:
 ///
 /// ```
 /// use std::time::Duration;
@@ -148,15 +147,13 @@ impl Task {
         Params::read(self.param_json()?)
     }
 
-    /// The fields of the record that have no method here, by name: those that this crate does not know, such as `progress`,
-    /// and those
-    /// that are not documented but were read in place of a documented one. A field of the record's `response` is named with a
-    /// prefix:
-    /// `response.resolution`.
+    /// The fields of the record that have no method here, by name: those that this crate does not know, such as `progress`, and
+    /// those that are not documented but were read in place of a documented one. A field of the record's `response` is named
+    /// with a prefix: `response.resolution`.
     ///
     /// They are read at each call. As in [`Params::rest`], a text is kept as it is, and any other value as its JSON. Null and
-    /// blank texts are left out. At most 64
-    /// fields and 16 KiB are kept; [`unreadable`](Self::unreadable) says if there were more.
+    /// blank texts are left out. At most 64 fields and 16 KiB are kept; [`unreadable`](Self::unreadable) says if there were
+    /// more.
     ///
     /// ```
     /// # let task: luma_watch::Task = serde_json::from_value(serde_json::json!({
@@ -172,8 +169,7 @@ impl Task {
     }
 
     /// The fields of the record that are there and could not be read: where they stand, and why. Their methods return nothing.
-    /// They are no
-    /// reason to distrust the others. At most 64 fields are listed.
+    /// They are no reason to distrust the others. At most 64 fields are listed.
     ///
     /// See [`UnreadableField`] for an example, and [the guide](crate::guide::answers) for what can be read.
     #[must_use]

@@ -30,13 +30,12 @@ use step_budget::StepBudget;
 
 /// Many tasks, watched in one [`Stream`] of their events. Made by [`Client::watch_all`](crate::Client::watch_all).
 ///
-/// Each task has its own events, schedule, backoff and deadline, the same as in a [`Watch`](crate::Watch) of its own: any
-/// number of [`Generating`](StatusEvent::Generating), [`PollFailed`](StatusEvent::PollFailed) and
-/// [`HeldBack`](StatusEvent::HeldBack), then one [`Done`](StatusEvent::Done) or [`GaveUp`](StatusEvent::GaveUp), after which
-/// the task has left. A slow or failing task delays no other. One poll of the stream does a bounded amount of work, and takes
-/// at most half of the permits that are free, so that other tasks and watches have their turn. If more than 16 tasks start
-/// together, their pauses are shortened by different parts, so that their later
-/// polls spread evenly over the interval.
+/// Each task has its own events, schedule, backoff and deadline, the same as in a [`Watch`](crate::Watch) of its own: any number
+/// of [`Generating`](StatusEvent::Generating), [`PollFailed`](StatusEvent::PollFailed) and [`HeldBack`](StatusEvent::HeldBack),
+/// then one [`Done`](StatusEvent::Done) or [`GaveUp`](StatusEvent::GaveUp), after which the task has left. A slow or failing
+/// task delays no other. One poll of the stream does a bounded amount of work, and takes at most half of the permits that are
+/// free, so that other tasks and watches have their turn. If more than 16 tasks start together, their pauses are shortened by
+/// different parts, so that their later polls spread evenly over the interval.
 ///
 /// The stream ends when all tasks have left; after a [`push`](Self::push) it goes on. Tasks can be added and removed while it
 /// runs:

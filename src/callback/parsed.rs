@@ -26,8 +26,7 @@ impl Callback {
     /// [`CallbackVerifier::verify`](crate::CallbackVerifier::verify).
     ///
     /// The body must hold the task id, a text or a number named `taskId` or `task_id`, in `data` or beside it. Any other field
-    /// that is
-    /// absent, null or unreadable is left out. See [the guide](crate::guide::answers) for what can be read.
+    /// that is absent, null or unreadable is left out. See [the guide](crate::guide::answers) for what can be read.
     ///
     /// Anyone who knows your callback URL can send such a body. Keep the URL secret, and set a
     /// [rate limit](crate::ClientBuilder::rate_limit).

@@ -87,9 +87,8 @@ impl ClientBuilder {
     ///
     /// - **A refused key** (401, 403). The poll is repeated once with the fresh key, within its
     ///   [`request_timeout`](Self::request_timeout), and the [`rate_limit`](Self::rate_limit) counts the repeat. If the source
-    /// returns the same key,
-    ///   the poll is not repeated: the error is [`Unauthorized`](crate::ErrorKind::Unauthorized), as with a key that does not
-    /// change.
+    ///   returns the same key, the poll is not repeated: the error is [`Unauthorized`](crate::ErrorKind::Unauthorized), as with
+    ///   a key that does not change.
     /// - **Many watches at once.** The polls that wait for a key share one call of the source. If the watches are dropped, its
     ///   future is dropped with the last of them. A poll that waits holds its permit, so the
     ///   rate limit counts it as sent.
@@ -133,8 +132,7 @@ impl ClientBuilder {
     /// The URL of the gateway. Default: `https://api.apikley.ru`.
     ///
     /// A path in it is kept, and the endpoint's path `/api/v1/modify/record-info` is added: leave that out. Plain `http` is
-    /// refused unless the host is a loopback address, because the key would travel
-    /// unencrypted.
+    /// refused unless the host is a loopback address, because the key would travel unencrypted.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
@@ -158,10 +156,10 @@ impl ClientBuilder {
     /// For how long an answer that would end a watch must last before it does. Default: 60 s. Zero: it ends at once.
     ///
     /// It holds for every such answer (a 401, say) once the watch has had a good answer, and before that for three of them:
-    /// there is
-    /// no record of the task, the record of a success names no result, a server in front of the gateway answered. In the first
-    /// moments after a task was created, the gateway may not know it yet. The time counts from the first such answer in a row; any
-    /// other answer, or a failed request, ends the row. See [the guide](crate::guide::errors#what-is-confirmed-first).
+    /// there is no record of the task, the record of a success names no result, a server in front of the gateway answered. In
+    /// the first moments after a task was created, the gateway may not know it yet. The time counts from the first such answer
+    /// in a row; any other answer, or a failed request, ends the row. See [the
+    /// guide](crate::guide::errors#what-is-confirmed-first).
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -204,10 +202,9 @@ impl ClientBuilder {
     /// The HTTP client to use, for proxies, certificates, another TLS library or connection pools of your own.
     ///
     /// The default client follows one redirect per poll, within the base URL's origin only, and counts it in the limits. It
-    /// ignores the environment's proxies for
-    /// loopback, uses rustls if the feature is on, and takes HTTP/2 where the gateway offers it, with keep-alive pings while a
-    /// request is open. Yours (of reqwest 0.13) follows its own settings: reqwest's defaults follow a redirect to another
-    /// host, without the key, and send no pings.
+    /// ignores the environment's proxies for loopback, uses rustls if the feature is on, and takes HTTP/2 where the gateway
+    /// offers it, with keep-alive pings while a request is open. Yours (of reqwest 0.13) follows its own settings: reqwest's
+    /// defaults follow a redirect to another host, without the key, and send no pings.
     ///
     /// It has one pool of connections, and each belongs to the runtime that opened it: use the client in one runtime only.
     ///

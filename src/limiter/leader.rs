@@ -19,9 +19,8 @@ use crate::clock::{Epoch, nanos};
 const TICK: Duration = Duration::from_millis(1);
 /// How often the leader comes where only an answer changes something: an answer calls a waiter, which may be away.
 const MAX_GAP: Duration = Duration::from_millis(100);
-/// When the first heartbeat of some waiters is: all before them, the leader too, may be away. Of waiters that are not urgent,
-/// at most
-/// one in each gap comes so early.
+/// When the first heartbeat of some waiters is: all before them, the leader too, may be away. Of waiters that are not urgent, at
+/// most one in each gap comes so early.
 const EARLY_HEARTBEAT: Duration = Duration::from_millis(500);
 const EARLY_GAP: Duration = Duration::from_millis(10);
 /// The time between two heartbeats of a waiter is one millisecond for each waiter, so there are 1,000 per second at most.

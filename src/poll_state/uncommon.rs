@@ -32,9 +32,8 @@ pub(super) struct Counts {
 }
 
 impl Uncommon {
-    /// The poll of this number failed. Returns how many have failed in a row, and how many of the same kind: extra polls and
-    /// the schedule's own
-    /// are retried each in their own rhythm.
+    /// The poll of this number failed. Returns how many have failed in a row, and how many of the same kind: extra polls and the
+    /// schedule's own are retried each in their own rhythm.
     pub(super) fn failed(&mut self, extra: bool, poll: u32) -> (u32, u32) {
         self.counts.last_failed_poll = poll;
         self.counts.failures = self.counts.failures.saturating_add(1);

@@ -52,9 +52,8 @@ impl Watch {
 /// Made by [`Watch::shared`].
 ///
 /// Any reader that is polled drives the loop for all; a waker may poll another reader at once. A clone starts with the last
-/// event. A slow reader skips to the latest
-/// event, and every reader gets the terminal one, after which it yields `None` for ever. Readers that are not polled, or are
-/// dropped, delay no other; when the last one is dropped, the watch stops.
+/// event. A slow reader skips to the latest event, and every reader gets the terminal one, after which it yields `None` for
+/// ever. Readers that are not polled, or are dropped, delay no other; when the last one is dropped, the watch stops.
 ///
 /// Awaiting a reader, or [`wait_until_done`](Self::wait_until_done), gives the end, as with a [`Watch`].
 ///

@@ -38,9 +38,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> 
 }
 
 /// How long `Retry-After` and `retry-after-ms` ask to wait: the longest of all readable values. `now` is asked only if a value
-/// is a date
-/// and there is no `Date` header: a date is compared with the response's own, so that a wrong clock on this machine does not
-/// matter.
+/// is a date and there is no `Date` header: a date is compared with the response's own, so that a wrong clock on this machine
+/// does not matter.
 pub(crate) fn asked_wait(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> AskedWait {
     let mut asked = AskedWait::default();
     let now = || date(headers).unwrap_or_else(&now);

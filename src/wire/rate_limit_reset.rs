@@ -17,9 +17,9 @@ static RATE_LIMIT_RESETS: [HeaderName; 3] = [
 /// How long a refusal asks to wait by the headers of its rate limit. `None` if they do not say it clearly.
 ///
 /// - `RateLimit: "name";r=0;t=30` (draft-ietf-httpapi-ratelimit-headers): `t` is in seconds from now. Its draft 7 wrote `reset=30`.
-/// - `RateLimit-Reset`, `X-RateLimit-Reset`, `X-Rate-Limit-Reset`: the drafts up to 6 say seconds from now, and so do
-///   Zalando's guidelines;
-///   GitHub and GitLab send Unix seconds, Rocket.Chat Unix milliseconds. So a number counts only if its size leaves no doubt.
+/// - `RateLimit-Reset`, `X-RateLimit-Reset`, `X-Rate-Limit-Reset`: the drafts up to 6 say seconds from now, and so do Zalando's
+///   guidelines; GitHub and GitLab send Unix seconds, Rocket.Chat Unix milliseconds. So a number counts only if its size leaves
+///   no doubt.
 pub(crate) fn reset_after(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let now = || date(headers).unwrap_or_else(&now);

@@ -1,5 +1,5 @@
-//! Times as the gateway writes them, read as Unix milliseconds: numbers by their size, texts only if they say in which zone
-//! they are.
+//! Times as the gateway writes them, read as Unix milliseconds: numbers by their size, texts only if they say in which zone they
+//! are.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,9 +30,8 @@ pub(crate) enum NotATime {
     Other,
 }
 
-/// What a text says in ISO 8601, RFC 3339 or as an HTTP date: `2026-01-06T08:16:56.5+08:00`, for example. A blank instead of
-/// the `T`,
-/// no seconds, and an offset without colon or minutes are accepted too.
+/// What a text says in ISO 8601, RFC 3339 or as an HTTP date: `2026-01-06T08:16:56.5+08:00`, for example. A blank instead of the
+/// `T`, no seconds, and an offset without colon or minutes are accepted too.
 pub(crate) fn from_text(text: &str) -> Result<i64, NotATime> {
     let text = text.trim();
     if let Ok(date) = httpdate::parse_http_date(text) {

@@ -1,10 +1,9 @@
 //! The URLs of a record: of the results, and of the videos that were edited.
 //!
 //! `response.resultUrls` is where the vendor documents the results. Only if it holds none and the task has succeeded, other
-//! places count,
-//! as sibling endpoints use them: the names in `NAMES` in this order, inside `response` first, then beside it. Before that a
-//! field may be
-//! about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a result.
+//! places count, as sibling endpoints use them: the names in `NAMES` in this order, inside `response` first, then beside it.
+//! Before that a field may be about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a
+//! result.
 
 use crate::spelling::KnownNames;
 use crate::task::{Status, UnreadableField};

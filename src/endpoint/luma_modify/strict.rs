@@ -1,6 +1,5 @@
 //! The fast way to read a record: in one pass, without which a poll costs 19,700 instructions more. See `wire/strict.rs`; an
-//! unusual
-//! record is left to `record.rs`.
+//! unusual record is left to `record.rs`.
 
 use std::borrow::Cow;
 

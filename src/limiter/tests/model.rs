@@ -233,8 +233,8 @@ impl World {
                     let is_over = waiter.weight == 0;
                     self.sent.push(self.now);
                     self.flying.push(Sent { lease, at: self.now });
-                    // Permits that are free at once go to as many waiters, whatever their weight. Of early repeats, the last
-                    // is first.
+                    // Permits that are free at once go to as many waiters, whatever their weight. Of early repeats, the last is
+                    // first.
                     if is_single && class != Class::Retry {
                         self.served.push((ticket, class));
                     }
