@@ -42,7 +42,7 @@ pub struct Schedule {
     pub(super) jitter: f64,
     pub(super) first_poll_after: Duration,
     pub(super) max_wait: Option<Duration>,
-    pub(super) failures_to_give_up: Option<u32>,
+    pub(super) give_up_after: Option<u32>,
     pub(super) learned_settings: LearnedSettings,
 }
 
@@ -61,7 +61,7 @@ impl Schedule {
             jitter: 0.0,
             first_poll_after: Duration::ZERO,
             max_wait: Some(DEFAULT_MAX_WAIT),
-            failures_to_give_up: None,
+            give_up_after: None,
             learned_settings: LearnedSettings::DEFAULT,
         }
     }
@@ -226,13 +226,13 @@ impl Schedule {
     /// ```
     #[must_use]
     pub const fn give_up_after(mut self, failures_in_a_row: u32) -> Self {
-        self.failures_to_give_up = Some(failures_in_a_row);
+        self.give_up_after = Some(failures_in_a_row);
         self
     }
 
     /// How many failed polls in a row end a watch. `None`: they never do.
     pub(crate) const fn failures_to_give_up(&self) -> Option<u32> {
-        self.failures_to_give_up
+        self.give_up_after
     }
 
     /// The longest pause that the strategy comes to, or zero for a policy, which grows by itself.

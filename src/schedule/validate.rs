@@ -63,7 +63,7 @@ impl Schedule {
         if !(0.0..=1.0).contains(&self.jitter) {
             return Err(Error::config(format!("the jitter is {}: it must be a fraction from 0 to 1", self.jitter)));
         }
-        if self.failures_to_give_up == Some(0) {
+        if self.give_up_after == Some(0) {
             return Err(Error::config(
                 "give_up_after is 0: a watch would give up before its first poll; set 1 or more",
             ));

@@ -32,6 +32,12 @@ impl RawRecord<'_> {
         let not_zero = |number: &i64| *number != 0;
         let says_something = |text: &String| !is_placeholder(text);
         self.result_urls.retain(says_something);
+        for url in self.result_urls.iter_mut().chain(&mut self.origin_urls) {
+            let trimmed = url.trim();
+            if trimmed.len() < url.len() {
+                *url = trimmed.to_owned();
+            }
+        }
         if self.result_urls.len() > 1 {
             let mut seen = HashSet::new();
             let is_first: Vec<bool> = self.result_urls.iter().map(|url| seen.insert(url.as_str())).collect();

@@ -169,3 +169,11 @@ fn list_of_unreadable_fields_is_limited() {
     let body = data(&format!(r#""successFlag":0,"response":{{"resultUrls":[{}]}}"#, vec!["7"; 10_000].join(",")));
     assert_eq!(ask(200, body).unwrap().unreadable().len(), 65);
 }
+
+#[test]
+fn blanks_around_a_url_are_no_part_of_it() {
+    for urls in [format!(r#"[" {URL} "]"#), format!(r#"["{URL}\n","\t{URL}"]"#), format!(r#""{URL}\r\n""#)] {
+        let task = ask(200, data(&format!(r#""successFlag":1,"response":{{"resultUrls":{urls}}}"#))).unwrap();
+        assert_eq!(task.result_urls(), [URL], "{urls}");
+    }
+}

@@ -198,7 +198,7 @@ proptest! {
         let is_placeholder = |text: &str| {
             ["", "null", "none", "nil", "undefined", "n/a"].contains(&text.trim().to_lowercase().as_str())
         };
-        let filled = |urls: &[String]| urls.iter().filter(|url| !is_placeholder(url)).cloned().collect::<Vec<_>>();
+        let filled = |urls: &[String]| urls.iter().map(|url| url.trim()).filter(|url| !is_placeholder(url)).map(str::to_owned).collect::<Vec<_>>();
         let distinct = |urls: &[String]| {
             let mut seen = std::collections::HashSet::new();
             filled(urls).into_iter().filter(|url| seen.insert(url.clone())).collect::<Vec<_>>()
