@@ -16,13 +16,13 @@ pub(super) struct FailureStreak {
 
 /// What a failed poll means for the watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum FailureAction {
     /// It goes on.
-    GoesOn,
+    GoOn,
     /// It goes on, and ends at this time if until then each answer says that it should.
-    EndsAt(Duration),
+    EndAt(Duration),
     /// It ends.
-    Ends,
+    End,
 }
 
 impl FailureStreak {
@@ -37,19 +37,19 @@ impl FailureStreak {
         is_first: bool,
         elapsed: Duration,
         grace: Duration,
-    ) -> Verdict {
+    ) -> FailureAction {
         self.last_error = Some(error.clone());
         let needs_grace = match error.ends_watch() {
-            EndsWatch::AtFirst if is_first => return Verdict::Ends,
-            EndsWatch::Confirmed if !was_answered => return Verdict::Ends,
+            EndsWatch::AtFirst if is_first => return FailureAction::End,
+            EndsWatch::Confirmed if !was_answered => return FailureAction::End,
             EndsWatch::Confirmed | EndsWatch::AfterGrace => true,
             EndsWatch::AtFirst | EndsWatch::Never => false,
         };
         self.unconfirmed_since = needs_grace.then(|| self.unconfirmed_since.unwrap_or(elapsed));
         match self.unconfirmed_since.map(|since| since.saturating_add(grace)) {
-            None => Verdict::GoesOn,
-            Some(ends_at) if ends_at <= elapsed => Verdict::Ends,
-            Some(ends_at) => Verdict::EndsAt(ends_at),
+            None => FailureAction::GoOn,
+            Some(ends_at) if ends_at <= elapsed => FailureAction::End,
+            Some(ends_at) => FailureAction::EndAt(ends_at),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::config::WatchConfig;
 use super::decision::{Decision, Next};
-use super::failure_streak::Verdict;
+use super::failure_streak::FailureAction;
 use super::next_poll::{self, RetryPause};
 use super::response::ResponseContext;
 use super::state::PollState;
@@ -34,17 +34,17 @@ impl PollState {
         let was_answered = before.is_some();
         let last_record = error.task().cloned().or(before);
         let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
-        let verdict = uncommon.streak.failed(&error, was_answered, self.polls == 1, elapsed, config.grace);
-        if verdict == Verdict::Ends {
+        let action = uncommon.streak.failed(&error, was_answered, self.polls == 1, elapsed, config.grace);
+        if action == FailureAction::End {
             return self.end(error.permanent(), elapsed);
         }
         let error = error.unconfirmed();
         if config.schedule.failures_to_give_up().is_some_and(|limit| consecutive >= limit) {
             return self.end(error.and(format!("{consecutive} polls in a row have failed")), elapsed);
         }
-        let grace_left = match verdict {
-            Verdict::EndsAt(at) => at.saturating_sub(elapsed),
-            Verdict::GoesOn | Verdict::Ends => Duration::MAX,
+        let grace_left = match action {
+            FailureAction::EndAt(at) => at.saturating_sub(elapsed),
+            FailureAction::GoOn | FailureAction::End => Duration::MAX,
         };
         let bounded = |pause: Duration| pause.min(grace_left).max(wait);
         let pause = if let Some(scheduled_at) = scheduled_at {
