@@ -13,7 +13,7 @@ use crate::clock::nanos;
 /// A called waiter has this time to come, and more on a busy executor: twice the time that others took.
 const MIN_CLAIM_TIME: Duration = Duration::from_millis(25);
 const MAX_CLAIM_TIME: Duration = Duration::from_millis(250);
-/// While no called waiter has come for this long, a waiter that comes by itself gets a permit, whoever is before it.
+/// While no called waiter has come for this long, a waiter that comes by itself gets a permit, even if others are before it.
 const OVERTAKE_AFTER: Duration = Duration::from_millis(200);
 /// At most 32 waiters are called for one permit.
 const MAX_ROUNDS: u32 = 5;

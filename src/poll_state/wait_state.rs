@@ -42,7 +42,7 @@ impl WaitState {
         self.known_refusal = Some(cooldown.number);
         // An early repeat without a token may have to wait for longer.
         let held = self.held_until.map_or(Duration::ZERO, |until| until.saturating_sub(elapsed));
-        // At the deadline comes the final poll, whoever holds back.
+        // At the deadline comes the final poll, even if the client holds back.
         cooldown.remaining.max(held).min(next_poll::left(config, elapsed))
     }
 
