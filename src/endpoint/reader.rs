@@ -80,7 +80,9 @@ impl Endpoint {
             Ok(envelope)
         } else {
             mended = readable(&body);
-            Envelope::parse(&mended).map_err(|unreadable| compressed(headers, &body).unwrap_or(unreadable))
+            Envelope::parse(&mended).map_err(|unreadable| {
+                compressed(headers, &body).map_or(unreadable, |format| clean(format.into()).into_owned())
+            })
         };
         let envelope = match envelope {
             Ok(envelope) => envelope,

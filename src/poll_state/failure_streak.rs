@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{EndsWatch, Error};
+use crate::error::{EndsWatch, Error, ErrorKind};
 
 #[derive(Debug, Default)]
 pub(super) struct FailureStreak {
@@ -38,6 +38,11 @@ impl FailureStreak {
         elapsed: Duration,
         grace: Duration,
     ) -> FailureAction {
+        let says_ended = |error: &Error| error.kind() == ErrorKind::MissingResult;
+        if self.last_error.as_ref().is_some_and(|last| says_ended(last) != says_ended(error)) {
+            // The task has ended, and it cannot be asked for: neither confirms the other.
+            self.unconfirmed_since = None;
+        }
         self.last_error = Some(error.clone());
         let needs_grace = match error.ends_watch() {
             EndsWatch::AtFirst if is_first => return FailureAction::End,

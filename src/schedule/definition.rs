@@ -204,7 +204,8 @@ impl Schedule {
     ///
     /// For a program that would rather hear of an outage than wait through it. The watch ends as
     /// [`GaveUp`](crate::StatusEvent::GaveUp) with the error of the last poll: the task may still finish, so watch the same id
-    /// again later. Extra polls and refusals (429, 503) count; waiting for the client's limits does not.
+    /// again later. Extra polls and refusals (429, 503) count; waiting for the client's limits does not. If the last of them is a
+    /// success whose record names no result, the watch ends as [`Done`](crate::StatusEvent::Done).
     ///
     /// ```
     /// # use luma_watch::simulator::{Fault, SimulatedTask, Simulator};

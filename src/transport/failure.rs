@@ -3,14 +3,15 @@
 use std::error::Error as StdError;
 use std::iter;
 
-use super::cause::{Attempt, BROKEN, Lasts, cause};
+use super::cause::{self, Attempt, Lasts, cause};
 use crate::error::{Error, ErrorKind};
 
 /// In bytes. No record is longer; a longer body is not the gateway's.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
+#[cfg(feature = "simulator")]
 pub(crate) fn broken() -> Error {
-    Error::new(ErrorKind::Transport, BROKEN)
+    Error::new(ErrorKind::Transport, cause::BROKEN)
 }
 
 pub(crate) fn cut_short() -> Error {

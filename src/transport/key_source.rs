@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::iter::successors;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -188,11 +189,13 @@ impl KeySource {
     }
 
     fn failed(&self, error: BoxError) -> NoKey {
-        let text = Cow::Owned(error.to_string());
         let present = self.present();
-        let text = redact(present.as_ref().map_or("", |key| &key.text), text);
-        let detail = format!("the source of the API key failed: {text}").into();
-        NoKey { detail, cause: Some(Arc::from(error)) }
+        let present = present.as_ref().map_or("", |key| &key.text);
+        let detail = format!("the source of the API key failed: {}", redact(present, error.to_string().into())).into();
+        let mut causes = successors(Some(&*error as &(dyn StdError + 'static)), |cause| (*cause).source());
+        // A cause is given on as it is, or not at all.
+        let names_key = causes.any(|cause| matches!(redact(present, (&*cause.to_string()).into()), Cow::Owned(_)));
+        NoKey { detail, cause: (!names_key).then(|| Arc::from(error)) }
     }
 
     fn note(&self, answer: Result<(ApiKey, HeaderValue), NoKey>) -> Result<Arc<Key>, NoKey> {

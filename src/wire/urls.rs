@@ -14,12 +14,17 @@ impl Field<'_> {
     /// The URLs in a list of texts or of objects such as `{"url": …}`, in one text or object, or in a text that holds any of these
     /// as JSON. An entry that cannot be read goes to `unreadable`; the others count.
     pub(crate) fn urls(self, unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+        self.urls_that(&|_| true, unreadable)
+    }
+
+    /// The same, without those that do not `count`: of the URLs in an object, the best one that counts.
+    pub(crate) fn urls_that(self, count: &dyn Fn(&str) -> bool, unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
         let Some(text) = self.text() else { return Vec::new() };
         let json = text.trim();
         let urls = match json.as_bytes().first() {
-            Some(b'[') => items(json).map(|items| self.urls_of(&items, unreadable)),
-            Some(b'{') => url(json).ok().map(|url| url.into_iter().collect()),
-            _ => self.is_text().then(|| vec![text.clone().into_owned()]),
+            Some(b'[') => items(json).map(|items| self.urls_of(&items, count, unreadable)),
+            Some(b'{') => url(json, count).ok().map(|url| url.into_iter().collect()),
+            _ => self.is_text().then(|| Some(text.clone().into_owned()).filter(|url| count(url)).into_iter().collect()),
         };
         urls.unwrap_or_else(|| {
             unreadable.push(self.type_error("a list"));
@@ -27,10 +32,15 @@ impl Field<'_> {
         })
     }
 
-    fn urls_of(&self, items: &[&RawValue], unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+    fn urls_of(
+        &self,
+        items: &[&RawValue],
+        count: &dyn Fn(&str) -> bool,
+        unreadable: &mut Vec<UnreadableField>,
+    ) -> Vec<String> {
         let mut urls = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            match url(item.get()) {
+            match url(item.get(), count) {
                 Ok(url) => urls.extend(url),
                 Err(reason) => unreadable.push(UnreadableField::new(format!("{}[{index}]", self.path()), reason)),
             }
@@ -39,16 +49,18 @@ impl Field<'_> {
     }
 }
 
-/// One URL. `None` if it stands for nothing. The error is what it is instead.
-fn url(json: &str) -> Result<Option<String>, String> {
+/// One URL. `None` if it stands for nothing, or does not `count`. The error is what it is instead.
+fn url(json: &str, count: &dyn Fn(&str) -> bool) -> Result<Option<String>, String> {
     match json.as_bytes().first() {
-        Some(b'"') => Ok(Some(unescaped(json).into_owned()).filter(|url| !is_placeholder(url))),
+        Some(b'"') => Ok(Some(unescaped(json).into_owned()).filter(|url| !is_placeholder(url) && count(url))),
         Some(b'n') => Ok(None), // null
         Some(b'{') => {
             let object = Object::parse(json.as_bytes(), "").map_err(|_| type_error(json, "a text"))?;
             let fields: Vec<_> = NAMES.iter().filter_map(|name| object.get(name)).collect();
-            match fields.iter().filter(|field| field.is_text()).find_map(|field| field.text()) {
-                Some(url) => Ok(Some(url.into_owned())),
+            let urls: Vec<_> = fields.iter().filter(|field| field.is_text()).filter_map(|field| field.text()).collect();
+            match urls.iter().find(|url| count(url)) {
+                Some(url) => Ok(Some(url.clone().into_owned())),
+                None if !urls.is_empty() => Ok(None),
                 None if object.has_any(&NAMES) && fields.iter().all(Field::is_text) => Ok(None),
                 None => Err(type_error(json, "a text")),
             }

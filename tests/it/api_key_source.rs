@@ -608,3 +608,19 @@ async fn fresh_key_is_sent_over_http() {
     client.status(&id).await.unwrap();
     assert_eq!((gateway.requests().len(), refused(&gateway), keys.asked()), (4, 1, 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn key_in_error_of_source_is_in_no_written_form() {
+    let simulator = simulator("first-key");
+    let (id, asked) = (endless(&simulator, 1).remove(0), AtomicUsize::new(0));
+    let source = move || {
+        let is_first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+        async move { if is_first { Ok("first-key") } else { Err(io::Error::other("the vault knows first-key only")) } }
+    };
+    let client = Client::builder("").simulator(&simulator).api_key_from(source).build().unwrap();
+    client.status(&id).await.unwrap();
+    simulator.api_key("second-key");
+    let error = client.status(&id).await.unwrap_err();
+    let written = format!("{error} {error:?} {}", serde_json::to_string(&error).unwrap());
+    assert!(written.contains("the vault knows [key] only") && !written.contains("first-key"), "{written}");
+}

@@ -144,3 +144,32 @@ async fn watch_gives_up_after_set_number_of_failures() {
         assert!(error.to_string().contains("4 polls in a row have failed"), "{error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn refusal_and_missing_result_do_not_confirm_each_other() {
+    for driver in Driver::BOTH {
+        for result_is_missing_first in [true, false] {
+            let simulator = Simulator::new();
+            let id = simulator.add(SimulatedTask::new().generates_for(secs(0)));
+            let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
+            let missing = || Fault::body(format!(r#"{{"code":200,"data":{{"taskId":"{id}","successFlag":1}}}}"#));
+            let (before, last) =
+                if result_is_missing_first { (missing(), Fault::status(401)) } else { (Fault::status(401), missing()) };
+            simulator.inject(Fault::body(r#"{"code":200,"data":{"successFlag":0}}"#));
+            simulator.inject(before.always());
+            let mut events = driver.events(&client, &[id.clone()]);
+            while let Some(event) = events.next().await {
+                // The first one came after 30 s, and the next comes at the end of the grace.
+                let StatusEvent::PollFailed(failure) = &event else { continue };
+                if failure.elapsed + failure.next_poll_in >= secs(90) {
+                    break;
+                }
+            }
+            simulator.clear_faults();
+            simulator.inject(last);
+            let rest: Vec<_> = events.collect().await;
+            assert_eq!(failures(&rest).len(), 1, "{driver:?}: {rest:?}");
+            assert!(matches!(rest.last().and_then(StatusEvent::outcome), Some(Ok(_))), "{driver:?}: {rest:?}");
+        }
+    }
+}

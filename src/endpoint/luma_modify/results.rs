@@ -5,6 +5,8 @@
 //! Before that a field may be about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a
 //! result.
 
+use serde_json::Value;
+
 use crate::spelling::KnownNames;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::Field;
@@ -70,16 +72,18 @@ pub(super) fn read(
     let documented = response.as_ref().and_then(|response| response.get("resultUrls"));
     let mut results = documented.map_or_else(Vec::new, |field| field.urls(&mut unreadable));
     if has_succeeded && results.is_empty() {
-        let params = param_json.unwrap_or_default().replace("\\/", "/");
-        let is_result = |url: &String| url.contains("://") && !origins.contains(url) && !params.contains(url.as_str());
+        let mut sources = Vec::new();
+        texts_in(param_json.unwrap_or_default(), &mut sources);
+        for object in response.iter().chain([record]) {
+            add_sources(object, &mut sources);
+        }
         // A response that is no object may be the result itself.
         let bare = field.filter(|_| response.is_none());
         let within = response.iter().flat_map(|response| NAMES.iter().skip(1).filter_map(|name| response.get(name)));
         let beside = NAMES.iter().filter_map(|name| record.get(name));
         let places = bare.into_iter().chain(within).chain(beside).filter(|field| !field.is_named(ORIGIN_URLS));
         for place in places {
-            results = elsewhere(place, &mut unreadable);
-            results.retain(is_result);
+            results = elsewhere(place, &sources, &mut unreadable);
             if !results.is_empty() {
                 break;
             }
@@ -90,14 +94,52 @@ pub(super) fn read(
     Urls { results, origins, fatal, all_kept }
 }
 
-/// The URLs in one of the other places.
-fn elsewhere(field: Field<'_>, unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
-    if !field.is_named("resultJson") {
-        return field.urls(unreadable);
-    }
-    let Ok(json) = field.object() else { return field.urls(unreadable) };
+/// The results in one of the other places.
+fn elsewhere(field: Field<'_>, sources: &[String], unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+    let json = Some(field).filter(|field| field.is_named("resultJson")).and_then(|field| field.object().ok());
+    let Some(json) = json else { return field.urls_that(&|url| is_result(url, sources), unreadable) };
     let path = field.path();
     let Ok(inner) = Object::parse(json.as_bytes(), &path) else { return Vec::new() };
+    let mut sources = sources.to_vec();
+    add_sources(&inner, &mut sources);
     let fields = NAMES.iter().filter(|name| **name != ORIGIN_URLS).filter_map(|name| inner.get(name));
-    fields.map(|field| field.urls(unreadable)).find(|urls| !urls.is_empty()).unwrap_or_default()
+    let mut urls = fields.map(|field| field.urls_that(&|url| is_result(url, &sources), unreadable));
+    urls.find(|urls| !urls.is_empty()).unwrap_or_default()
+}
+
+/// Whether a text is a URL, and not that of a video that was edited.
+fn is_result(url: &str, sources: &[String]) -> bool {
+    url.contains("://") && !sources.iter().any(|text| names(text, url.trim()))
+}
+
+/// Whether a URL stands in a text, be it with a query, but not as the start of a longer name.
+fn names(text: &str, url: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '%');
+    text.split(url).skip(1).any(|after| !after.trim_start_matches('.').starts_with(goes_on))
+}
+
+/// Adds the texts that hold the URLs of the videos that were edited.
+fn add_sources(object: &Object<'_>, sources: &mut Vec<String>) {
+    for field in [ORIGIN_URLS, "paramJson"].into_iter().filter_map(|name| object.get(name)) {
+        texts_in(&field.unwrapped(), sources);
+    }
+}
+
+/// Adds all texts in JSON, also in JSON that is written as a text: a URL can be escaped in it in many ways. What is no JSON is
+/// one text.
+fn texts_in(json: &str, texts: &mut Vec<String>) {
+    match serde_json::from_str(json) {
+        Ok(value) => add_texts(value, texts),
+        Err(_) => texts.push(json.replace("\\/", "/")),
+    }
+}
+
+fn add_texts(value: Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.trim_start().starts_with(['{', '[', '"']) => texts_in(&text, texts),
+        Value::String(text) => texts.push(text),
+        Value::Array(values) => values.into_iter().for_each(|value| add_texts(value, texts)),
+        Value::Object(fields) => fields.into_iter().for_each(|(_, value)| add_texts(value, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

@@ -35,3 +35,10 @@ fn plain_body_is_read_whatever_the_header_says() {
     let error = LUMA_MODIFY.read(&"x".into(), reply(200, b"<html>", &[("content-encoding", b"identity")]), now, "");
     assert!(error.unwrap_err().to_string().contains("it is not JSON"));
 }
+
+#[test]
+fn key_in_name_of_format_is_redacted() {
+    let answer = reply(200, b"x", &[("content-encoding", b"secret-key")]);
+    let error = LUMA_MODIFY.read(&"x".into(), answer, now, "secret-key").unwrap_err().to_string();
+    assert!(error.contains("compressed with [key]"), "{error}");
+}

@@ -78,8 +78,25 @@ fn source_video_is_never_a_result() {
         r#""videoUrl":"https://f/s","resultUrls":["https://f/s"],"originUrls":"https://f/s""#,
         r#""paramJson":"{\"videoUrl\":\"https://f/s\"}""#,
         r#""originUrls":["https://f/s"]"#,
+        r#""videoUrl":"https://f/s?a=1&b=2","paramJson":"{\"videoUrl\":\"https://f/s?a\\u003d1\\u0026b\\u003d2\"}""#,
+        r#""videoUrl":"https://f/s?a&b","paramJson":{"video":"https:\/\/f\u002Fs?a\u0026b"}"#,
+        r#""videoUrl":"https://f/s","paramJson":"\"{\\\"videoUrl\\\":\\\"https:\\\\/\\\\/f/s\\\"}\"""#,
+        r#""videoUrl":"https://f/s","paramJson":"{\"videoUrl\":\"https://f/s?token=1\"}""#,
+        r#""videoUrl":" https://f/s ","originUrls":["https://f/s"]"#,
+        r#""videoUrl":"https://f/s","originUrls":["https://f/s"],"response":{"originUrls":["https://f/t"]}"#,
+        r#""videoUrl":"https://f/s","originUrls":[{"originUrl":"https://f/s"}]"#,
+        r#""resultJson":{"originUrls":["https://f/s"],"videoUrl":"https://f/s"}"#,
     ] {
         assert_eq!(results(1, fields), [""; 0], "{fields}");
+    }
+    for fields in [
+        r#""resultJson":{"videoUrl":"https://f/s","videoInfo":{"videoUrl":"https://f/v"}}"#,
+        r#""videoInfo":{"videoUrl":"https://f/s","url":"https://f/v"}"#,
+        r#""videoInfo":["https://f/s","https://f/v"]"#,
+        r#""videoUrl":"https://f/v","paramJson":"{\"callBackUrl\":\"https://f/v2\"}""#,
+    ] {
+        let fields = format!(r#"{fields},"originUrls":["https://f/s"]"#);
+        assert_eq!(results(1, &fields), ["https://f/v"], "{fields}");
     }
     let other = r#""videoUrl":"https://f/s","resultImageUrl":"https://f/v","originUrls":["https://f/s"]"#;
     assert_eq!(results(1, other), ["https://f/v"]);

@@ -63,6 +63,8 @@ struct Model {
     /// Whether there was a record before.
     was_answered: bool,
     unconfirmed_since: Option<Duration>,
+    /// Whether the last answer was a success without a result.
+    was_without_result: bool,
 }
 
 /// Whether the answer is a record from which the watch goes on as it is planned, or ends.
@@ -86,6 +88,10 @@ impl Model {
             },
         };
         self.was_answered |= answer.is_ok();
+        let is_without_result = answer.is_ok() && !is_good(answer);
+        if is_without_result != std::mem::replace(&mut self.was_without_result, is_without_result) {
+            self.unconfirmed_since = None;
+        }
         self.unconfirmed_since = after_grace.then(|| self.unconfirmed_since.unwrap_or(elapsed));
         let confirmed = self.unconfirmed_since.is_some_and(|since| elapsed >= since.saturating_add(config.grace));
         let gives_up = config.schedule.failures_to_give_up().is_some_and(|limit| self.consecutive >= limit);
