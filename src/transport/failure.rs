@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::iter;
 
-use super::cause::{self, Attempt, Lasts, cause};
+use super::cause::{Attempt, Lasts, cause};
 use crate::error::{Error, ErrorKind};
 
 /// In bytes. No record is longer; a longer body is not the gateway's.
@@ -11,7 +11,7 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 #[cfg(feature = "simulator")]
 pub(crate) fn broken() -> Error {
-    Error::new(ErrorKind::Transport, cause::BROKEN)
+    Error::new(ErrorKind::Transport, super::cause::BROKEN)
 }
 
 pub(crate) fn cut_short() -> Error {
