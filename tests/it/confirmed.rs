@@ -157,7 +157,7 @@ async fn refusal_and_missing_result_do_not_confirm_each_other() {
                 if result_is_missing_first { (missing(), Fault::status(401)) } else { (Fault::status(401), missing()) };
             simulator.inject(Fault::body(r#"{"code":200,"data":{"successFlag":0}}"#));
             simulator.inject(before.always());
-            let mut events = driver.events(&client, &[id.clone()]);
+            let mut events = driver.events(&client, std::slice::from_ref(&id));
             while let Some(event) = events.next().await {
                 // The first one came after 30 s, and the next comes at the end of the grace.
                 let StatusEvent::PollFailed(failure) = &event else { continue };
