@@ -40,7 +40,12 @@ impl PollState {
         }
         let error = error.unconfirmed();
         if config.schedule.failures_to_give_up().is_some_and(|limit| consecutive >= limit) {
-            return self.end(error.and(format!("{consecutive} polls in a row have failed")), elapsed);
+            let failed = if consecutive == 1 {
+                "1 poll has failed".to_owned()
+            } else {
+                format!("{consecutive} polls in a row have failed")
+            };
+            return self.end(error.and(failed), elapsed);
         }
         let grace_left = match action {
             FailureAction::EndAt(at) => at.saturating_sub(elapsed),

@@ -119,6 +119,9 @@ fn failures_in_a_row_end_a_watch_that_asks_for_it() {
     assert_eq!((error.kind(), error.is_transient(), error.polls()), (ErrorKind::Timeout, true, 6));
     assert!(error.to_string().contains("why; 3 polls in a row have failed"), "{error}");
 
+    let error = Bench::new(Schedule::every(secs(30)).give_up_after(1)).end(bad(ErrorKind::Timeout), secs(0));
+    assert!(error.to_string().contains("1 poll has failed"), "{error}");
+
     let mut bench = Bench::new(Schedule::every(secs(30)).give_up_after(1));
     let Decision { event, .. } = bench.on_response(good(Status::Success), secs(0), secs(0), 0.0);
     assert!(matches!(event, StatusEvent::Done(_)), "a success that names no result is still the end");
