@@ -30,8 +30,9 @@ pub(super) fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
         "https" => {}
         "http" if is_loopback(&host) => {}
         "http" => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             return Err(Error::config(format!(
-                "the base URL is plain http to {host}: the API key would travel unencrypted; write https://{host}, http is for loopback addresses only"
+                "the base URL is plain http to {host}: the API key would travel unencrypted; write https://{host}{port}, http is for loopback addresses only"
             )));
         }
         scheme if text.contains("://") => {

@@ -148,6 +148,12 @@ fn base_url_without_scheme_is_completed_in_error() {
 }
 
 #[test]
+fn advice_for_plain_http_keeps_the_port() {
+    let outcome = Client::builder("key").base_url("http://gateway:8080/base").build();
+    assert_refused("http://gateway:8080/base", outcome, &["plain http to gateway:", "write https://gateway:8080, "]);
+}
+
+#[test]
 fn base_url_with_endpoint_path_is_refused() {
     for (url, words) in [
         ("https://host/api/v1", "already holds the endpoint's path /api/v1: give https://host"),
