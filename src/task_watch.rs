@@ -238,13 +238,15 @@ impl Drop for TaskWatch {
 /// Why no gateway needs to be asked about this id.
 pub(crate) fn validate(id: &TaskId) -> Option<Error> {
     let id = id.as_str();
-    let is_invisible = |c: char| c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}');
+    let is_invisible = |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}');
     let why = if is_blank(id) {
         "the task id is empty"
     } else if id.trim() != id {
         "the task id has blanks or line ends around it"
-    } else if id.contains(is_invisible) {
+    } else if id.contains(char::is_control) {
         "the task id holds a control character"
+    } else if id.contains(is_invisible) {
+        "the task id holds an invisible character"
     } else {
         return None;
     };

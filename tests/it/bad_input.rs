@@ -286,8 +286,8 @@ async fn task_id_with_stray_characters_fails_without_a_request() {
         ("a\0b", "holds a control character"),
         ("a\u{7f}", "holds a control character"),
         ("a\u{1b}[31m", "holds a control character"),
-        ("\u{feff}774d9a7d", "holds a control character"),
-        ("774d\u{200b}9a7d", "holds a control character"),
+        ("\u{feff}774d9a7d", "holds an invisible character"),
+        ("774d\u{200b}9a7d", "holds an invisible character"),
     ];
     for (id, why) in cases {
         let last = |events: Vec<StatusEvent>| match events.as_slice() {
