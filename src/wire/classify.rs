@@ -50,7 +50,7 @@ pub(crate) fn classify(status: u16, code: Option<i64>, voice: Voice<'_>, headers
     let detail = match (kind, status) {
         (K::Decode, _) => format!("its code is unknown, its message is {:?}", excerpt(&message)),
         (K::Server, 301 | 302 | 303 | 307 | 308) if code.is_none() => {
-            "a redirect that is not followed: it leads to another host, where the API key is not sent, or there were too many"
+            "a redirect that is not followed: it names no address, or leads to another host, where the API key is not sent, or there were too many"
                 .to_owned()
         }
         (K::Transport, 407) => join("the proxy asks for a user name and a password", page, &message),

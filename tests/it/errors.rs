@@ -40,3 +40,12 @@ async fn deadline_error_keeps_cause_of_last_failure() {
     assert!(causes.iter().any(|cause| cause.contains("refused")), "{causes:?}");
     assert!(causes.iter().all(|cause| !error.to_string().contains(cause)), "{error} {causes:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn redirect_without_an_address_is_told_as_such() {
+    let simulator = Simulator::new();
+    simulator.inject(Fault::status(302));
+    let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
+    let error = client.status("x").await.unwrap_err().to_string();
+    assert!(error.contains("it names no address, or leads to another host"), "{error}");
+}
