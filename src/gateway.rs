@@ -163,6 +163,7 @@ impl Gateway {
 }
 
 fn too_late(timeout: Duration) -> Error {
+    let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
     Error::new(ErrorKind::Timeout, format!("no complete answer came within {timeout:?}"))
 }
 

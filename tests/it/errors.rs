@@ -49,3 +49,13 @@ async fn redirect_without_an_address_is_told_as_such() {
     let error = client.status("x").await.unwrap_err().to_string();
     assert!(error.contains("it names no address, or leads to another host"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn timeout_is_told_in_whole_milliseconds() {
+    let simulator = Simulator::new();
+    simulator.inject(Fault::stall());
+    let timeout = Duration::from_nanos(397_740_259);
+    let builder = Client::builder("test-key").simulator(&simulator).request_timeout(timeout);
+    let error = builder.build().unwrap().status("x").await.unwrap_err().to_string();
+    assert!(error.ends_with("no complete answer came within 397ms"), "{error}");
+}
