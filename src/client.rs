@@ -16,7 +16,7 @@ use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
 use crate::task_watch::validate;
-use crate::watch::Watch;
+use crate::watch::{Wait, Watch};
 use crate::watch_all::WatchAll;
 
 pub use builder::ClientBuilder;
@@ -294,8 +294,8 @@ impl Client {
     ///
     /// # Panics
     /// Outside a tokio runtime with its timer and I/O enabled.
-    pub async fn wait_until_done(&self, task_id: impl Into<TaskId>) -> Result<Task, Error> {
-        self.watch(task_id).await
+    pub fn wait_until_done(&self, task_id: impl Into<TaskId>) -> Wait {
+        self.watch(task_id).wait_until_done()
     }
 }
 

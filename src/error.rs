@@ -3,6 +3,7 @@
 mod cause;
 mod details;
 mod kind;
+mod stored;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::millis;
 use crate::task::{Task, TaskId};
 
 use cause::harmless;
@@ -26,6 +28,8 @@ pub use kind::ErrorKind;
 ///
 /// Serialized, it is an object with `kind` (see [`ErrorKind`]), `message`, `causes`, `transient`, `task_id`, `task`,
 /// `http_status`, `code`, `retry_after_ms`, `polls` and `elapsed_ms`.
+/// It reads back as an equal error, whose causes are texts. Only `kind` and `message` must be there. Errors are equal if all that
+/// can be asked of them is; causes count as their texts.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -50,12 +54,21 @@ pub use kind::ErrorKind;
 /// );
 /// # }
 /// ```
-#[derive(Clone, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Error(Arc<Details>);
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
+    /// An error of this kind, for tests of your own code. Its sentence says what the kind means, and then `detail`.
+    ///
+    /// ```
+    /// use luma_watch::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unauthorized, "the key has expired");
+    /// assert_eq!(error.to_string(), "the gateway refused the API key: the key has expired");
+    /// ```
+    #[must_use]
+    pub fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Details::new(kind, detail.into())))
     }
 
@@ -99,7 +112,7 @@ impl Error {
         self.with(|details| {
             details.http_status = http_status;
             details.code = code;
-            details.retry_after = retry_after;
+            details.retry_after = retry_after.map(millis::whole);
         })
     }
 
@@ -143,7 +156,7 @@ impl Error {
 
     /// With another time to wait than the answer's.
     pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Self {
-        self.with(|details| details.retry_after = wait)
+        self.with(|details| details.retry_after = wait.map(millis::whole))
     }
 
     /// With one more remark at the end of its sentence.
@@ -173,7 +186,7 @@ impl Error {
     pub(crate) fn in_watch(self, polls: u32, elapsed: Duration) -> Self {
         self.with(|details| {
             details.polls = polls;
-            details.elapsed = elapsed;
+            details.elapsed = millis::whole(elapsed);
         })
     }
 

@@ -18,6 +18,7 @@ pub mod guide;
 mod history;
 mod lazy_sleep;
 mod limiter;
+mod millis;
 mod notify;
 mod one_line;
 mod poll_state;

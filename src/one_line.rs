@@ -15,19 +15,32 @@ impl fmt::Display for OneLine<'_> {
         if self.0.len() <= MAX_CHARS && self.0.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return f.write_str(self.0); // the usual text
         }
-        let mut chars = self.0.chars().take(MAX_CHARS).peekable();
-        let mut before = None;
-        while let Some(c) = chars.next() {
-            let joins = is_joiner(c) && before.is_some_and(is_joined) && chars.peek().copied().is_some_and(is_joined);
-            if is_harmful(c) || is_joiner(c) && !joins {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                f.write_char(c)?;
-            }
-            before = Some(c);
-        }
+        write_escaped(f, self.0.chars().take(MAX_CHARS))?;
         if self.0.chars().nth(MAX_CHARS).is_some() { f.write_char('…') } else { Ok(()) }
     }
+}
+
+/// The same of a text that was a sentence of this crate before, which is not cut again.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // Writing to a text cannot fail.
+    write_escaped(&mut out, text.chars()).unwrap_or_default();
+    out
+}
+
+fn write_escaped(out: &mut impl Write, chars: impl Iterator<Item = char>) -> fmt::Result {
+    let mut chars = chars.peekable();
+    let mut before = None;
+    while let Some(c) = chars.next() {
+        let joins = is_joiner(c) && before.is_some_and(is_joined) && chars.peek().copied().is_some_and(is_joined);
+        if is_harmful(c) || is_joiner(c) && !joins {
+            write!(out, "{}", c.escape_default())?;
+        } else {
+            out.write_char(c)?;
+        }
+        before = Some(c);
+    }
+    Ok(())
 }
 
 fn is_harmful(c: char) -> bool {

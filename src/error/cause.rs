@@ -18,11 +18,13 @@ pub(super) fn harmless(cause: Arc<dyn StdError + Send + Sync>) -> Arc<dyn StdErr
         texts.push(escaped);
         next = cause.source();
     }
-    let escaped = texts.into_iter().rfold(None, |source, text| Some(Box::new(Escaped { text, source })));
-    match escaped {
-        Some(escaped) if !is_harmless => Arc::new(*escaped),
-        _ => cause,
-    }
+    if is_harmless { cause } else { of_texts(texts.into_iter()).unwrap_or(cause) }
+}
+
+/// Causes of which only the texts are known, the outermost first.
+pub(super) fn of_texts(texts: impl DoubleEndedIterator<Item = String>) -> Option<Arc<dyn StdError + Send + Sync>> {
+    let outermost = texts.rfold(None, |source, text| Some(Box::new(Escaped { text, source })))?;
+    Some(Arc::new(*outermost))
 }
 
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::kind::{EndsWatch, ErrorKind};
+use crate::millis;
 use crate::one_line::OneLine;
 use crate::task::{Task, TaskId};
 
@@ -17,6 +18,8 @@ pub(super) struct Details {
     pub(super) kind: ErrorKind,
     /// What the sentence says beyond the kind. May be empty.
     pub(super) detail: Cow<'static, str>,
+    /// Whether `detail` is the whole sentence, as it was stored.
+    pub(super) is_stored: bool,
     pub(super) transient: bool,
     pub(super) ends_watch: EndsWatch,
     pub(super) http_status: Option<u16>,
@@ -34,6 +37,7 @@ impl Details {
         Self {
             kind,
             detail,
+            is_stored: false,
             transient: kind.is_transient(),
             ends_watch: kind.ends_watch(),
             http_status: None,
@@ -51,13 +55,16 @@ impl Details {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 
-    fn causes(&self) -> Vec<String> {
+    pub(super) fn causes(&self) -> Vec<String> {
         std::iter::successors(self.source(), |&cause| cause.source()).map(ToString::to_string).collect()
     }
 }
 
 impl fmt::Display for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_stored {
+            return f.write_str(&self.detail);
+        }
         if let Some(id) = self.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
             write!(f, "task {}: ", OneLine(id.as_str()))?;
         }
@@ -111,13 +118,9 @@ impl Serialize for Details {
         out.serialize_field("task", &self.task)?;
         out.serialize_field("http_status", &self.http_status)?;
         out.serialize_field("code", &self.code)?;
-        out.serialize_field("retry_after_ms", &self.retry_after.map(millis))?;
+        out.serialize_field("retry_after_ms", &self.retry_after.map(millis::number))?;
         out.serialize_field("polls", &self.polls)?;
-        out.serialize_field("elapsed_ms", &millis(self.elapsed))?;
+        out.serialize_field("elapsed_ms", &millis::number(self.elapsed))?;
         out.end()
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

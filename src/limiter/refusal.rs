@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
-use crate::event::{serialize_millis, serialize_unix_millis};
+use crate::millis;
 use crate::one_line::OneLine;
 
 /// An answer that asks for fewer requests.
@@ -25,10 +25,10 @@ pub struct Cooldown {
     /// The answer that asked for fewer requests, with the id of the task that it was about.
     pub error: Error,
     /// When that answer came.
-    #[serde(rename = "answered_at_ms", serialize_with = "serialize_unix_millis")]
+    #[serde(rename = "answered_at_ms", serialize_with = "millis::serialize_unix")]
     pub answered_at: SystemTime,
     /// How much longer they hold back, if no good answer comes before.
-    #[serde(rename = "remaining_ms", serialize_with = "serialize_millis")]
+    #[serde(rename = "remaining_ms", serialize_with = "millis::serialize")]
     pub remaining: Duration,
     /// A new number for each refusal that makes the time longer.
     #[serde(skip)]

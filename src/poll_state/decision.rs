@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::event::{Finished, StatusEvent};
+use crate::millis;
 use crate::task::Task;
 
 /// An event for the user, and what the watch does next.
@@ -27,6 +28,6 @@ impl Decision {
     }
 
     pub(super) fn done(task: Task, polls: u32, elapsed: Duration) -> Self {
-        Self { event: StatusEvent::Done(Finished::new(task, polls, elapsed)), next: Next::End }
+        Self { event: StatusEvent::Done(Finished { task, polls, elapsed: millis::whole(elapsed) }), next: Next::End }
     }
 }

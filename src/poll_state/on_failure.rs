@@ -10,6 +10,7 @@ use super::response::ResponseContext;
 use super::state::PollState;
 use crate::error::{Error, ErrorKind};
 use crate::event::{PollFailure, StatusEvent};
+use crate::millis;
 use crate::schedule::{NoPause, PauseInput};
 use crate::task::TaskId;
 
@@ -83,6 +84,7 @@ impl PollState {
         let is_held = retry < own && needs_token(&error) && !take_retry();
         self.uncommon.get_or_insert_default().wait.held_until = is_held.then(|| elapsed.saturating_add(own));
         let next_poll_in = if is_held { own } else { retry };
+        let (elapsed, next_poll_in) = (millis::whole(elapsed), millis::whole(next_poll_in));
         let failure = PollFailure { error, consecutive, polls: self.polls, elapsed, next_poll_in };
         let next = Next::Poll { after: retry };
         Decision { event: StatusEvent::PollFailed(failure), next }

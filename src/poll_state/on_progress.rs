@@ -9,6 +9,7 @@ use super::next_poll;
 use super::response::ResponseContext;
 use super::state::PollState;
 use crate::event::{Progress, StatusEvent};
+use crate::millis;
 use crate::schedule::{NoPause, PauseInput};
 use crate::task::Task;
 
@@ -43,8 +44,9 @@ impl PollState {
             let id = task.id().clone();
             return Decision::give_up(self.deadline(&id, Some(task), elapsed, None));
         };
-        let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
         let next = Next::Poll { after: next_poll_in };
+        let (elapsed, next_poll_in) = (millis::whole(elapsed), millis::whole(next_poll_in));
+        let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
         Decision { event: StatusEvent::Generating(progress), next }
     }
 

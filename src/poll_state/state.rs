@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::event::{HeldBack, StatusEvent};
 use crate::history::Observation;
 use crate::limiter::{Class, ClientLimits, Cooldown};
+use crate::millis;
 use crate::schedule::{NoPause, PauseInput, PolicyState};
 use crate::task::{Status, Task, TaskId};
 
@@ -140,7 +141,7 @@ impl PollState {
     /// The next poll waits, because all watches of the client hold back.
     pub(crate) fn held_back(&mut self, config: &WatchConfig, cooldown: Cooldown, elapsed: Duration) -> StatusEvent {
         let next_poll_in = self.uncommon.get_or_insert_default().wait.held_back(config, &cooldown, elapsed);
-        let error = cooldown.error;
+        let (error, elapsed, next_poll_in) = (cooldown.error, millis::whole(elapsed), millis::whole(next_poll_in));
         StatusEvent::HeldBack(HeldBack { error, polls: self.polls, elapsed, next_poll_in })
     }
 

@@ -13,6 +13,7 @@ use super::decision::Decision;
 use super::{Next, PollState, Response, ResponseContext, WatchConfig};
 use crate::error::{Error, ErrorKind};
 use crate::event::StatusEvent;
+use crate::millis;
 use crate::schedule::Schedule;
 use crate::task::{Record, Status, Task, TaskId};
 
@@ -60,7 +61,7 @@ impl Bench {
             }
             other => panic!("terminal, yet it goes on: {other:?}"),
         };
-        assert_eq!(in_event, after, "the event says another pause than the watch makes");
+        assert_eq!(in_event, millis::whole(after), "the event says another pause than the watch makes");
         after
     }
 

@@ -1,14 +1,15 @@
 //! One watch, many readers: one polling loop behind any number of clones.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, mem};
 
-use futures::Stream;
+use futures::future::FusedFuture;
 use futures::stream::FusedStream;
+use futures::{FutureExt, Stream};
 
 use super::single::Watch;
 use super::waker_set::WakerSet;
@@ -120,8 +121,33 @@ impl SharedWatch {
     ///
     /// # Cancel safety
     /// Dropping it drops this reader only.
-    pub async fn wait_until_done(self) -> Result<Task, Error> {
-        self.await
+    pub fn wait_until_done(self) -> SharedWait {
+        SharedWait { watch: self, ended: false }
+    }
+
+    /// The same as [`wait_until_done`](Self::wait_until_done), and the reader stays, as with [`Watch::done`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing but the events that it passed.
+    pub fn done(&mut self) -> impl FusedFuture<Output = Result<Task, Error>> + Send + Unpin + '_ {
+        poll_fn(|cx| self.poll_done(cx)).fuse()
+    }
+
+    /// The future that awaiting the reader makes, see [`Watch::into_future`].
+    pub fn into_future(self) -> SharedWait {
+        self.wait_until_done()
+    }
+
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Result<Task, Error>> {
+        loop {
+            if let Some(outcome) = self.outcome() {
+                return Poll::Ready(outcome);
+            }
+            ready!(Pin::new(&mut *self).poll_next(cx));
+        }
     }
 
     fn outcome(&self) -> Option<Result<Task, Error>> {
@@ -228,7 +254,7 @@ impl IntoFuture for SharedWatch {
     type IntoFuture = SharedWait;
 
     fn into_future(self) -> SharedWait {
-        SharedWait(self)
+        self.wait_until_done()
     }
 }
 
@@ -238,21 +264,27 @@ impl fmt::Debug for SharedWatch {
     }
 }
 
-/// The future of a [`SharedWatch`]'s end, see [`SharedWatch::wait_until_done`].
+/// The future of a [`SharedWatch`]'s end, made by [`SharedWatch::wait_until_done`].
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct SharedWait(SharedWatch);
+pub struct SharedWait {
+    watch: SharedWatch,
+    ended: bool,
+}
 
 impl Future for SharedWait {
     type Output = Result<Task, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if let Some(outcome) = self.0.outcome() {
-                return Poll::Ready(outcome);
-            }
-            ready!(Pin::new(&mut self.0).poll_next(cx));
-        }
+        let outcome = ready!(self.watch.poll_done(cx));
+        self.ended = true;
+        Poll::Ready(outcome)
+    }
+}
+
+impl FusedFuture for SharedWait {
+    fn is_terminated(&self) -> bool {
+        self.ended
     }
 }
 

@@ -1,14 +1,15 @@
 //! One task as a stream: the polling loop.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_stream::stream;
-use futures::Stream;
+use futures::future::FusedFuture;
 use futures::stream::FusedStream;
+use futures::{FutureExt, Stream};
 
 use super::due_poll::DuePoll;
 use super::subscribed::Subscribed;
@@ -123,8 +124,56 @@ impl Watch {
     ///
     /// # Cancel safety
     /// The future owns the watch: dropping it stops the watch. To keep the watch, poll the stream.
-    pub async fn wait_until_done(self) -> Result<Task, Error> {
-        self.await
+    pub fn wait_until_done(self) -> Wait {
+        Wait { watch: self, ended: false }
+    }
+
+    /// The same as [`wait_until_done`](Self::wait_until_done), and the watch stays: for a wait that may be broken off, and taken up
+    /// again later.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use std::time::Duration;
+    /// use tokio::time::timeout;
+    ///
+    /// let mut watch = client.watch(&id);
+    /// while timeout(Duration::from_secs(60), watch.done()).await.is_err() {
+    ///     println!("still waiting for {}", watch.task_id());
+    /// }
+    /// let task = watch.done().await?; // the outcome, as often as it is asked for
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing but the events that it passed: a request in flight lives in the watch.
+    pub fn done(&mut self) -> impl FusedFuture<Output = Result<Task, Error>> + Send + Unpin + '_ {
+        poll_fn(|cx| self.poll_done(cx)).fuse()
+    }
+
+    /// The future that awaiting the watch makes: [`wait_until_done`](Self::wait_until_done).
+    ///
+    /// It stands before the methods of this name of `IntoFuture` and `StreamExt`, of which the compiler could not choose one.
+    pub fn into_future(self) -> Wait {
+        self.wait_until_done()
+    }
+
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Result<Task, Error>> {
+        loop {
+            if let Some(outcome) = self.outcome() {
+                return Poll::Ready(outcome.clone());
+            }
+            ready!(Pin::new(&mut *self).poll_next(cx));
+        }
     }
 }
 
@@ -153,7 +202,7 @@ impl IntoFuture for Watch {
     type IntoFuture = Wait;
 
     fn into_future(self) -> Wait {
-        Wait(self)
+        self.wait_until_done()
     }
 }
 
@@ -168,21 +217,55 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// The future of a [`Watch`]'s end, see [`Watch::wait_until_done`].
+/// The future of a [`Watch`]'s end, made by [`Watch::wait_until_done`] and
+/// [`Client::wait_until_done`](crate::Client::wait_until_done).
+///
+/// It needs no pinning and borrows nothing: keep it in a struct, spawn it, or give it to `select!`, `select_ok` or
+/// `FuturesUnordered`.
+///
+/// ```
+/// # use luma_watch::simulator::{SimulatedTask, Simulator};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), luma_watch::Error> {
+/// # tokio::time::pause();
+/// # let simulator = Simulator::new();
+/// # let ids = [simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new())];
+/// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+/// use futures::future::select_ok;
+///
+/// let (first, others) = select_ok(ids.map(|id| client.wait_until_done(id))).await?;
+/// println!("{} is ready first, {} are not", first.id(), others.len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Wait(Watch);
+pub struct Wait {
+    watch: Watch,
+    ended: bool,
+}
+
+impl Wait {
+    /// The task that is watched.
+    #[must_use]
+    pub fn task_id(&self) -> &TaskId {
+        self.watch.task_id()
+    }
+}
 
 impl Future for Wait {
     type Output = Result<Task, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if let Some(outcome) = self.0.outcome() {
-                return Poll::Ready(outcome.clone());
-            }
-            ready!(Pin::new(&mut self.0).poll_next(cx));
-        }
+        let outcome = ready!(self.watch.poll_done(cx));
+        self.ended = true;
+        Poll::Ready(outcome)
+    }
+}
+
+impl FusedFuture for Wait {
+    fn is_terminated(&self) -> bool {
+        self.ended
     }
 }
 

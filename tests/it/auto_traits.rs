@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::future::{Future, IntoFuture};
 
+use futures::future::FusedFuture;
 use futures::stream::FusedStream;
 use luma_watch::{
     Client, ClientBuilder, Error, ErrorKind, Finished, History, Params, PollFailure, Progress, RateLimit, Schedule,
@@ -58,10 +59,12 @@ const _: () = {
 };
 
 assert_impl_all!(Watch: FusedStream<Item = StatusEvent>, IntoFuture<Output = Result<Task, Error>>, Send, Unpin, Debug);
-assert_impl_all!(Wait: Future<Output = Result<Task, Error>>, Send, Unpin, Debug);
+assert_impl_all!(Wait: FusedFuture<Output = Result<Task, Error>>, Send, Unpin, Debug);
 assert_impl_all!(WatchAll: FusedStream<Item = (TaskId, StatusEvent)>, Extend<String>, Extend<TaskId>, Send, Unpin, Debug);
 assert_impl_all!(SharedWatch: FusedStream<Item = StatusEvent>, IntoFuture<Output = Result<Task, Error>>, Clone, Unpin);
-assert_impl_all!(SharedWait: Future<Output = Result<Task, Error>>, Unpin);
+assert_impl_all!(SharedWait: FusedFuture<Output = Result<Task, Error>>, Unpin);
+assert_impl_all!(StatusEvent: Clone, Eq, Serialize, DeserializeOwned);
+assert_impl_all!(Error: Clone, Eq, Serialize, DeserializeOwned);
 assert_impl_all!(RateLimit: Copy, Eq, std::hash::Hash);
 assert_impl_all!(Client: Clone, Unpin);
 assert_impl_all!(StatusEvent: Clone, Serialize, Unpin);

@@ -27,6 +27,7 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+mod futures;
 #[cfg(feature = "rustls")]
 mod goaway;
 mod harmless_texts;

@@ -16,7 +16,7 @@ fn the_last_pause_ends_on_the_deadline() {
     for at in [secs(900), secs(919), secs(u64::MAX)] {
         for answer in [generating(), bad(ErrorKind::Server), bad(ErrorKind::RateLimited), bad(ErrorKind::NotFound)] {
             let error = every(30).end(answer, at);
-            assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, at, 1));
+            assert_eq!((error.kind(), error.elapsed(), error.polls()), (ErrorKind::Deadline, millis::whole(at), 1));
             assert!(error.is_transient());
         }
         assert_eq!(every(30).end(bad(ErrorKind::Unauthorized), at).kind(), ErrorKind::Unauthorized);

@@ -162,13 +162,13 @@ proptest! {
             prop_assert!(pause >= asked_for.min(left), "{pause:?} is sooner than asked for: {asked_for:?}");
             match event {
                 StatusEvent::Generating(progress) => {
-                    prop_assert_eq!((progress.polls, progress.elapsed), (model.polls, elapsed));
-                    prop_assert_eq!(progress.next_poll_in, pause);
+                    prop_assert_eq!((progress.polls, progress.elapsed), (model.polls, millis::whole(elapsed)));
+                    prop_assert_eq!(progress.next_poll_in, millis::whole(pause));
                 }
                 StatusEvent::PollFailed(failure) => {
-                    prop_assert_eq!((failure.polls, failure.elapsed), (model.polls, elapsed));
-                    prop_assert_eq!((failure.consecutive, failure.next_poll_in), (model.consecutive, pause));
-                    prop_assert_eq!((failure.error.polls(), failure.error.elapsed()), (model.polls, elapsed));
+                    prop_assert_eq!((failure.polls, failure.elapsed), (model.polls, millis::whole(elapsed)));
+                    prop_assert_eq!((failure.consecutive, failure.next_poll_in), (model.consecutive, millis::whole(pause)));
+                    prop_assert_eq!((failure.error.polls(), failure.error.elapsed()), (model.polls, millis::whole(elapsed)));
                     prop_assert!(failure.error.is_transient(), "the watch goes on");
                 }
                 other => prop_assert!(false, "terminal, yet it goes on: {other:?}"),

@@ -21,7 +21,7 @@ fn task(status: Status) -> Task {
 }
 
 fn done() -> StatusEvent {
-    StatusEvent::Done(Finished::new(task(Status::Success), 1, Duration::ZERO))
+    StatusEvent::Done(Finished::new(task(Status::Success)))
 }
 
 fn generating(polls: u32) -> StatusEvent {
