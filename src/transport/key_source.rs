@@ -178,11 +178,16 @@ impl KeySource {
             })?;
             Ok((key, authorization))
         };
-        match timeout(self.time, AssertUnwindSafe(answer).catch_unwind()).await {
+        // The timer is in here, too: it panics when the runtime in which it was made has ended.
+        let within = AssertUnwindSafe(async { timeout(self.time, answer).await });
+        match within.catch_unwind().await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(NoKey { detail: "the source of the API key panicked".into(), cause: None }),
-            Err(_) => {
+            Ok(Err(_)) => {
                 let detail = format!("the source of the API key gave none within {:?}", self.time);
+                Err(NoKey { detail: detail.into(), cause: None })
+            }
+            Err(_) => {
+                let detail = "the source of the API key panicked, or the runtime that asked it has ended";
                 Err(NoKey { detail: detail.into(), cause: None })
             }
         }
@@ -277,3 +282,6 @@ impl fmt::Debug for Key {
         f.debug_struct("Key").field("number", &self.number).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
