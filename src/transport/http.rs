@@ -109,7 +109,7 @@ impl Http {
             Err(error) => Box::pin(self.repeat(id, variation, sender, error)).await?,
         };
         if response.status() == MISDIRECTED {
-            self.clients.renew(sender)?;
+            self.clients.renew(sender);
         }
         Ok(response)
     }
@@ -125,9 +125,10 @@ impl Http {
         let mut repeats = Repeats::default();
         while let Some(repeat) = repeats.next(&error, &self.credit) {
             if repeat == Repeat::Afresh {
-                self.clients.renew(sender)?;
+                self.clients.renew(sender);
             }
-            let (next_sender, client) = self.clients.present()?;
+            // Something was sent: the error of that stands if there is no client now.
+            let Ok((next_sender, client)) = self.clients.present() else { break };
             sender = next_sender;
             error = match client.execute(self.request(id, variation)?).await {
                 Ok(response) => return Ok((sender, response)),
