@@ -41,7 +41,7 @@ impl PollState {
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
-            return Decision::give_up(self.deadline(&id, Some(task), elapsed, None));
+            return self.at_deadline(&id, Some(task), elapsed, None);
         };
         let progress = Progress { task, polls: self.polls, elapsed, next_poll_in };
         let next = Next::Poll { after: next_poll_in };
