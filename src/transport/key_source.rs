@@ -15,6 +15,7 @@ use reqwest::header::HeaderValue;
 use tokio::time::{Instant, timeout};
 
 use super::api_key::{ApiKey, checked};
+use crate::clock::whole_millis;
 use crate::error::{Error, ErrorKind};
 use crate::wire::redact;
 
@@ -191,10 +192,7 @@ impl KeySource {
         let within = AssertUnwindSafe(async { timeout(self.time, answer).await });
         match within.catch_unwind().await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                let detail = format!("the source of the API key gave none within {:?}", self.time);
-                Err(NoKey { detail: detail.into(), cause: None })
-            }
+            Ok(Err(_)) => Err(NoKey::in_time(self.time)),
             Err(_) => {
                 let detail = "the source of the API key panicked, or the runtime that asked it has ended";
                 Err(NoKey { detail: detail.into(), cause: None })
@@ -267,6 +265,12 @@ fn is_over(at: Option<Instant>) -> bool {
 }
 
 impl NoKey {
+    /// None came within this time.
+    pub(crate) fn in_time(time: Duration) -> Self {
+        let detail = format!("the source of the API key gave none within {:?}", whole_millis(time));
+        Self { detail: detail.into(), cause: None }
+    }
+
     /// The error of a poll that sends no request for want of a key.
     pub(crate) fn into_error(self) -> Error {
         self.of_kind(ErrorKind::Config)
