@@ -46,3 +46,8 @@ pub(crate) const ATTENTION: Duration = Duration::from_millis(100);
 pub(crate) fn add_or_now(now: Instant, pause: Duration) -> Instant {
     now.checked_add(pause).unwrap_or(now)
 }
+
+/// For texts: without what is below a millisecond, but not zero.
+pub(crate) fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
+}

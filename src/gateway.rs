@@ -1,16 +1,22 @@
 //! One poll of the gateway: a request, its response read as a task or an error, within the request timeout.
 
+#[cfg(all(test, feature = "simulator"))]
+mod tests;
 mod timeout;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::Url;
+use reqwest::header::{HeaderValue, LOCATION};
 
+use crate::clock::whole_millis;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "simulator")]
@@ -111,22 +117,27 @@ impl Gateway {
         url: Option<&Url>,
         timeout: Duration,
     ) -> Result<PollResponse, Failed> {
+        let waits_for_key = AtomicBool::new(self.keys.is_some());
         let fetch = pin!(async {
             let key = match &self.keys {
                 Some(keys) => Some(keys.key().await.map_err(NoKey::into_error)?),
                 None => None,
             };
+            waits_for_key.store(false, Ordering::Relaxed);
             let variation = Variation { key: key.as_deref(), url };
             let reply = self.transport.fetch(&request.id, Some(&variation)).await?;
             Ok::<_, Error>((reply, key))
         });
-        let Some(fetched) = timeout_with_grace(timeout, fetch).await else { return Err(too_late(timeout).into()) };
+        let Some(fetched) = timeout_with_grace(timeout, fetch).await else {
+            let nothing_sent = waits_for_key.load(Ordering::Relaxed);
+            return Err(if nothing_sent { NoKey::in_time(timeout).into_error() } else { too_late(timeout) }.into());
+        };
         let (mut reply, key) = fetched?;
         let present = self.keys.as_ref().and_then(|keys| keys.present());
         if let (Some(sent), Some(present)) = (&key, present) {
             // The texts are searched for the key that was sent. The present one may be another by now.
             if sent.text != present.text {
-                reply.body = reply.body.map(|body| without(&present.text, body));
+                redact_reply(&present.text, &mut reply);
             }
         }
         self.read(request, reply, key)
@@ -163,8 +174,22 @@ impl Gateway {
 }
 
 fn too_late(timeout: Duration) -> Error {
-    let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
-    Error::new(ErrorKind::Timeout, format!("no complete answer came within {timeout:?}"))
+    Error::new(ErrorKind::Timeout, format!("no complete answer came within {:?}", whole_millis(timeout)))
+}
+
+/// Removes this key from what is read of a reply.
+fn redact_reply(key: &str, reply: &mut Reply) {
+    if let Ok(body) = &mut reply.body {
+        *body = without(key, mem::take(body));
+    }
+    // No error shows the address of a redirect, which is followed as it is.
+    for (_, value) in reply.headers.iter_mut().filter(|(name, _)| *name != LOCATION) {
+        let Ok(text) = std::str::from_utf8(value.as_bytes()) else { continue };
+        let Cow::Owned(clean) = wire::redact(key, text.into()) else { continue };
+        if let Ok(clean) = HeaderValue::try_from(clean) {
+            *value = clean;
+        }
+    }
 }
 
 /// A body without this key, as JSON writes it.

@@ -157,14 +157,15 @@ impl TaskWatch {
         if self.state.polls() == 0 && !self.is_staggered() {
             self.state.clear_offset();
         }
+        let was_answered = matches!(response, Response::Polled(Ok(_)));
         let core = &self.core;
         let take_retry = || core.limiter.take_retry();
         let decision = self.state.on_response(&core.config, &self.id, response, context, take_retry);
         self.learn(&decision.event, context);
         let line = match &decision.event {
             StatusEvent::PollFailed(_) => self.core.failure_log.failed(now),
-            StatusEvent::Generating(_) | StatusEvent::Done(_) => self.core.failure_log.answered(now),
-            StatusEvent::HeldBack(_) | StatusEvent::GaveUp(_) => None,
+            StatusEvent::Generating(_) | StatusEvent::Done(_) if was_answered => self.core.failure_log.answered(now),
+            _ => None,
         };
         log_event(self.span.as_deref(), &decision.event, self.state.polls(), line);
         let next = match decision.next {

@@ -5,6 +5,7 @@
 //! waits in front of the polls that have not been sent yet, and passes an open circuit breaker only if the first one might. Both
 //! requests, the source of the key and the wait share one timeout.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -43,9 +44,13 @@ impl SecondRequest<'_> {
                 None
             }
         };
-        let Some(permit) = self.permit().await else { return Err(no_permit(&error, &second)) };
+        let Some(permit) = self.permit().await else { return Err(not_sent(&error, &second, NO_PERMIT)) };
         let left = |until: Instant| until.saturating_duration_since(permit.acquired_at());
-        let failed = match gateway.poll_as(request, url, until.map_or_else(|| gateway.timeout(), left)).await {
+        let left = until.map_or_else(|| gateway.timeout(), left);
+        if left.is_zero() {
+            return Err(not_sent(&error, &second, NO_TIME));
+        }
+        let failed = match gateway.poll_as(request, url, left).await {
             Ok(response) => {
                 permit.settle(Release::Answered);
                 return Ok(response);
@@ -92,24 +97,20 @@ impl SecondRequest<'_> {
     }
 }
 
-/// The error of a poll for whose second request there was no permit in time. It passes.
-fn no_permit(first: &Error, second: &Second) -> Error {
-    like(
-        first,
-        match second {
-            Second::Redirected(_) => {
-                "a redirect within the host that is not followed: the client's limits let no second request go in time"
-            }
-            Second::Misdirected => {
-                "this connection leads to a server that is not responsible, and the client's limits let no second request go in time"
-            }
-            Second::KeyRefused(_) => "there is a fresh one, but the client's limits let no second request go in time",
-        },
-    )
-    .passing()
+const NO_PERMIT: &str = "the client's limits let no second request go in time";
+const NO_TIME: &str = "no time was left for a second request";
+
+/// The error of a poll whose second request was not sent. It passes.
+fn not_sent(first: &Error, second: &Second, why: &str) -> Error {
+    let detail = match second {
+        Second::Redirected(_) => format!("a redirect within the host that is not followed: {why}"),
+        Second::Misdirected => format!("this connection leads to a server that is not responsible, and {why}"),
+        Second::KeyRefused(_) => format!("there is a fresh one, but {why}"),
+    };
+    like(first, detail).passing()
 }
 
 /// The same answer, said in other words.
-fn like(error: &Error, detail: &'static str) -> Error {
+fn like(error: &Error, detail: impl Into<Cow<'static, str>>) -> Error {
     Error::new(error.kind(), detail).with_response(error.http_status(), error.code(), error.retry_after())
 }

@@ -75,7 +75,7 @@ impl PollState {
             Ok(pause) => pause,
             // Nothing follows, and the task has ended.
             Err(_) if error.kind() == ErrorKind::MissingResult => return self.end(error, elapsed),
-            Err(NoPause::Over) => return Decision::give_up(self.deadline(id, last_record, elapsed, None)),
+            Err(NoPause::Over) => return self.at_deadline(id, last_record, elapsed, None),
             Err(NoPause::Failed(failed)) => {
                 return Decision::give_up(failed.of_task(id, last_record).in_watch(self.polls, elapsed));
             }

@@ -42,7 +42,7 @@ impl PollState {
         };
         let Some(next_poll_in) = next_poll_in else {
             let id = task.id().clone();
-            return Decision::give_up(self.deadline(&id, Some(task), elapsed, None));
+            return self.at_deadline(&id, Some(task), elapsed, None);
         };
         let next = Next::Poll { after: next_poll_in };
         let (elapsed, next_poll_in) = (millis::whole(elapsed), millis::whole(next_poll_in));

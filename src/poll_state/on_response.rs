@@ -21,9 +21,7 @@ impl PollState {
             uncommon.wait.answered();
         }
         let decision = match response {
-            Response::NotPolled(limits) => {
-                Decision::give_up(self.deadline(id, self.last_record(id), context.elapsed, Some(&limits)))
-            }
+            Response::NotPolled(limits) => self.at_deadline(id, self.last_record(id), context.elapsed, Some(&limits)),
             Response::Polled(result) => {
                 self.polls = self.polls.saturating_add(1);
                 let scheduled_at = self.scheduled_after(context.sent);
@@ -47,6 +45,6 @@ impl PollState {
     }
 }
 
-fn is_without_result(task: &Task) -> bool {
+pub(super) fn is_without_result(task: &Task) -> bool {
     task.status().is_success() && task.result_urls().is_empty()
 }

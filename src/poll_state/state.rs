@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::config::WatchConfig;
 use super::deadline::{Deadline, Failures};
+use super::decision::Decision;
 use super::last_record::{self, LastObservation};
 use super::learn;
 use super::next_poll;
+use super::on_response::is_without_result;
 use super::permit_wait::PermitWait;
 use super::poll_priority::PollPriority;
 use super::response::ResponseContext;
 use super::uncommon::Uncommon;
-use crate::error::Error;
 use crate::event::{HeldBack, StatusEvent};
 use crate::history::Observation;
 use crate::limiter::{Class, ClientLimits, Cooldown};
@@ -194,19 +195,24 @@ impl PollState {
         Some(last_record::remains(id, status))
     }
 
-    pub(super) fn deadline(
+    /// The end at the deadline. A task that was last seen as a success has ended, whatever came of the final poll.
+    pub(super) fn at_deadline(
         &self,
         id: &TaskId,
         last_record: Option<Task>,
         elapsed: Duration,
         unpolled: Option<&ClientLimits>,
-    ) -> Error {
+    ) -> Decision {
+        let last_record = match last_record {
+            Some(task) if is_without_result(&task) => return Decision::done(task, self.polls, elapsed),
+            other => other,
+        };
         let failures = self.uncommon.as_ref().map(|uncommon| Failures {
             count: uncommon.counts.failures,
             answered_since: self.polls.saturating_sub(uncommon.counts.last_failed_poll),
             last_error: uncommon.streak.last_error.clone(),
         });
         let failures = failures.unwrap_or_default();
-        Deadline { id, last_record, failures, polls: self.polls, elapsed, unpolled }.into_error()
+        Decision::give_up(Deadline { id, last_record, failures, polls: self.polls, elapsed, unpolled }.into_error())
     }
 }

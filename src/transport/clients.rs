@@ -3,6 +3,7 @@
 use reqwest::{Client, Url};
 
 use super::environment_proxy::warn_of_environment_proxy;
+use super::own_client::own_client;
 use super::per_runtime::{ClientNumber, PerRuntime};
 use crate::error::Error;
 
@@ -17,7 +18,10 @@ pub(super) type Sender = Option<ClientNumber>;
 impl Clients {
     /// `url`: of the endpoint, checked.
     pub(super) fn new(brought: Option<Client>, url: &Url) -> Result<Self, Error> {
-        let Some(client) = brought else { return Ok(Self::Own(PerRuntime::new(url)?)) };
+        let Some(client) = brought else {
+            let url = url.clone();
+            return Ok(Self::Own(PerRuntime::new(move || own_client(&url))?));
+        };
         warn_of_environment_proxy(url);
         Ok(Self::Brought(client))
     }
@@ -32,10 +36,9 @@ impl Clients {
 
     /// Drops the kept connections of this sender, so that the next request opens one. Those of a client that the user
     /// brought cannot be dropped.
-    pub(super) fn renew(&self, sender: Sender) -> Result<(), Error> {
-        match (self, sender) {
-            (Self::Own(clients), Some(number)) => clients.renew(number),
-            (_, _) => Ok(()),
+    pub(super) fn renew(&self, sender: Sender) {
+        if let (Self::Own(clients), Some(number)) = (self, sender) {
+            clients.renew(number);
         }
     }
 }

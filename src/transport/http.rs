@@ -103,34 +103,35 @@ impl Http {
         // Each future in a statement of its own: in one expression the request would take up room while it is in flight.
         let first = client.execute(self.request(id, variation)?);
         drop(client);
-        match first.await {
-            Ok(response) if response.status() == MISDIRECTED => {
-                self.clients.renew(sender)?;
-                Ok(response)
-            }
-            Ok(response) => Ok(response),
+        let (sender, response) = match first.await {
+            Ok(response) => (sender, response),
             // Boxed: it is rare, and a poll in flight is to be small.
-            Err(error) => Box::pin(self.repeat(id, variation, sender, error)).await,
+            Err(error) => Box::pin(self.repeat(id, variation, sender, error)).await?,
+        };
+        if response.status() == MISDIRECTED {
+            self.clients.renew(sender);
         }
+        Ok(response)
     }
 
-    /// Sends it again, as long as that makes sense.
+    /// Sends it again, as long as that makes sense. Returns the response, and what sent the request that it answers.
     async fn repeat(
         &self,
         id: &TaskId,
         variation: Option<&Variation<'_>>,
         mut sender: Sender,
         mut error: reqwest::Error,
-    ) -> Result<Response, Error> {
+    ) -> Result<(Sender, Response), Error> {
         let mut repeats = Repeats::default();
         while let Some(repeat) = repeats.next(&error, &self.credit) {
             if repeat == Repeat::Afresh {
-                self.clients.renew(sender)?;
+                self.clients.renew(sender);
             }
-            let (next_sender, client) = self.clients.present()?;
+            // Something was sent: the error of that stands if there is no client now.
+            let Ok((next_sender, client)) = self.clients.present() else { break };
             sender = next_sender;
             error = match client.execute(self.request(id, variation)?).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => return Ok((sender, response)),
                 Err(error) => error,
             };
         }

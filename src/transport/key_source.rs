@@ -15,6 +15,7 @@ use reqwest::header::HeaderValue;
 use tokio::time::{Instant, timeout};
 
 use super::api_key::{ApiKey, checked};
+use crate::clock::whole_millis;
 use crate::error::{Error, ErrorKind};
 use crate::wire::redact;
 
@@ -59,6 +60,7 @@ pub(crate) struct Key {
     pub(super) authorization: HeaderValue,
     /// 1 for the first.
     number: u64,
+    asked_at: Instant,
     /// When another one is to be asked for.
     refresh_at: Option<Instant>,
     expires_at: Option<Instant>,
@@ -110,13 +112,19 @@ impl KeySource {
         }
     }
 
-    /// Whether there is another key than this one, which was refused. The source is asked, unless it was since.
+    /// Whether there is another key than this one, which was refused now. The source is asked, unless it was since.
     pub(crate) async fn has_another(self: &Arc<Self>, refused: &Key) -> Result<bool, NoKey> {
-        let key = match self.look_after_refusal(refused) {
-            Found::Known(result) => result,
-            Found::Asked(asking, _) => asking.await,
-        };
-        key.map(|key| key.text != refused.text)
+        let refused_at = Instant::now();
+        loop {
+            let key = match self.look_after_refusal(refused, refused_at) {
+                Found::Known(result) => return result.map(|key| key.text != refused.text),
+                Found::Asked(asking, _) => asking.await?,
+            };
+            // It was asked for before, and is the same: the source may have another one since.
+            if !key.is_before(refused, refused_at) {
+                return Ok(key.text != refused.text);
+            }
+        }
     }
 
     /// The present key, whether or not it is good.
@@ -142,9 +150,10 @@ impl KeySource {
         }
     }
 
-    fn look_after_refusal(self: &Arc<Self>, refused: &Key) -> Found {
+    fn look_after_refusal(self: &Arc<Self>, refused: &Key, refused_at: Instant) -> Found {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = state.key.as_ref().filter(|key| key.number > refused.number) {
+        let newer = state.key.as_ref().filter(|key| key.number > refused.number);
+        if let Some(key) = newer.filter(|key| !key.is_before(refused, refused_at)) {
             return Found::Known(Ok(Arc::clone(key)));
         }
         if let Some(asking) = state.asking.as_ref().and_then(WeakShared::upgrade) {
@@ -160,8 +169,9 @@ impl KeySource {
     fn begin(self: &Arc<Self>, state: &mut State) -> Asking {
         let source = Arc::clone(self);
         let asking = async move {
+            let asked_at = Instant::now();
             let answer = source.answer().await;
-            source.note(answer)
+            source.note(answer, asked_at)
         };
         let asking = asking.boxed().shared();
         state.asking = asking.downgrade();
@@ -178,11 +188,13 @@ impl KeySource {
             })?;
             Ok((key, authorization))
         };
-        match timeout(self.time, AssertUnwindSafe(answer).catch_unwind()).await {
+        // The timer is in here, too: it panics when the runtime in which it was made has ended.
+        let within = AssertUnwindSafe(async { timeout(self.time, answer).await });
+        match within.catch_unwind().await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(NoKey { detail: "the source of the API key panicked".into(), cause: None }),
+            Ok(Err(_)) => Err(NoKey::in_time(self.time)),
             Err(_) => {
-                let detail = format!("the source of the API key gave none within {:?}", self.time);
+                let detail = "the source of the API key panicked, or the runtime that asked it has ended";
                 Err(NoKey { detail: detail.into(), cause: None })
             }
         }
@@ -198,13 +210,13 @@ impl KeySource {
         NoKey { detail, cause: (!names_key).then(|| Arc::from(error)) }
     }
 
-    fn note(&self, answer: Result<(ApiKey, HeaderValue), NoKey>) -> Result<Arc<Key>, NoKey> {
+    fn note(&self, answer: Result<(ApiKey, HeaderValue), NoKey>, asked_at: Instant) -> Result<Arc<Key>, NoKey> {
         let now = Instant::now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.asking = None;
         let answer = answer.map(|(key, authorization)| {
             state.came = state.came.saturating_add(1);
-            Arc::new(Key::new(key, authorization, state.came, now))
+            Arc::new(Key::new(key, authorization, state.came, asked_at, now))
         });
         // The error before is dropped outside the lock: it is the user's.
         let before = match &answer {
@@ -228,7 +240,7 @@ impl State {
 }
 
 impl Key {
-    fn new(key: ApiKey, authorization: HeaderValue, number: u64, now: Instant) -> Self {
+    fn new(key: ApiKey, authorization: HeaderValue, number: u64, asked_at: Instant, now: Instant) -> Self {
         let (text, expires_in) = key.into_parts();
         let margin = |time: Duration| time.checked_div(10).unwrap_or(time).min(MAX_MARGIN);
         let after = |time: Duration| now.checked_add(time);
@@ -236,9 +248,15 @@ impl Key {
             text,
             authorization,
             number,
+            asked_at,
             refresh_at: expires_in.and_then(|time| after(time.saturating_sub(margin(time)))),
             expires_at: expires_in.and_then(after),
         }
+    }
+
+    /// Whether it is the same as this key, and was asked for before that was refused.
+    fn is_before(&self, refused: &Self, refused_at: Instant) -> bool {
+        self.text == refused.text && self.asked_at < refused_at
     }
 }
 
@@ -247,6 +265,12 @@ fn is_over(at: Option<Instant>) -> bool {
 }
 
 impl NoKey {
+    /// None came within this time.
+    pub(crate) fn in_time(time: Duration) -> Self {
+        let detail = format!("the source of the API key gave none within {:?}", whole_millis(time));
+        Self { detail: detail.into(), cause: None }
+    }
+
     /// The error of a poll that sends no request for want of a key.
     pub(crate) fn into_error(self) -> Error {
         self.of_kind(ErrorKind::Config)
@@ -277,3 +301,6 @@ impl fmt::Debug for Key {
         f.debug_struct("Key").field("number", &self.number).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

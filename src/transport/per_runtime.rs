@@ -2,12 +2,11 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use reqwest::{Client, Url};
+use reqwest::Client;
 use tokio::runtime::{Handle, Id};
 
-use super::own_client::own_client;
 use crate::error::Error;
 
 /// Of how many runtimes the connections are kept. The runtime that sent no request for longest is forgotten first.
@@ -15,11 +14,15 @@ const MAX_RUNTIMES: usize = 16;
 
 /// The HTTP clients of all runtimes, made when a runtime sends its first request.
 pub(super) struct PerRuntime {
-    url: Url,
+    make: Box<MakeClient>,
     clients: RwLock<Clients>,
+    /// Held while a client is made that replaces another, so that many requests that failed over one client make one.
+    renewing: Mutex<()>,
     /// Counts clients, and their uses when there are several.
     clock: AtomicU64,
 }
+
+type MakeClient = dyn Fn() -> Result<Client, Error> + Send + Sync;
 
 struct Clients {
     /// Made at the start, so that what is wrong with it is known then; for the first runtime that comes.
@@ -40,9 +43,9 @@ struct OfRuntime {
 pub(super) struct ClientNumber(u64);
 
 impl PerRuntime {
-    pub(super) fn new(url: &Url) -> Result<Self, Error> {
-        let clients = Clients { spare: Some(own_client(url)?), of_runtimes: Vec::new() };
-        Ok(Self { url: url.clone(), clients: RwLock::new(clients), clock: AtomicU64::new(0) })
+    pub(super) fn new(make: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Result<Self, Error> {
+        let clients = RwLock::new(Clients { spare: Some(make()?), of_runtimes: Vec::new() });
+        Ok(Self { make: Box::new(make), clients, renewing: Mutex::new(()), clock: AtomicU64::new(0) })
     }
 
     /// The client of the present runtime.
@@ -59,13 +62,20 @@ impl PerRuntime {
         self.add(runtime)
     }
 
-    /// Later requests of the runtime to which this client belongs use fresh connections, unless they do already.
-    pub(super) fn renew(&self, number: ClientNumber) -> Result<(), Error> {
+    /// Later requests of the runtime to which this client belongs use fresh connections, unless they do already. If no other
+    /// client can be made now, the old one stays.
+    pub(super) fn renew(&self, number: ClientNumber) {
+        let _renewing = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.read().of_runtimes.iter().all(|known| known.number != number) {
-            return Ok(());
+            return;
         }
-        // Outside the lock: it reads the certificates of the operating system.
-        let mut client = own_client(&self.url)?;
+        // Outside the lock of the clients: it reads the certificates of the operating system.
+        let mut client = match (self.make)() {
+            Ok(client) => client,
+            Err(error) => {
+                return tracing::warn!(%error, "no other HTTP client can be made: the old connections stay in use");
+            }
+        };
         let renewed = ClientNumber(self.tick());
         let mut clients = self.write();
         if let Some(known) = clients.of_runtimes.iter_mut().find(|known| known.number == number) {
@@ -74,7 +84,6 @@ impl PerRuntime {
         }
         drop(clients);
         drop(client);
-        Ok(())
     }
 
     #[cold]
@@ -82,7 +91,7 @@ impl PerRuntime {
         let spare = self.write().spare.take();
         let client = match spare {
             Some(client) => client,
-            None => own_client(&self.url)?,
+            None => (self.make)()?,
         };
         let now = self.tick();
         let mut clients = self.write();
@@ -132,10 +141,17 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use reqwest::Client;
+
     use super::{ClientNumber, MAX_RUNTIMES, PerRuntime};
+    use crate::error::Error;
 
     fn clients() -> PerRuntime {
-        PerRuntime::new(&"http://127.0.0.1:1".parse().unwrap()).unwrap()
+        PerRuntime::new(|| Ok(Client::new())).unwrap()
     }
 
     fn number(clients: &PerRuntime) -> ClientNumber {
@@ -153,11 +169,11 @@ mod tests {
         let clients = clients();
         let first = number(&clients);
         assert!(number(&clients) == first);
-        clients.renew(first).unwrap();
+        clients.renew(first);
         let second = number(&clients);
         assert!(second != first);
         // Of many requests that failed over one client, the first renews it.
-        clients.renew(first).unwrap();
+        clients.renew(first);
         assert!(number(&clients) == second);
     }
 
@@ -168,7 +184,7 @@ mod tests {
         in_new_runtime(|| {
             let there = number(&clients);
             assert!(there != here);
-            clients.renew(there).unwrap();
+            clients.renew(there);
             assert!(number(&clients) != there);
         });
         assert!(number(&clients) == here);
@@ -184,5 +200,37 @@ mod tests {
             assert!(clients.read().of_runtimes.len() <= MAX_RUNTIMES);
         }
         assert_eq!(clients.read().of_runtimes.len(), MAX_RUNTIMES);
+    }
+
+    #[test]
+    fn client_stays_if_no_other_can_be_made() {
+        let made = AtomicUsize::new(0);
+        let clients = PerRuntime::new(move || match made.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(Client::new()),
+            _ => Err(Error::config("too many open files")),
+        });
+        let clients = clients.unwrap();
+        let first = number(&clients);
+        clients.renew(first);
+        assert!(number(&clients) == first);
+    }
+
+    #[test]
+    fn concurrent_renewals_make_one_client() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&made);
+        let clients = PerRuntime::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok(Client::new())
+        });
+        let clients = clients.unwrap();
+        let first = number(&clients);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| clients.renew(first));
+            }
+        });
+        assert!(number(&clients) != first);
+        assert_eq!(made.load(Ordering::Relaxed), 2, "one at the start, one instead");
     }
 }

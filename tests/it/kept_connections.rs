@@ -197,3 +197,19 @@ async fn misdirected_then_broken_is_asked_again() {
     client.status("x").await.unwrap();
     assert_eq!(connections(&server), [0, 0, 1, 2]);
 }
+
+#[tokio::test]
+async fn misdirected_repeat_is_asked_on_fresh_connection() {
+    // The kept connection has ended: the request is sent again at once, over another one, which answers 421.
+    let server = RawServer::start(|number, _| match number {
+        0 => Answer::Page(generating()),
+        1 => Answer::Close,
+        2 => misdirected(""),
+        _ => Answer::Page(done()),
+    })
+    .await;
+    let client = Client::builder("test-key").base_url(server.url()).build().unwrap();
+    client.status("x").await.unwrap();
+    client.status("x").await.unwrap();
+    assert_eq!(connections(&server), [0, 0, 1, 2]);
+}

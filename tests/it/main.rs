@@ -6,6 +6,8 @@
 
 mod absent_waiters;
 mod answers;
+mod api_key_failures;
+mod api_key_repeats;
 mod api_key_source;
 mod auto_traits;
 #[cfg(feature = "backoff")]

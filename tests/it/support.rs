@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod driver;
 pub(crate) mod in_memory;
+pub(crate) mod keys;
 #[cfg(feature = "rustls")]
 pub(crate) mod raw_http2;
 pub(crate) mod raw_server;

@@ -76,11 +76,50 @@ fn final_poll_without_result_is_done() {
         assert!(matches!(event, StatusEvent::Done(finished) if finished.task.status() == status));
         assert_eq!(next, Next::End);
     }
-    // The watch that was not asked again knows what it saw.
+    // A final poll that fails, or that gets no permit, hides no end that was seen.
+    let after_success = |response: Response| {
+        let mut bench = every(30);
+        bench.pause(good(Status::Success), secs(890), 0.0);
+        let (at, age, retry_after) = (secs(900), None, None);
+        let context = ResponseContext { sent: at, elapsed: at, jitter_sample: 0.0, age, retry_after, was_away: false };
+        bench.state.on_response(&bench.config, &bench.id, response, context, || true)
+    };
+    for (response, polls) in [
+        (Response::Polled(bad(ErrorKind::Server)), 2),
+        (Response::Polled(bad(ErrorKind::Unauthorized)), 2),
+        (Response::NotPolled(Box::new(closed())), 1),
+    ] {
+        let Decision { event, next } = after_success(response);
+        let error = event.outcome().unwrap().unwrap_err();
+        assert!(matches!(event, StatusEvent::Done(_)) && next == Next::End, "{event:?}");
+        assert_eq!((error.kind(), error.polls(), error.elapsed()), (ErrorKind::MissingResult, polls, secs(900)));
+        assert_eq!(error.task().map(Task::status), Some(Status::Success));
+    }
+    // The last record counts.
     let mut bench = every(30);
-    bench.pause(good(Status::Success), secs(890), 0.0);
-    let error = bench.end(bad(ErrorKind::Server), secs(900));
-    assert_eq!((error.kind(), error.task().map(Task::status)), (ErrorKind::Deadline, Some(Status::Success)));
+    bench.pause(good(Status::Success), secs(880), 0.0);
+    bench.pause(generating(), secs(890), 0.0);
+    assert_eq!(bench.end(bad(ErrorKind::Server), secs(900)).kind(), ErrorKind::Deadline);
+}
+
+/// The limits of a client that holds back.
+fn closed() -> ClientLimits {
+    let refused = Error::new(ErrorKind::Maintenance, "closed").with_response(Some(503), Some(503), None);
+    ClientLimits {
+        breaker: BreakerState::Open,
+        cooldown: Some(Cooldown {
+            error: refused.of_task(&TaskId::from("other"), None),
+            answered_at: SystemTime::UNIX_EPOCH,
+            remaining: Duration::from_millis(117_500),
+            number: 1,
+        }),
+        in_flight: 0,
+        in_flight_allowed: 9,
+        waiting: 3,
+        rate_limit_left: None,
+        retries_left: 10,
+        rate_limit: None,
+    }
 }
 
 #[test]
@@ -98,23 +137,7 @@ fn a_poll_without_a_permit_ends_as_deadline() {
     bench.pause(generating(), secs(0), 0.0);
     let (at, age, retry_after) = (secs(920), None, None);
     let context = ResponseContext { sent: at, elapsed: at, jitter_sample: 0.0, age, retry_after, was_away: false };
-    let refused = Error::new(ErrorKind::Maintenance, "closed").with_response(Some(503), Some(503), None);
-    let limits = ClientLimits {
-        breaker: BreakerState::Open,
-        cooldown: Some(Cooldown {
-            error: refused.of_task(&TaskId::from("other"), None),
-            answered_at: SystemTime::UNIX_EPOCH,
-            remaining: Duration::from_millis(117_500),
-            number: 1,
-        }),
-        in_flight: 0,
-        in_flight_allowed: 9,
-        waiting: 3,
-        rate_limit_left: None,
-        retries_left: 10,
-        rate_limit: None,
-    };
-    let response = Response::NotPolled(Box::new(limits));
+    let response = Response::NotPolled(Box::new(closed()));
     let decision = bench.state.on_response(&bench.config, &bench.id, response, context, || true);
     let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
     assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));
