@@ -16,11 +16,13 @@ use crate::clock::Epoch;
 use crate::error::Error;
 use crate::failure_log::FailureLog;
 use crate::gateway::{Failed, Gateway, PollRequest, PollResponse};
+use crate::late_polls::LatePolls;
 use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
 use crate::notify::Registry;
+use crate::observe::{ObservedPoll, Observers};
 use crate::poll_state::WatchConfig;
 use crate::stagger::Stagger;
-use release::release;
+use release::{release, settle};
 use second_request::SecondRequest;
 
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct ClientCore {
     pub(crate) stagger: Arc<Stagger>,
     pub(crate) epoch: Epoch,
     pub(crate) failure_log: Arc<FailureLog>,
+    pub(crate) late_polls: Arc<LatePolls>,
+    pub(crate) observers: Observers,
 }
 
 /// What came of one poll.
@@ -53,10 +57,17 @@ pub(crate) type PollFuture = Pin<Box<dyn Future<Output = PollOutcome> + Send>>;
 impl ClientCore {
     /// The same client with other settings for its watches.
     pub(crate) fn with_config(&self, config: WatchConfig) -> Self {
-        let Self { gateway, limiter, config: _, registry, stagger, epoch, failure_log } = self;
-        let (gateway, limiter, stagger) = (gateway.clone(), Arc::clone(limiter), Arc::clone(stagger));
-        let failure_log = Arc::clone(failure_log);
-        Self { gateway, limiter, config, registry: registry.clone(), stagger, epoch: *epoch, failure_log }
+        Self {
+            gateway: self.gateway.clone(),
+            limiter: Arc::clone(&self.limiter),
+            config,
+            registry: self.registry.clone(),
+            stagger: Arc::clone(&self.stagger),
+            epoch: self.epoch,
+            failure_log: Arc::clone(&self.failure_log),
+            late_polls: Arc::clone(&self.late_polls),
+            observers: self.observers.clone(),
+        }
     }
 
     /// A permit, if one is free now and nothing waits for it.
@@ -93,20 +104,34 @@ impl ClientCore {
         permit: Permit,
         timeout: Duration,
     ) -> Result<PollResponse, Error> {
+        if self.observers.is_empty() {
+            return self.exchange(request, permit, timeout).await;
+        }
+        // On the heap, so that a poll that nobody observes takes no room for it.
+        Box::pin(async {
+            let mut observed = ObservedPoll::begin(&self.observers, &request.id, &self.limiter, &permit);
+            let result = self.exchange(request, permit, timeout).await;
+            observed.end(&result);
+            result
+        })
+        .await
+    }
+
+    async fn exchange(&self, request: &PollRequest, permit: Permit, timeout: Duration) -> Result<PollResponse, Error> {
         let Failed { error, second } = match self.gateway.poll(request, timeout).await {
             Ok(response) => {
-                permit.settle(Release::Answered);
+                permit.settle(&Release::Answered);
                 return Ok(response);
             }
             Err(failed) => failed,
         };
+        let Self { gateway, limiter, config, observers, .. } = self;
         let class = permit.class_of_second();
         let until = permit.acquired_at().checked_add(timeout);
-        permit.settle(release(&self.config, &request.id, &error));
+        settle(permit, &release(config, &request.id, &error), limiter, observers);
         let Some(second) = second else { return Err(error) };
-        let Self { gateway, limiter, config, .. } = self;
-        let sender = SecondRequest { gateway, limiter, config, request, class, until };
-        // On the heap, so that a poll takes no room for it.
+        let sender = SecondRequest { gateway, limiter, config, observers, request, class, until };
+        // For the same reason.
         Box::pin(sender.send(error, second)).await
     }
 

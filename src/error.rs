@@ -168,9 +168,17 @@ impl Error {
         })
     }
 
-    /// Without the task's id, to be quoted in the sentence of another error.
+    /// Without the task and its id.
     pub(crate) fn without_task(self) -> Self {
-        self.with(|details| details.task_id = None)
+        self.with(|details| (details.task_id, details.task) = (None, None))
+    }
+
+    /// For eyes that should see neither the causes nor what the task was made with.
+    pub(crate) fn redacted(&self) -> Self {
+        self.clone().with(|details| {
+            details.source = None;
+            details.task = details.task.as_ref().map(Task::redacted);
+        })
     }
 
     /// With more in its sentence.

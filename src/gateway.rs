@@ -56,6 +56,7 @@ pub(crate) struct PollRequest {
 #[derive(Debug)]
 pub(crate) struct PollResponse {
     pub(crate) task: Task,
+    pub(crate) http_status: u16,
     /// How old the task is, if that was asked for and is known.
     pub(crate) age: Option<Duration>,
     /// How long the gateway asks to wait.
@@ -156,7 +157,7 @@ impl Gateway {
         let PollRequest { id, wants_age } = request;
         // By the gateway's own clock where it says the time, so that a wrong clock here does not matter.
         let now = wants_age.then(|| wire::date(&reply.headers).unwrap_or_else(SystemTime::now));
-        let retry_after = wire::retry_after(&reply.headers, SystemTime::now);
+        let (http_status, retry_after) = (reply.status, wire::retry_after(&reply.headers, SystemTime::now));
         let second = match reply.status {
             300..400 => self.transport.redirect(id, &reply).map(|url| Second::Redirected(Box::new(url))),
             421 => Some(Second::Misdirected),
@@ -164,7 +165,7 @@ impl Gateway {
         };
         let secret = key.as_ref().map_or_else(|| self.transport.api_key(), |key| &key.text);
         match self.endpoint.read(id, reply, SystemTime::now, secret) {
-            Ok(task) => Ok(PollResponse { age: now.and_then(|now| task.age(now)), task, retry_after }),
+            Ok(task) => Ok(PollResponse { age: now.and_then(|now| task.age(now)), task, http_status, retry_after }),
             Err(error) => {
                 let refused = key.filter(|_| error.kind() == ErrorKind::Unauthorized).map(Second::KeyRefused);
                 Err(Failed { error, second: second.or(refused) })

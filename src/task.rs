@@ -133,6 +133,20 @@ impl Task {
         self.0.error_message.as_deref()
     }
 
+    /// Without what it was made with, see [`StatusEvent::redacted`](crate::StatusEvent::redacted).
+    pub(crate) fn redacted(&self) -> Self {
+        let record = &*self.0;
+        Self::from(Record {
+            result_urls: record.result_urls.clone(),
+            created_at: record.created_at,
+            completed_at: record.completed_at,
+            error_code: record.error_code,
+            error_message: record.error_message.clone(),
+            extra: record.extra.numbers(),
+            ..Record::new(record.id.clone(), record.status)
+        })
+    }
+
     /// The parameters that the task was created with, as the JSON text that the gateway keeps.
     #[must_use]
     pub fn param_json(&self) -> Option<&str> {

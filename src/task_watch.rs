@@ -3,7 +3,6 @@
 
 mod log;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +12,14 @@ use tracing::Span;
 use crate::client_core::{ClientCore, PollFuture, PollOutcome};
 use crate::clock::add_or_now;
 use crate::error::{Error, ErrorKind};
-use crate::event::StatusEvent;
+use crate::event::{StatusEvent, outcome_name};
 use crate::gateway::{PollRequest, PollResponse};
 use crate::limiter::{Cooldown, Permit, Priority};
+use crate::observe::{WatchEnded, WatchStarted};
 use crate::poll_state::{Next, PermitWait, PollState, Response, ResponseContext, was_away};
-use crate::task::TaskId;
+use crate::task::{Task, TaskId};
 use crate::wire::is_blank;
-use log::{end_span, log_event};
+use log::{end_span, log_event, log_late};
 
 pub(crate) struct TaskWatch {
     core: Arc<ClientCore>,
@@ -42,6 +42,7 @@ impl TaskWatch {
         let now = Instant::now();
         self.started = self.core.epoch.nanos(now);
         self.state.start(self.core.stagger.register(now));
+        self.core.observers.call(|observer| observer.watch_started(&WatchStarted { task_id: &self.id }));
         let pause = self.core.config.schedule.first_pause();
         (!pause.is_zero()).then(|| add_or_now(now, pause))
     }
@@ -105,6 +106,10 @@ impl TaskWatch {
 
     /// Sends a request at once.
     pub(crate) fn poll(&self, permit: Permit, timeout: Duration) -> PollFuture {
+        let pause = self.core.config.schedule.max_pause();
+        if let Some(late) = self.core.late_polls.note(permit.waited(), pause, || self.core.limiter.report()) {
+            log_late(self.span.as_deref(), late);
+        }
         self.core.poll(self.request(), permit, timeout, self.span.as_deref())
     }
 
@@ -141,7 +146,7 @@ impl TaskWatch {
     pub(crate) fn on_response(&mut self, outcome: PollOutcome) -> (StatusEvent, Option<Instant>) {
         let now = Instant::now();
         let (response, sent_at, age, retry_after) = match outcome {
-            PollOutcome::Polled { result: Ok(PollResponse { task, age, retry_after }), sent_at } => {
+            PollOutcome::Polled { result: Ok(PollResponse { task, age, retry_after, http_status: _ }), sent_at } => {
                 (Response::Polled(Ok(task)), sent_at, age, retry_after)
             }
             PollOutcome::Polled { result: Err(error), sent_at } => {
@@ -168,15 +173,14 @@ impl TaskWatch {
             _ => None,
         };
         log_event(self.span.as_deref(), &decision.event, self.state.polls(), line);
+        self.core.observers.call(|observer| observer.event(&self.id, &decision.event));
         let next = match decision.next {
             // From the end of the response, wherever the consumer is meanwhile.
             Next::Poll { after } => Some(add_or_now(now, after)),
             Next::End => {
-                match decision.event.outcome() {
-                    Some(Err(error)) => self.end(error.kind(), elapsed),
-                    Some(Ok(task)) => self.end(task.status(), elapsed),
-                    None => {}
-                }
+                let outcome = decision.event.outcome();
+                let delay = detection_delay(&decision.event, age);
+                self.end(outcome.as_ref().map(Result::as_ref), elapsed, delay);
                 None
             }
         };
@@ -187,11 +191,13 @@ impl TaskWatch {
     pub(crate) fn on_held_back(&mut self, cooldown: Cooldown) -> StatusEvent {
         let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()));
         log_event(self.span.as_deref(), &event, self.state.polls(), None);
+        self.core.observers.call(|observer| observer.event(&self.id, &event));
         event
     }
 
     fn request(&self) -> PollRequest {
-        PollRequest { id: self.id.clone(), wants_age: self.core.config.schedule.history().is_some() }
+        let wants_age = self.core.config.schedule.history().is_some() || !self.core.observers.is_empty();
+        PollRequest { id: self.id.clone(), wants_age }
     }
 
     /// From the first poll of the stream.
@@ -222,16 +228,25 @@ impl TaskWatch {
         }
     }
 
-    fn end(&self, outcome: impl fmt::Display, elapsed: Duration) {
-        let none = Span::none();
-        end_span(self.span.as_deref().unwrap_or(&none), outcome, self.state.polls(), elapsed);
+    /// `result`: of the watch. `None`: it is dropped.
+    fn end(&self, result: Option<Result<&Task, &Error>>, elapsed: Duration, detection_delay: Option<Duration>) {
+        let (none, polls) = (Span::none(), self.state.polls());
+        end_span(self.span.as_deref().unwrap_or(&none), outcome_name(result), polls, elapsed);
+        let ended = WatchEnded { task_id: &self.id, result, polls, elapsed, detection_delay };
+        self.core.observers.call(|observer| observer.watch_ended(&ended));
     }
+}
+
+/// The time from the task's end to the answer that said so. `age`: of the task, at that answer.
+fn detection_delay(event: &StatusEvent, age: Option<Duration>) -> Option<Duration> {
+    let StatusEvent::Done(finished) = event else { return None };
+    age?.checked_sub(finished.task.generation_time()?)
 }
 
 impl Drop for TaskWatch {
     fn drop(&mut self) {
         if self.state.is_running() {
-            self.end("dropped", self.elapsed(Instant::now()));
+            self.end(None, self.elapsed(Instant::now()), None);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::gateway::{Gateway, Transport};
 use crate::limiter::{Limiter, LimiterConfig, RateLimit};
 use crate::notify::Registry;
+use crate::observe::{Observer, Observers};
 use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 #[cfg(feature = "simulator")]
@@ -57,6 +58,7 @@ pub struct ClientBuilder {
     rate_limit: Option<RateLimit>,
     max_in_flight: usize,
     http_client: Option<reqwest::Client>,
+    observers: Vec<Arc<dyn Observer>>,
     #[cfg(feature = "simulator")]
     simulator: Option<Simulator>,
 }
@@ -74,6 +76,7 @@ impl ClientBuilder {
             rate_limit: None,
             max_in_flight: MAX_IN_FLIGHT,
             http_client: None,
+            observers: Vec::new(),
             #[cfg(feature = "simulator")]
             simulator: None,
         }
@@ -216,6 +219,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls this observer for every poll and every watch of the client and of its clones. Called again, it adds another one.
+    ///
+    /// See [`Observer`] for an example, and for what a slow observer or one that panics does. Without an observer this costs
+    /// nothing.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
     /// Asks a [`Simulator`] in memory instead of a gateway. Needs the feature `simulator`.
     ///
     /// Beside [`base_url`](Self::base_url) or [`http_client`](Self::http_client), [`build`](Self::build) refuses it.
@@ -230,9 +242,19 @@ impl ClientBuilder {
     pub(super) fn core(self) -> Result<ClientCore, Error> {
         let (config, limiter) = (self.watch_config()?, Limiter::new(self.limiter_config()?));
         let (request_timeout, source) = (self.request_timeout, self.api_key_source.clone());
+        let observers = Observers::new(self.observers.clone());
         let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout, source);
-        let (registry, stagger, epoch) = (Registry::new(), Arc::default(), Epoch::now());
-        Ok(ClientCore { gateway, limiter, config, registry, stagger, epoch, failure_log: Arc::default() })
+        Ok(ClientCore {
+            gateway,
+            limiter,
+            config,
+            registry: Registry::new(),
+            stagger: Arc::default(),
+            epoch: Epoch::now(),
+            failure_log: Arc::default(),
+            late_polls: Arc::default(),
+            observers,
+        })
     }
 
     fn watch_config(&self) -> Result<WatchConfig, Error> {
@@ -283,6 +305,7 @@ impl fmt::Debug for ClientBuilder {
             .field("rate_limit", &self.rate_limit)
             .field("max_in_flight", &self.max_in_flight)
             .field("has_api_key_source", &self.api_key_source.is_some())
+            .field("observers", &self.observers.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
-//! How the request of a failed poll counts for the limits.
+//! How the request of a failed poll counts for the limits, and who hears of it.
 
 use crate::error::{Error, ErrorKind};
-use crate::limiter::Release;
+use crate::limiter::{Limiter, Permit, Release};
+use crate::observe::Observers;
 use crate::poll_state::WatchConfig;
 use crate::task::TaskId;
 
@@ -15,4 +16,13 @@ pub(super) fn release(config: &WatchConfig, id: &TaskId, error: &Error) -> Relea
     let asked = error.retry_after().map(|wait| wait.min(config.retry_after_cap));
     let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| config.schedule.cooldown());
     Release::refused(error.clone().of_task(id, None), cooldown)
+}
+
+/// The request is over. Tells the observers if all requests are held back because of it.
+pub(super) fn settle(permit: Permit, release: &Release, limiter: &Limiter, observers: &Observers) {
+    if permit.settle(release) && !observers.is_empty() {
+        if let Some(cooldown) = limiter.cooldown() {
+            observers.call(|observer| observer.held_back(&cooldown));
+        }
+    }
 }

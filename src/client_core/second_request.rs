@@ -13,10 +13,11 @@ use std::task::{Poll, ready};
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::release::release;
+use super::release::{release, settle};
 use crate::error::Error;
 use crate::gateway::{Gateway, PollRequest, PollResponse, Second};
 use crate::limiter::{Acquire, Acquired, Class, Limiter, Permit, PermitRequest, Release};
+use crate::observe::Observers;
 use crate::poll_state::WatchConfig;
 use crate::transport::Key;
 
@@ -26,6 +27,7 @@ pub(super) struct SecondRequest<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) limiter: &'a Arc<Limiter>,
     pub(super) config: &'a WatchConfig,
+    pub(super) observers: &'a Observers,
     pub(super) request: &'a PollRequest,
     pub(super) class: Class,
     /// When the time of the poll is over. `None`: never.
@@ -52,12 +54,12 @@ impl SecondRequest<'_> {
         }
         let failed = match gateway.poll_as(request, url, left).await {
             Ok(response) => {
-                permit.settle(Release::Answered);
+                permit.settle(&Release::Answered);
                 return Ok(response);
             }
             Err(failed) => failed,
         };
-        permit.settle(release(config, &request.id, &failed.error));
+        settle(permit, &release(config, &request.id, &failed.error), self.limiter, self.observers);
         match (second, failed.second) {
             // There is no third request. But the next poll has a fresh key.
             (Second::Redirected(_) | Second::Misdirected, Some(Second::KeyRefused(key))) => {

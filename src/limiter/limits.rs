@@ -147,14 +147,16 @@ impl Limits {
     }
 
     /// A request is over. `now` is called only where the time matters, and rarely does. `waiting`: how many requests wait.
+    /// Returns whether a cooldown begins with it, or becomes longer.
     pub(super) fn release(
         &mut self,
         sent: Sent,
         release: &Release,
         now: &impl Fn() -> Instant,
         waiting: impl FnOnce() -> usize,
-    ) {
+    ) -> bool {
         let Sent { lease, at } = sent;
+        let mut is_held_back = false;
         match release {
             Release::Answered => {
                 self.in_flight.answered();
@@ -164,11 +166,12 @@ impl Limits {
             Release::Failed => self.breaker.answered(lease, at, false, now, waiting),
             Release::Refused(cooldown, refusal) => {
                 self.in_flight.refused(at, now());
-                self.breaker.trip(now(), *cooldown, Arc::clone(refusal));
+                is_held_back = self.breaker.trip(now(), *cooldown, Arc::clone(refusal));
             }
             Release::Abandoned => self.breaker.abandoned(lease),
         }
         self.in_flight.release(lease);
+        is_held_back
     }
 
     /// Ends a cooldown, if there is one.

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -9,6 +10,7 @@ use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Release, Sent};
 use super::refusal::Cooldown;
 use super::state::{LimiterState, NoPermit};
+use super::wait_queue::Grant;
 use super::waiter::{AcquireRequest, Class};
 use super::waiters::Key;
 
@@ -25,7 +27,7 @@ impl Limiter {
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
         let now = Instant::now();
         let lease = self.locked(|state| state.try_acquire(now))?;
-        Some(self.permit(lease, Class::Normal, now))
+        Some(self.permit(Grant { lease, waited: Duration::ZERO }, Class::Normal, now))
     }
 
     /// The first of `count` tickets: places in the order of waiting.
@@ -70,8 +72,8 @@ impl Limiter {
         request: &AcquireRequest<'_>,
     ) -> Result<Permit, NoPermit> {
         let now = Instant::now();
-        let lease = self.locked(|state| state.poll_acquire(place, request, now))?;
-        Ok(self.permit(lease, request.class, now))
+        let grant = self.locked(|state| state.poll_acquire(place, request, now))?;
+        Ok(self.permit(grant, request.class, now))
     }
 
     pub(super) fn ticket_of(&self, key: Key) -> Option<u64> {
@@ -87,8 +89,13 @@ impl Limiter {
         self.locked(|state| state.dispatch(Instant::now()));
     }
 
-    fn permit(self: &Arc<Self>, lease: u64, class: Class, acquired_at: Instant) -> Permit {
-        Permit { limiter: Arc::clone(self), sent: Sent { lease, at: acquired_at }, class, release: Release::Abandoned }
+    fn permit(self: &Arc<Self>, grant: Grant, class: Class, acquired_at: Instant) -> Permit {
+        let Grant { lease, waited } = grant;
+        Permit { limiter: Arc::clone(self), sent: Some(Sent { lease, at: acquired_at }), acquired_at, waited, class }
+    }
+
+    fn release(&self, sent: Sent, release: &Release) -> bool {
+        self.locked(|state| state.release(sent, release, Instant::now))
     }
 
     fn locked<T>(&self, visit: impl FnOnce(&mut LimiterState) -> T) -> T {
@@ -107,15 +114,28 @@ impl Limiter {
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
-    sent: Sent,
+    /// `None`: it is settled.
+    sent: Option<Sent>,
+    acquired_at: Instant,
+    waited: Duration,
     class: Class,
-    release: Release,
 }
 
 impl Permit {
     /// When it was acquired, which is when its request is counted as sent.
     pub(crate) const fn acquired_at(&self) -> Instant {
-        self.sent.at
+        self.acquired_at
+    }
+
+    /// How long the request has waited for it.
+    pub(crate) const fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// The same permit, for a request that has waited since then.
+    pub(crate) fn waiting_since(mut self, since: Instant) -> Self {
+        self.waited = self.acquired_at.saturating_duration_since(since);
+        self
     }
 
     /// The class of a second request of the same poll: it passes an open circuit breaker only if the first one might.
@@ -126,15 +146,16 @@ impl Permit {
         }
     }
 
-    /// The request is over.
-    pub(crate) fn settle(mut self, release: Release) {
-        self.release = release;
+    /// The request is over. Returns whether all requests are held back because of it, and were not, or not for as long.
+    pub(crate) fn settle(mut self, release: &Release) -> bool {
+        self.sent.take().is_some_and(|sent| self.limiter.release(sent, release))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Self { limiter, sent, class: _, release } = self;
-        limiter.locked(|state| state.release(*sent, release, Instant::now));
+        if let Some(sent) = self.sent.take() {
+            self.limiter.release(sent, &Release::Abandoned);
+        }
     }
 }

@@ -78,6 +78,30 @@ impl RateLimit {
         self.max_burst
     }
 
+    /// How many tasks can be watched under this limit if each is polled once per `pause`. With more tasks polls come late:
+    /// then the client logs one warning, see [the guide](crate::guide::logs).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::RateLimit;
+    ///
+    /// let limit = RateLimit::per(20, Duration::from_secs(10));
+    /// assert_eq!(limit.sustains(Duration::from_secs(30)), 60);
+    /// ```
+    #[must_use]
+    pub fn sustains(self, pause: Duration) -> usize {
+        let requests = pause.as_nanos().saturating_mul(u128::from(self.requests));
+        let tasks = requests.checked_div(self.period.as_nanos()).unwrap_or(u128::MAX);
+        usize::try_from(tasks).unwrap_or(usize::MAX)
+    }
+
+    /// The time that this many requests take.
+    pub(crate) fn time_for(self, requests: usize) -> Duration {
+        let nanos = self.period.as_nanos().saturating_mul(requests as u128);
+        let nanos = nanos.checked_div(u128::from(self.requests)).unwrap_or(u128::MAX);
+        u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
+    }
+
     /// The time between two requests at the even rate of the limit.
     pub(super) fn gap(self) -> Duration {
         self.period.checked_div(self.requests).unwrap_or_default().max(Duration::from_nanos(1))

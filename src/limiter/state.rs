@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Limits, Release, Sent};
-use super::wait_queue::WaitQueue;
+use super::wait_queue::{Grant, WaitQueue};
 use super::waiter::{AcquireRequest, Class};
 use super::waiters::Key;
 
@@ -38,13 +38,13 @@ impl LimiterState {
         })
     }
 
-    /// A waiter comes for a permit: the lease, or when it should come again.
+    /// A waiter comes for a permit: gets one, or learns when it should come again.
     pub(super) fn poll_acquire(
         &mut self,
         place: &mut Option<Key>,
         request: &AcquireRequest<'_>,
         now: Instant,
-    ) -> Result<u64, NoPermit> {
+    ) -> Result<Grant, NoPermit> {
         let Self { limits, queue } = self;
         queue.poll_acquire(place, request, limits, now).map_err(|comes_again| {
             let held_back = limits.held_back_number(now).filter(|_| request.class != Class::Urgent);
@@ -63,17 +63,19 @@ impl LimiterState {
     }
 
     /// A request is over. `now` is called only where the time matters, and rarely does.
-    pub(super) fn release(&mut self, sent: Sent, release: &Release, now: impl Fn() -> Instant) {
+    /// Returns whether all requests are held back because of it, and were not, or not for as long.
+    pub(super) fn release(&mut self, sent: Sent, release: &Release, now: impl Fn() -> Instant) -> bool {
         let Self { limits, queue } = self;
-        limits.release(sent, release, &now, || queue.weight());
+        let is_held_back = limits.release(sent, release, &now, || queue.weight());
         if queue.len() > 0 {
             queue.dispatch(limits, now());
         }
+        is_held_back
     }
 
     /// What the limits stand at.
     pub(super) fn report(&mut self, now: Instant) -> ClientLimits {
-        self.limits.report(self.queue.weight(), now)
+        self.limits.report(self.queue.waiting(), now)
     }
 
     /// Ends a cooldown, if there is one.

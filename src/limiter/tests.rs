@@ -21,6 +21,7 @@ use super::rate_limiter::RateLimiter;
 use super::refusal::Refusal;
 use super::sliding_window::SlidingWindow;
 use super::state::LimiterState;
+use super::wait_queue::Grant;
 use super::waiter::{AcquireRequest, Class};
 use crate::error::{Error, ErrorKind};
 
@@ -258,7 +259,7 @@ fn the_waiter_of_least_value_is_not_starved() {
                 class: Class::Normal,
                 priority: Some(priority),
             };
-            if let Ok(lease) = limiter.poll_acquire(&mut places[waiter], &request, now) {
+            if let Ok(Grant { lease, .. }) = limiter.poll_acquire(&mut places[waiter], &request, now) {
                 permits[waiter] += 1;
                 limiter.release(Sent { lease, at: now }, &Release::Answered, || now);
             }

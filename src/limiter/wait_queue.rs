@@ -10,6 +10,7 @@
 //! - No visit takes more than a bounded number of steps, however many waiters there are.
 
 use std::mem;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -31,9 +32,20 @@ pub(super) struct WaitQueue {
     waiters: Waiters,
     calls: Calls,
     leader: Leader,
+    /// For how many more requests the waiter waits that got the last permit, and comes again at once.
+    behind: usize,
     next_ticket: u64,
     next_front_ticket: u64,
     epoch: Epoch,
+}
+
+/// A permit that a waiter gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grant {
+    /// Of its request.
+    pub(super) lease: u64,
+    /// How long it has waited.
+    pub(super) waited: Duration,
 }
 
 /// Smaller tickets are for waiters in front of all others.
@@ -48,6 +60,7 @@ impl WaitQueue {
             waiters: Waiters::new(epoch),
             calls: Calls::new(),
             leader: Leader::new(epoch),
+            behind: 0,
             next_ticket: FIRST_TICKET,
             next_front_ticket: 0,
             epoch,
@@ -82,6 +95,11 @@ impl WaitQueue {
         self.waiters.weight()
     }
 
+    /// The same, with those whose waiter is on its way back into the queue.
+    pub(super) const fn waiting(&self) -> usize {
+        self.weight().saturating_add(self.behind)
+    }
+
     /// Whether a request that comes now may pass all waiters: none of them waits for this permit.
     pub(super) fn lets_pass(&self, permits: usize) -> bool {
         let waiting = self.waiters.len_of(Class::Urgent).saturating_add(self.waiters.len_of(Class::Normal));
@@ -93,7 +111,7 @@ impl WaitQueue {
         self.calls.taken();
     }
 
-    /// A waiter comes for a permit: the lease of its request, or when it should come again. `place`: where it is in the queue.
+    /// A waiter comes for a permit: gets one, or learns when it should come again. `place`: where it is in the queue.
     ///
     /// A waiter for more than one request that gets a permit must come again at once, or call [`dispatch`](Self::dispatch).
     pub(super) fn poll_acquire(
@@ -102,7 +120,8 @@ impl WaitQueue {
         request: &AcquireRequest<'_>,
         limits: &mut Limits,
         now: Instant,
-    ) -> Result<u64, Instant> {
+    ) -> Result<Grant, Instant> {
+        self.behind = 0;
         let mut visit = self.visit(now);
         let is_new = place.is_none();
         let (key, was_called) = self.come(*place, request, &visit);
@@ -123,6 +142,7 @@ impl WaitQueue {
 
     /// Calls the waiters for which there are permits.
     pub(super) fn dispatch(&mut self, limits: &mut Limits, now: Instant) {
+        self.behind = 0;
         if self.waiters.len() > 0 {
             let mut visit = self.visit(now);
             self.offer(None, limits, &mut visit);
@@ -259,17 +279,19 @@ impl WaitQueue {
     }
 
     /// The waiter gets a permit, and leaves. The next ones are called, unless it comes again at once.
-    fn grant(&mut self, key: Key, limits: &mut Limits, visit: &mut Visit) -> u64 {
+    fn grant(&mut self, key: Key, limits: &mut Limits, visit: &mut Visit) -> Grant {
+        let waited = self.waiters.get(key).map_or(Duration::ZERO, |waiter| waiter.waited(visit.at));
         let waiter = self.remove(key);
         let (class, weight) = waiter.map_or((Class::Normal, 1), |waiter| waiter);
         self.calls.taken();
         self.waiters.sampler.count();
-        let lease = limits.take(class, visit.now, weight.saturating_sub(1));
+        self.behind = weight.saturating_sub(1);
+        let lease = limits.take(class, visit.now, self.behind);
         if weight <= 1 && self.waiters.len() > 0 {
             self.offer(None, limits, visit);
             self.wake_leader(limits, visit);
         }
-        lease
+        Grant { lease, waited }
     }
 
     /// The waiter waits on. Returns when it should come again.

@@ -70,10 +70,14 @@ pub(super) enum Presence {
 impl Waiter {
     /// What a permit is worth to it now, which is `at` nanoseconds after the epoch.
     pub(super) fn value(&self, now: Instant, at: i64) -> f64 {
+        self.priority.as_ref().map_or_else(|| prior(self.waited(at)), |priority| priority.value(now))
+    }
+
+    /// How long it has waited now, which is `at` nanoseconds after the epoch.
+    pub(super) fn waited(&self, at: i64) -> Duration {
         let waited = since(at).wrapping_sub(self.since);
         // One that seems to have begun later, by another clock, has not waited yet.
         let waited = if waited > u32::MAX / 2 { 0 } else { waited };
-        let waited = Duration::from_millis(10).saturating_mul(waited);
-        self.priority.as_ref().map_or_else(|| prior(waited), |priority| priority.value(now))
+        Duration::from_millis(10).saturating_mul(waited)
     }
 }

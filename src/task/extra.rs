@@ -40,6 +40,13 @@ impl Extra {
         texts.filter(|(_, text)| !text.trim().is_empty()).collect()
     }
 
+    /// Those that are numbers, such as `0.4` and `40%`.
+    pub(super) fn numbers(&self) -> Self {
+        let mut fields = self.fields();
+        fields.retain(|_, text| text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().is_ok_and(f64::is_finite));
+        Self::from_fields(&fields)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty() || self.fields().is_empty()
     }

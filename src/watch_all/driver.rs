@@ -216,7 +216,7 @@ impl Driver {
             Class::Urgent => Stage::FinalQueued,
         };
         self.slots.set_due(key, stage, until);
-        self.lanes.push(class, key, &self.slots);
+        self.lanes.push(class, key, now, &self.slots);
     }
 
     fn settle(&mut self, key: Key, outcome: PollOutcome) {

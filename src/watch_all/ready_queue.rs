@@ -1,6 +1,7 @@
 //! The tasks of a `WatchAll` that wait for a permit, the oldest first; and which of them is next where polls differ in value.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ struct Entry {
     key: Key,
     /// When the slot was due then. An entry that does not agree with its slot is stale.
     due: Option<i64>,
+    /// When it came.
+    since: Instant,
     /// Its place in the client's queue, if it has one.
     ticket: Option<u64>,
 }
@@ -41,12 +44,12 @@ impl ReadyQueue {
         Self { class, waiting: VecDeque::new(), taken: 0, seen: 0, sampler: Sampler::new() }
     }
 
-    pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
+    pub(super) fn push(&mut self, key: Key, since: Instant, slots: &TaskSlots) {
         if slots.is_mostly_stale(self.waiting.len()) {
             self.clean(slots);
         }
         let due = slots.slot(key).and_then(Slot::due);
-        self.waiting.push_back(Entry { key, due, ticket: None });
+        self.waiting.push_back(Entry { key, due, since, ticket: None });
     }
 
     fn clean(&mut self, slots: &TaskSlots) {
@@ -62,10 +65,14 @@ impl ReadyQueue {
     /// The next task, and its ticket in the client's queue: the one that has waited longest. Of early repeats, the one that has
     /// come last: its schedule's own poll is farthest away.
     pub(super) fn first(&mut self, slots: &TaskSlots) -> Option<(Key, Option<u64>)> {
+        self.first_entry(slots).map(|first| (first.key, first.ticket))
+    }
+
+    fn first_entry(&mut self, slots: &TaskSlots) -> Option<Entry> {
         loop {
             let first = *if self.class == Class::Retry { self.waiting.back() } else { self.waiting.front() }?;
             if first.slot(self.class, slots).is_some() {
-                return Some((first.key, first.ticket));
+                return Some(first);
             }
             self.remove_first();
             self.taken = self.taken.saturating_sub(usize::from(first.key == Key::NONE));
@@ -109,26 +116,25 @@ impl ReadyQueue {
         }
     }
 
-    /// Takes out the next task.
-    pub(super) fn pop_first(&mut self, slots: &TaskSlots) -> Option<Key> {
-        let (first, _) = self.first(slots)?;
+    /// Takes out the next task. Returns when it came as well.
+    pub(super) fn pop_first(&mut self, slots: &TaskSlots) -> Option<(Key, Instant)> {
+        let first = self.first_entry(slots)?;
         self.remove_first();
-        Some(first)
+        Some((first.key, first.since))
     }
 
     /// Takes out the next task: `best`, as [`best`](Self::best) found it, or now and then the one that has waited longest.
-    pub(super) fn pop(&mut self, best: Option<(usize, Key)>, slots: &TaskSlots) -> Option<Key> {
+    pub(super) fn pop(&mut self, best: Option<(usize, Key)>, slots: &TaskSlots) -> Option<(Key, Instant)> {
         let best = best.filter(|_| !self.sampler.is_fifo());
         self.sampler.count();
-        let Some((index, key)) = best else { return self.pop_first(slots) };
-        if let Some(entry) = self.waiting.get_mut(index) {
-            entry.key = Key::NONE;
-            self.taken = self.taken.saturating_add(1);
-        }
+        let best = best.and_then(|(index, _)| self.waiting.get_mut(index));
+        let Some(entry) = best else { return self.pop_first(slots) };
+        let taken = (mem::replace(&mut entry.key, Key::NONE), entry.since);
+        self.taken = self.taken.saturating_add(1);
         if self.taken > self.waiting.len() / 2 {
             self.clean(slots);
         }
-        Some(key)
+        Some(taken)
     }
 
     /// The index and key of the task with the highest expected gain now, or of one of the highest: of many tasks, a sample is

@@ -43,6 +43,7 @@ mod learned;
 mod learned_cost;
 mod learning;
 mod no_response;
+mod observers;
 mod outage;
 mod priority;
 mod proxy;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod forged;
+mod late_polls;
 mod outage;
 #[allow(dead_code)] // only part of it is needed here
 #[path = "../it/support/raw_server.rs"]

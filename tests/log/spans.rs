@@ -20,7 +20,7 @@ fn simulator() -> (Simulator, Client) {
 fn story_of(id: &str) -> (Vec<String>, Vec<String>) {
     let seen = watches_of(id);
     let [WatchSpan { span, closed: true, events }] = &seen[..] else { panic!("{seen:?}") };
-    let fields = ["outcome", "polls", "elapsed"].map(|name| span.0[name].clone());
+    let fields = ["outcome", "polls", "elapsed_ms"].map(|name| span.0[name].clone());
     (fields.to_vec(), events.iter().map(|(level, fields)| format!("{level} {}", fields.0["message"])).collect())
 }
 
@@ -31,7 +31,7 @@ async fn watch_is_one_span_and_poll_one_event() {
     simulator.inject(Fault::status(429).after(1));
     client.wait_until_done("whole").await.unwrap();
     let (span, events) = story_of("whole");
-    assert_eq!(span, ["SUCCESS", "3", "60s"]);
+    assert_eq!(span, ["success", "3", "60000"]);
     assert_eq!(
         events,
         [
@@ -57,12 +57,12 @@ async fn span_names_every_outcome() {
     simulator.add_as("missing", ends(Status::Success).result_urls(Vec::<String>::new()));
     simulator.add_as("endless", SimulatedTask::new().never_ends());
     let cases = [
-        ("success", ["SUCCESS", "1", "0ns"], "DEBUG finished"),
-        ("callback", ["CALLBACK_FAILED", "1", "0ns"], "DEBUG finished"),
-        ("failed", ["task_failed", "1", "0ns"], "DEBUG finished"),
-        ("missing", ["missing_result", "1", "0ns"], "DEBUG finished"),
-        ("endless", ["deadline", "2", "20s"], "WARN gave up"),
-        ("", ["invalid_request", "1", "0ns"], "WARN gave up"),
+        ("success", ["success", "1", "0"], "DEBUG finished"),
+        ("callback", ["callback_failed", "1", "0"], "DEBUG finished"),
+        ("failed", ["task_failed", "1", "0"], "DEBUG finished"),
+        ("missing", ["missing_result", "1", "0"], "DEBUG finished"),
+        ("endless", ["deadline", "2", "20000"], "WARN gave up"),
+        ("", ["invalid_request", "1", "0"], "WARN gave up"),
     ];
     let client = client.with_schedule(Schedule::default().max_wait(Duration::from_secs(20))).unwrap();
     for (id, span, last_poll) in cases {
@@ -83,14 +83,14 @@ async fn dropped_watch_is_logged_as_dropped() {
     assert!(watches_of("between").iter().all(|seen| !seen.closed && !seen.span.0.contains_key("outcome")));
     drop(watch);
     let (span, events) = story_of("between");
-    assert_eq!(span, ["dropped", "2", "40s"]);
+    assert_eq!(span, ["dropped", "2", "40000"]);
     assert_eq!(events, ["DEBUG not finished", "DEBUG not finished", "INFO watch ended"]);
 
     simulator.add_as("in flight", SimulatedTask::new());
     simulator.inject(Fault::stall());
     assert!(timeout(Duration::from_secs(7), client.wait_until_done("in flight")).await.is_err());
     let (span, events) = story_of("in flight");
-    assert_eq!(span, ["dropped", "0", "7s"]);
+    assert_eq!(span, ["dropped", "0", "7000"]);
     assert_eq!(events, ["INFO watch ended"]);
 }
 
@@ -110,7 +110,7 @@ async fn ended_watch_is_not_logged_as_dropped() {
     assert!(watch.next().await.is_none());
     drop(watch);
     let (span, events) = story_of("ended");
-    assert_eq!(span[0], "SUCCESS");
+    assert_eq!(span[0], "success");
     assert_eq!(events, ["DEBUG finished", "INFO watch ended"]);
 }
 
@@ -122,5 +122,6 @@ async fn failed_poll_event_has_error_and_next_pause() {
     assert!(client.watch("why").next().await.is_some());
     let (_, fields) = &watches_of("why")[0].events[0];
     assert!(fields.0["error"].contains("slow down"), "{fields:?}");
-    assert_eq!([&fields.0["polls"], &fields.0["consecutive"], &fields.0["next_poll_in"]], ["1", "1", "7s"]);
+    let numbers = ["polls", "consecutive", "next_poll_in_ms", "kind"].map(|name| &fields.0[name]);
+    assert_eq!(numbers, ["1", "1", "7000", "rate_limited"]);
 }

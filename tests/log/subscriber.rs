@@ -44,6 +44,10 @@ pub(crate) fn log() -> String {
 pub(crate) struct Fields(pub(crate) BTreeMap<&'static str, String>);
 
 impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.0.insert(field.name(), format!("{value:?}"));
     }

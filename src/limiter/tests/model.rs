@@ -14,6 +14,7 @@ use super::super::limits::{LimiterConfig, Release, Sent};
 use super::super::priority::Priority;
 use super::super::rate_limit::RateLimit;
 use super::super::state::LimiterState;
+use super::super::wait_queue::Grant;
 use super::super::waiter::{AcquireRequest, Class};
 use super::super::waiters::Key;
 use super::{ms, refusal, secs};
@@ -227,7 +228,7 @@ impl World {
                 priority: waiter.priority.as_ref(),
             };
             match self.limiter.poll_acquire(&mut waiter.place, &request, self.now) {
-                Ok(lease) => {
+                Ok(Grant { lease, .. }) => {
                     let (ticket, class, is_single) = (waiter.ticket, waiter.class, waiter.is_single);
                     (waiter.ticket, waiter.weight) = (ticket + 1, waiter.weight - 1);
                     let is_over = waiter.weight == 0;
