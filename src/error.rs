@@ -146,6 +146,11 @@ impl Error {
         self.with(|details| details.retry_after = wait)
     }
 
+    /// Its sentence begins with that nothing was sent.
+    pub(crate) fn nothing_sent(self) -> Self {
+        self.with(|details| details.description = "no request was sent")
+    }
+
     /// With one more remark at the end of its sentence.
     pub(crate) fn also_saying(self, remark: Option<String>) -> Self {
         let Some(remark) = remark else { return self };

@@ -15,6 +15,8 @@ use crate::task::{Task, TaskId};
 #[derive(Clone)]
 pub(super) struct Details {
     pub(super) kind: ErrorKind,
+    /// The beginning of the sentence.
+    pub(super) description: &'static str,
     /// What the sentence says beyond the kind. May be empty.
     pub(super) detail: Cow<'static, str>,
     pub(super) transient: bool,
@@ -33,6 +35,7 @@ impl Details {
     pub(super) const fn new(kind: ErrorKind, detail: Cow<'static, str>) -> Self {
         Self {
             kind,
+            description: kind.description(),
             detail,
             transient: kind.is_transient(),
             ends_watch: kind.ends_watch(),
@@ -61,7 +64,7 @@ impl fmt::Display for Details {
         if let Some(id) = self.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
             write!(f, "task {}: ", OneLine(id.as_str()))?;
         }
-        f.write_str(self.kind.description())?;
+        f.write_str(self.description)?;
         if !self.detail.is_empty() {
             write!(f, ": {}", OneLine(&self.detail))?;
         }
