@@ -64,6 +64,9 @@ impl SecondRequest<'_> {
                 self.fresh_key(&failed.error, &key).await?;
                 Err(failed.error.passing())
             }
+            (Second::KeyRefused(_), Some(Second::KeyRefused(_))) => {
+                Err(failed.error.and("a fresh key from the source was refused, too".to_owned()))
+            }
             _ => Err(failed.error),
         }
     }
