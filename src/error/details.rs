@@ -24,6 +24,8 @@ pub(super) struct Details {
     pub(super) http_status: Option<u16>,
     pub(super) code: Option<i64>,
     pub(super) retry_after: Option<Duration>,
+    /// How long watches wait instead, if that is less.
+    pub(super) obeyed: Option<Duration>,
     pub(super) task_id: Option<TaskId>,
     pub(super) task: Option<Task>,
     pub(super) polls: u32,
@@ -42,6 +44,7 @@ impl Details {
             http_status: None,
             code: None,
             retry_after: None,
+            obeyed: None,
             task_id: None,
             task: None,
             polls: 0,
@@ -78,9 +81,11 @@ impl fmt::Display for Details {
             (None, Some(code)) => write!(f, " (code {code})"),
             (None, None) => Ok(()),
         }?;
-        match self.retry_after {
-            Some(wait) => write!(f, "; retry after {wait:?}"),
-            None => Ok(()),
+        match (self.retry_after, self.obeyed) {
+            (Some(wait), Some(Duration::ZERO)) => write!(f, "; retry after {wait:?}, for which watches do not wait"),
+            (Some(wait), Some(cap)) => write!(f, "; retry after {wait:?}, of which watches wait {cap:?}"),
+            (Some(wait), None) => write!(f, "; retry after {wait:?}"),
+            (None, _) => Ok(()),
         }
     }
 }

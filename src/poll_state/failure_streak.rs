@@ -23,6 +23,8 @@ pub(super) enum FailureAction {
     EndAt(Duration),
     /// It ends.
     End,
+    /// It ends, because each answer has said so for this long.
+    EndAfter(Duration),
 }
 
 impl FailureStreak {
@@ -51,10 +53,10 @@ impl FailureStreak {
             EndsWatch::AtFirst | EndsWatch::Never => false,
         };
         self.unconfirmed_since = needs_grace.then(|| self.unconfirmed_since.unwrap_or(elapsed));
-        match self.unconfirmed_since.map(|since| since.saturating_add(grace)) {
+        match self.unconfirmed_since.map(|since| (since, since.saturating_add(grace))) {
             None => FailureAction::GoOn,
-            Some(ends_at) if ends_at <= elapsed => FailureAction::End,
-            Some(ends_at) => FailureAction::EndAt(ends_at),
+            Some((since, ends_at)) if ends_at <= elapsed => FailureAction::EndAfter(elapsed.saturating_sub(since)),
+            Some((_, ends_at)) => FailureAction::EndAt(ends_at),
         }
     }
 
