@@ -47,8 +47,8 @@ impl Deadline<'_> {
             (None, 0) => String::new(),
             (None, count) => {
                 let since = failures.answered_since;
-                let were = if since == 1 { "was" } else { "were" };
-                format!("; {count} of {polls} polls failed, {since} since {were} answered")
+                let answered = if since == 1 { "one since then was" } else { &format!("{since} since then were") };
+                format!("; {count} of {polls} polls failed, the {answered} answered")
             }
         };
         let reason = unpolled.map_or_else(String::new, |limits| {

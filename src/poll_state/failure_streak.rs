@@ -8,9 +8,10 @@ use crate::error::{EndsWatch, Error, ErrorKind};
 pub(super) struct FailureStreak {
     /// How many polls have failed in a row, extra polls included.
     pub(super) count: u32,
-    /// When the first of a row of answers came that end the watch once they are confirmed. From the first poll of the stream.
+    /// When the first of a row of polls failed that would each end the watch, and end it when the row has lasted. From the
+    /// first poll of the stream.
     unconfirmed_since: Option<Duration>,
-    /// The last one of the row.
+    /// Why the last poll failed. `None`: it did not.
     pub(super) last_error: Option<Error>,
 }
 
