@@ -34,7 +34,8 @@ pub use builder::ClientBuilder;
 ///
 /// A request whose connection ends before an answer is sent again at once: up to twice, and no more often than answers came
 /// before. One that the gateway says it did not process (HTTP/2) is sent again up to three times; one that it answers with 421
-/// once, over a fresh connection.
+/// once, over a fresh connection. (An [`http_client`](ClientBuilder::http_client) of your own chooses the connection itself, and
+/// may choose the same one.)
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), luma_watch::Error> {

@@ -156,7 +156,24 @@ impl Error {
 
     /// With another time to wait than the answer's.
     pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Self {
-        self.with(|details| details.retry_after = wait.map(millis::whole))
+        self.with(|details| {
+            details.retry_after = wait.map(millis::whole);
+            details.obeyed = None;
+        })
+    }
+
+    /// Says so if watches wait for less than it asks for.
+    pub(crate) fn obeyed_up_to(self, cap: Duration) -> Self {
+        if self.retry_after().is_none_or(|wait| wait <= cap) {
+            self
+        } else {
+            self.with(|details| details.obeyed = Some(cap))
+        }
+    }
+
+    /// Its sentence begins with that nothing was sent.
+    pub(crate) fn nothing_sent(self) -> Self {
+        self.with(|details| details.description = "no request was sent")
     }
 
     /// With one more remark at the end of its sentence.

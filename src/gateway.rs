@@ -76,7 +76,8 @@ pub(crate) struct Failed {
 pub(crate) enum Second {
     /// The gateway redirects to this URL, of the same origin.
     Redirected(Box<Url>),
-    /// The server at the other end of the connection is not responsible. The next request opens another one.
+    /// The server at the other end of the connection is not responsible. The next request opens another one, unless the user
+    /// brought the HTTP client.
     Misdirected,
     /// The gateway refused this key, and the source may have another one.
     KeyRefused(Arc<Key>),

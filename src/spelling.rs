@@ -12,6 +12,11 @@ pub(crate) fn is_same(one: &str, other: &str) -> bool {
     one == other || has_same_letters(one, other)
 }
 
+/// Whether this is a quotation mark, of a keyboard or of a word processor.
+pub(crate) const fn is_quotation_mark(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`' | '´' | '«' | '»' | '‹' | '›' | '\u{2018}'..='\u{201f}')
+}
+
 /// Names of fields, without `-` and `_`, with a quick way to say that another name is none of them.
 pub(crate) struct KnownNames<const N: usize> {
     names: [&'static str; N],

@@ -17,6 +17,7 @@ use crate::gateway::{PollRequest, PollResponse};
 use crate::limiter::{Cooldown, Permit, Priority};
 use crate::observe::{WatchEnded, WatchStarted};
 use crate::poll_state::{Next, PermitWait, PollState, Response, ResponseContext, was_away};
+use crate::spelling::is_quotation_mark;
 use crate::task::{Task, TaskId};
 use crate::wire::is_blank;
 use log::{end_span, log_event, log_late};
@@ -254,6 +255,10 @@ impl Drop for TaskWatch {
 /// Why no gateway needs to be asked about this id.
 pub(crate) fn validate(id: &TaskId) -> Option<Error> {
     let id = id.as_str();
+    let is_in_quotes = || {
+        let inner = id.strip_prefix(is_quotation_mark);
+        inner.is_some_and(|inner| inner.ends_with(is_quotation_mark))
+    };
     let is_invisible = |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}');
     let why = if is_blank(id) {
         "the task id is empty"
@@ -263,8 +268,10 @@ pub(crate) fn validate(id: &TaskId) -> Option<Error> {
         "the task id holds a control character"
     } else if id.contains(is_invisible) {
         "the task id holds an invisible character"
+    } else if is_in_quotes() {
+        "the task id is in quotes: give it without them"
     } else {
         return None;
     };
-    Some(Error::new(ErrorKind::InvalidRequest, why))
+    Some(Error::new(ErrorKind::InvalidRequest, why).nothing_sent())
 }

@@ -181,7 +181,7 @@ impl ClientBuilder {
     ///
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
     /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because its connection ended, which the
-    /// gateway has most likely not seen, is not counted. The second request of a poll is, for a redirect or with a fresh key: it
+    /// gateway has seldom seen, is not counted. The second request of a poll is, for a redirect or with a fresh key: it
     /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that
     /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
     /// [`RateLimit::burst`] as well.

@@ -15,7 +15,8 @@ pub(super) fn release(config: &WatchConfig, id: &TaskId, error: &Error) -> Relea
     }
     let asked = error.retry_after().map(|wait| wait.min(config.retry_after_cap));
     let cooldown = asked.filter(|wait| !wait.is_zero()).unwrap_or_else(|| config.schedule.cooldown());
-    Release::refused(error.clone().of_task(id, None), cooldown)
+    let error = error.clone().of_task(id, None).obeyed_up_to(config.retry_after_cap);
+    Release::refused(error, cooldown)
 }
 
 /// The request is over. Tells the observers if all requests are held back because of it.

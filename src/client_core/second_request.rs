@@ -1,9 +1,10 @@
 //! The second request of a poll: a request like any other for the limits, and at most one.
 //!
-//! It follows a redirect within the origin, or repeats a poll with a fresh key, or, after 421, over a fresh connection. The
-//! permit of the first request is settled before, so that the one request in flight does not wait for itself. The second one
-//! waits in front of the polls that have not been sent yet, and passes an open circuit breaker only if the first one might. Both
-//! requests, the source of the key and the wait share one timeout.
+//! It follows a redirect within the origin, repeats the poll with a fresh key, or repeats it after 421, over a fresh connection
+//! unless the user brought the HTTP client. The permit of the first request is settled before: with one request in flight at
+//! most, the second one would wait for the first one for ever. It waits in front of the polls that have not been sent yet, and
+//! passes an open circuit breaker only if the first one might. Both requests, the source of the key and the wait share one
+//! timeout.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -65,6 +66,9 @@ impl SecondRequest<'_> {
             (Second::Redirected(_) | Second::Misdirected, Some(Second::KeyRefused(key))) => {
                 self.fresh_key(&failed.error, &key).await?;
                 Err(failed.error.passing())
+            }
+            (Second::KeyRefused(_), Some(Second::KeyRefused(_))) => {
+                Err(failed.error.and("a fresh key from the source was refused, too".to_owned()))
             }
             _ => Err(failed.error),
         }

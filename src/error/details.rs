@@ -16,6 +16,8 @@ use crate::task::{Task, TaskId};
 #[derive(Clone)]
 pub(super) struct Details {
     pub(super) kind: ErrorKind,
+    /// The beginning of the sentence.
+    pub(super) description: &'static str,
     /// What the sentence says beyond the kind. May be empty.
     pub(super) detail: Cow<'static, str>,
     /// Whether `detail` is the whole sentence, as it was stored.
@@ -25,6 +27,8 @@ pub(super) struct Details {
     pub(super) http_status: Option<u16>,
     pub(super) code: Option<i64>,
     pub(super) retry_after: Option<Duration>,
+    /// How long watches wait instead, if that is less.
+    pub(super) obeyed: Option<Duration>,
     pub(super) task_id: Option<TaskId>,
     pub(super) task: Option<Task>,
     pub(super) polls: u32,
@@ -36,6 +40,7 @@ impl Details {
     pub(super) const fn new(kind: ErrorKind, detail: Cow<'static, str>) -> Self {
         Self {
             kind,
+            description: kind.description(),
             detail,
             is_stored: false,
             transient: kind.is_transient(),
@@ -43,6 +48,7 @@ impl Details {
             http_status: None,
             code: None,
             retry_after: None,
+            obeyed: None,
             task_id: None,
             task: None,
             polls: 0,
@@ -68,7 +74,7 @@ impl fmt::Display for Details {
         if let Some(id) = self.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
             write!(f, "task {}: ", OneLine(id.as_str()))?;
         }
-        f.write_str(self.kind.description())?;
+        f.write_str(self.description)?;
         if !self.detail.is_empty() {
             write!(f, ": {}", OneLine(&self.detail))?;
         }
@@ -82,9 +88,11 @@ impl fmt::Display for Details {
             (None, Some(code)) => write!(f, " (code {code})"),
             (None, None) => Ok(()),
         }?;
-        match self.retry_after {
-            Some(wait) => write!(f, "; retry after {wait:?}"),
-            None => Ok(()),
+        match (self.retry_after, self.obeyed) {
+            (Some(wait), Some(Duration::ZERO)) => write!(f, "; retry after {wait:?}, for which watches do not wait"),
+            (Some(wait), Some(cap)) => write!(f, "; retry after {wait:?}, of which watches wait {cap:?}"),
+            (Some(wait), None) => write!(f, "; retry after {wait:?}"),
+            (None, _) => Ok(()),
         }
     }
 }

@@ -44,7 +44,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// A setting of the client or of its schedule is invalid. Nothing was sent.
+    /// A setting of the client or of its schedule is invalid, the [source of the API key](crate::ClientBuilder::api_key_from)
+    /// gives none, or the schedule's backoff policy panicked. It is not about an answer: with an invalid setting no client is
+    /// made, and a poll without a key sends no request.
     Config,
     /// The gateway does not accept the API key (401, 403).
     Unauthorized,

@@ -6,6 +6,10 @@ use crate::error::{Error, ErrorKind};
 use crate::limiter::ClientLimits;
 use crate::task::{Task, TaskId};
 
+/// What to do about a task whose end was not seen.
+pub(super) const WATCH_AGAIN: &str =
+    "may still finish and be billed, so watch the same id again and do not create it again";
+
 /// What a watch knows when its wait is over.
 pub(super) struct Deadline<'a> {
     pub(super) id: &'a TaskId,
@@ -43,8 +47,8 @@ impl Deadline<'_> {
             (None, 0) => String::new(),
             (None, count) => {
                 let since = failures.answered_since;
-                let were = if since == 1 { "was" } else { "were" };
-                format!("; {count} of {polls} polls failed, {since} since {were} answered")
+                let answered = if since == 1 { "one since then was" } else { &format!("{since} since then were") };
+                format!("; {count} of {polls} polls failed, the {answered} answered")
             }
         };
         let reason = unpolled.map_or_else(String::new, |limits| {
@@ -54,8 +58,7 @@ impl Deadline<'_> {
         let error = Error::new(
             ErrorKind::Deadline,
             format!(
-                "no end after {} and {polls} poll{plural}; {status}{failure}{reason}; the task may still finish and be billed, \
-                 so watch the same id again and do not create it again",
+                "no end after {} and {polls} poll{plural}; {status}{failure}{reason}; the task {WATCH_AGAIN}",
                 seconds(elapsed)
             ),
         )
@@ -70,6 +73,6 @@ impl Deadline<'_> {
     }
 }
 
-fn seconds(elapsed: Duration) -> String {
+pub(super) fn seconds(elapsed: Duration) -> String {
     format!("{:?}", Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
 }

@@ -8,9 +8,10 @@ use crate::error::{EndsWatch, Error, ErrorKind};
 pub(super) struct FailureStreak {
     /// How many polls have failed in a row, extra polls included.
     pub(super) count: u32,
-    /// When the first of a row of answers came that end the watch once they are confirmed. From the first poll of the stream.
+    /// When the first of a row of polls failed that would each end the watch, and end it when the row has lasted. From the
+    /// first poll of the stream.
     unconfirmed_since: Option<Duration>,
-    /// The last one of the row.
+    /// Why the last poll failed. `None`: it did not.
     pub(super) last_error: Option<Error>,
 }
 
@@ -23,6 +24,8 @@ pub(super) enum FailureAction {
     EndAt(Duration),
     /// It ends.
     End,
+    /// It ends, because each answer has said so for this long.
+    EndAfter(Duration),
 }
 
 impl FailureStreak {
@@ -51,10 +54,10 @@ impl FailureStreak {
             EndsWatch::AtFirst | EndsWatch::Never => false,
         };
         self.unconfirmed_since = needs_grace.then(|| self.unconfirmed_since.unwrap_or(elapsed));
-        match self.unconfirmed_since.map(|since| since.saturating_add(grace)) {
+        match self.unconfirmed_since.map(|since| (since, since.saturating_add(grace))) {
             None => FailureAction::GoOn,
-            Some(ends_at) if ends_at <= elapsed => FailureAction::End,
-            Some(ends_at) => FailureAction::EndAt(ends_at),
+            Some((since, ends_at)) if ends_at <= elapsed => FailureAction::EndAfter(elapsed.saturating_sub(since)),
+            Some((_, ends_at)) => FailureAction::EndAt(ends_at),
         }
     }
 

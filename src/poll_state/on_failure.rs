@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::config::WatchConfig;
+use super::deadline::{WATCH_AGAIN, seconds};
 use super::decision::{Decision, Next};
 use super::failure_streak::FailureAction;
 use super::next_poll::{self, RetryPause};
@@ -35,9 +36,16 @@ impl PollState {
         let was_answered = before.is_some();
         let last_record = error.task().cloned().or(before);
         let error = error.of_task(id, last_record.clone()).in_watch(self.polls, elapsed);
+        let error = error.obeyed_up_to(config.retry_after_cap);
         let action = uncommon.streak.failed(&error, was_answered, self.polls == 1, elapsed, config.grace);
-        if action == FailureAction::End {
-            return self.end(error.permanent(), elapsed);
+        match action {
+            FailureAction::End => return self.end(error.permanent(), elapsed),
+            FailureAction::EndAfter(time) => {
+                let error =
+                    if time.is_zero() { error } else { error.and(format!("this has lasted for {}", seconds(time))) };
+                return self.end(with_advice(error).permanent(), elapsed);
+            }
+            FailureAction::GoOn | FailureAction::EndAt(_) => {}
         }
         let error = error.unconfirmed();
         if config.schedule.failures_to_give_up().is_some_and(|limit| consecutive >= limit) {
@@ -46,11 +54,11 @@ impl PollState {
             } else {
                 format!("{consecutive} polls in a row have failed")
             };
-            return self.end(error.and(failed), elapsed);
+            return self.end(with_advice(error.and(failed)), elapsed);
         }
         let grace_left = match action {
             FailureAction::EndAt(at) => at.saturating_sub(elapsed),
-            FailureAction::GoOn | FailureAction::End => Duration::MAX,
+            _ => Duration::MAX,
         };
         let bounded = |pause: Duration| pause.min(grace_left).max(wait);
         let pause = if let Some(scheduled_at) = scheduled_at {
@@ -97,6 +105,15 @@ impl PollState {
             None => Decision::give_up(error),
         }
     }
+}
+
+/// Says what to do, unless the task may never have existed, or was last seen as ended.
+fn with_advice(error: Error) -> Error {
+    let may_go_on = match error.task() {
+        Some(task) => !task.status().is_terminal(),
+        None => error.kind() != ErrorKind::NotFound,
+    };
+    if may_go_on { error.and(format!("the task {WATCH_AGAIN}")) } else { error }
 }
 
 /// Whether an early repeat after this failure needs a token. That there is no such record, or no result in it yet, is no trouble

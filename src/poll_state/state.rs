@@ -165,7 +165,7 @@ impl PollState {
         ResponseContext { retry_after: Some(wait), ..context }
     }
 
-    /// The final poll follows at once if the request before it took until after the deadline.
+    /// Notes from when the final poll is due, if a response was awaited until after the deadline.
     pub(super) fn note_overdue(&mut self, config: &WatchConfig, context: ResponseContext) {
         if next_poll::left(config, context.elapsed).is_zero() && !context.was_away {
             self.uncommon.get_or_insert_default().wait.overdue(context);

@@ -32,7 +32,7 @@ impl WaitState {
         self.ticket = None;
     }
 
-    /// The final poll follows at once if the request before it took until after the deadline.
+    /// A response was taken after the deadline, and the final poll is still to come: it is due now, and not since the deadline.
     pub(super) fn overdue(&mut self, context: ResponseContext) {
         self.overdue_since = Some(context.elapsed);
     }

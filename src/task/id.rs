@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The id that the gateway gave the task when it was created. Cheap to clone: all clones share one text.
 ///
-/// Any text is accepted, as it is. An id that is empty, has blanks or line ends around it, or holds a control or
-/// invisible character becomes an error when it is used, before anything is sent.
+/// Any text is accepted, as it is. An id that is empty, is in quotes, has blanks or line ends around it, or holds a control
+/// or invisible character becomes an error when it is used, before anything is sent.
 ///
 /// `Display` writes the id as it is, for URLs and keys. In `Debug`, in errors and in the log, line breaks, terminal escapes and
 /// invisible characters are escaped: an id from outside forges no line there.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 
 use crate::error::Error;
+use crate::spelling::is_quotation_mark;
 
 /// An API key, as a source returns it that is given to [`ClientBuilder::api_key_from`](crate::ClientBuilder::api_key_from).
 ///
@@ -101,6 +102,11 @@ pub(super) fn checked(api_key: &str) -> Result<HeaderValue, Cow<'static, str>> {
     if trimmed.starts_with("export ") || trimmed.starts_with("APIKLEY_API_KEY") {
         return Err("the API key begins with the name of its variable: give only what follows the =".into());
     }
+    if is_unexpanded(trimmed, "APIKLEY_API_KEY") {
+        return Err(
+            "the API key is the name of a variable, which nothing has replaced by its value: give the value".into()
+        );
+    }
     if let Some((at, wrong)) = api_key.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
         let (at, name) = (at.saturating_add(1), character_name(wrong));
         return Err(format!(
@@ -114,10 +120,17 @@ pub(super) fn checked(api_key: &str) -> Result<HeaderValue, Cow<'static, str>> {
     Ok(value)
 }
 
-/// Whether a text begins or ends with a quotation mark, of a keyboard or of a word processor.
+/// Whether a text begins or ends with a quotation mark.
 pub(super) fn is_quoted(text: &str) -> bool {
-    let is_quote = |c: char| matches!(c, '"' | '\'' | '`' | '´' | '«' | '»' | '‹' | '›' | '\u{2018}'..='\u{201f}');
-    text.starts_with(is_quote) || text.ends_with(is_quote)
+    text.starts_with(is_quotation_mark) || text.ends_with(is_quotation_mark)
+}
+
+/// Whether a text names a variable, as shells, templates and Windows write it.
+pub(super) fn is_unexpanded(text: &str, name: &str) -> bool {
+    let is_name = |text: &str| text.eq_ignore_ascii_case(name);
+    text.starts_with("${")
+        || text.strip_prefix('$').is_some_and(is_name)
+        || text.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')).is_some_and(is_name)
 }
 
 fn starts_with_ignoring_case(text: &str, start: &str) -> bool {

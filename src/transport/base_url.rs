@@ -4,8 +4,11 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::api_key::is_quoted;
+use super::api_key::{is_quoted, is_unexpanded};
 use crate::error::Error;
+
+const NO_URL: &str = "the base URL is not a URL: it should look like https://api.apikley.ru";
+const EXAMPLE: &str = "https://api.apikley.ru";
 
 /// The endpoint's URL below the base URL, which is checked.
 ///
@@ -18,30 +21,51 @@ pub(super) fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
     if text.starts_with("APIKLEY_BASE_URL") {
         return Err(Error::config("the base URL begins with the name of its variable: give only what follows the ="));
     }
-    if let Some(given) = host_without_scheme(text) {
-        let scheme = if is_loopback(host_of(&given)) { "http" } else { "https" };
-        return Err(Error::config(format!("the base URL {given} has no scheme: write {scheme}://{given}")));
+    if is_unexpanded(text, "APIKLEY_BASE_URL") {
+        return Err(Error::config(
+            "the base URL is the name of a variable, which nothing has replaced by its value: give the value",
+        ));
     }
-    let mut url = Url::parse(text).map_err(|error| {
-        Error::config("the base URL is not a URL: it should look like https://api.apikley.ru").caused_by(error)
-    })?;
+    if let Some(given) = host_without_scheme(text) {
+        let host = host_of(&given);
+        let port = given.get(host.len()..).unwrap_or_default();
+        return Err(Error::config(format!("the base URL {given} has no scheme: write {}", advised(host, port))));
+    }
+    let mut url = Url::parse(text).map_err(|error| Error::config(NO_URL).caused_by(error))?;
     let host = url.host_str().unwrap_or_default().to_owned();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let Some((_, after_scheme)) = text.split_once("://") else {
+        // What stands before the colon may be a user's name, or anything else.
+        return Err(Error::config(NO_URL));
+    };
     match url.scheme() {
+        "http" | "https" if after_scheme.starts_with(['/', '\\']) => {
+            return Err(Error::config(format!("the base URL names no host: it should look like {EXAMPLE}")));
+        }
         "https" => {}
         "http" if is_loopback(&host) => {}
+        "http" if is_unspecified(&host) => {
+            return Err(Error::config(format!(
+                "the base URL is plain http to {host}, which is an address to listen on, and not one to send the API key to: write {}",
+                advised(&host, &port)
+            )));
+        }
         "http" => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             return Err(Error::config(format!(
                 "the base URL is plain http to {host}: the API key would travel unencrypted; write https://{host}{port}, http is for loopback addresses only"
             )));
         }
-        scheme if text.contains("://") => {
-            return Err(Error::config(format!("the base URL's scheme is {scheme}: write https:// before the host")));
+        scheme if host.is_empty() => {
+            return Err(Error::config(format!("the base URL's scheme is {scheme}: it should look like {EXAMPLE}")));
         }
-        // What stands before the colon may be a user's name, or anything else.
-        _ => return Err(Error::config("the base URL is not a URL: it should look like https://api.apikley.ru")),
+        scheme => {
+            return Err(Error::config(format!(
+                "the base URL's scheme is {scheme}: write {} instead",
+                advised(&host, "")
+            )));
+        }
     }
-    if host.is_empty() || url.port() == Some(0) {
+    if url.port() == Some(0) {
         return Err(Error::config(format!("the base URL names the port 0, which no server has: {host}")));
     }
     let origin = url.origin().ascii_serialization();
@@ -66,6 +90,22 @@ pub(super) fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
 pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
+}
+
+/// An address that a server listens on, and at which none is reached.
+fn is_unspecified(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.is_ok_and(|address| address.is_unspecified())
+}
+
+/// The origin to write for this host. `port`: with its colon, or empty.
+fn advised(host: &str, port: &str) -> String {
+    match host {
+        "[::]" => format!("http://[::1]{port}"),
+        _ if is_unspecified(host) => format!("http://127.0.0.1{port}"),
+        _ if is_loopback(host) => format!("http://{host}{port}"),
+        _ => format!("https://{host}{port}"),
+    }
 }
 
 /// What of the endpoint's path a base URL holds.

@@ -40,7 +40,8 @@ pub(crate) struct Http {
     request: Request,
     id_parameter: &'static str,
     api_key: Option<String>,
-    /// The user's own client follows redirects as it is set up to.
+    /// Whether a redirect within the origin is followed by a second request. An HTTP client that the user brought follows
+    /// redirects itself, as it is set up.
     follows_redirects: bool,
     bodies: BodySum,
     credit: RepeatCredit,

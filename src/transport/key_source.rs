@@ -273,7 +273,7 @@ impl NoKey {
 
     /// The error of a poll that sends no request for want of a key.
     pub(crate) fn into_error(self) -> Error {
-        self.of_kind(ErrorKind::Config)
+        self.of_kind(ErrorKind::Config).nothing_sent()
     }
 
     /// The error of a poll whose key was refused, as this error says.

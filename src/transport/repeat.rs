@@ -31,7 +31,7 @@ pub(super) enum Repeat {
 enum Unanswered {
     /// The gateway says that it did not process the request: HTTP/2 refused the stream, or a GOAWAY without an error leaves it out.
     Refused,
-    /// The connection ended. The gateway may have seen the request, which is a GET.
+    /// The connection ended. The gateway may have seen the request, though it seldom has. It is a GET, which changes nothing.
     Ended,
 }
 

@@ -93,5 +93,9 @@ fn unreadable(error: &serde_json::Error) -> String {
         Category::Data => "it is JSON, but not an object",
         Category::Syntax | Category::Io => "it is not JSON",
     };
-    format!("{what} (line {}, column {})", error.line(), error.column())
+    match (error.line(), error.column()) {
+        // The body is empty, or it is not known where.
+        (0, _) | (1, 0) => what.to_owned(),
+        (line, column) => format!("{what} (line {line}, column {column})"),
+    }
 }

@@ -44,6 +44,7 @@ fn assert_passed(events: &[StatusEvent], words: &str) {
     for error in failures(events) {
         assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Config, true), "{error}");
         assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains(": no request was sent: the source of the API key "), "{error}");
     }
 }
 

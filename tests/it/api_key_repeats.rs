@@ -38,6 +38,7 @@ async fn wrong_key_ends_watch_at_once() {
     let client = Client::builder("").simulator(&simulator).api_key_from(source).build().unwrap();
     let error = client.wait_until_done(&id).await.unwrap_err();
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Unauthorized, false));
+    assert!(error.to_string().contains("; a fresh key from the source was refused, too (HTTP 401"), "{error}");
     assert_eq!(simulator.requests().len() - before, 2);
 }
 

@@ -13,6 +13,7 @@ mod auto_traits;
 #[cfg(feature = "backoff")]
 mod backoff;
 mod bad_input;
+mod base_url;
 mod burst;
 #[cfg(feature = "callback")]
 mod callback_delivery;

@@ -125,3 +125,16 @@ fn half_a_page_is_no_answer_of_the_gateway() {
     assert_eq!(LUMA_MODIFY.read(&"x".into(), cut, now, "").unwrap_err().kind(), ErrorKind::Intermediary);
     assert_eq!(ask(401, r#"{"code":401,"msg":"You"#).unwrap_err().kind(), ErrorKind::Intermediary);
 }
+
+#[test]
+fn place_that_says_nothing_is_left_out() {
+    for (body, said) in [
+        ("[]", "it is JSON, but not an object"),
+        ("5", "it is JSON, but not an object"),
+        ("", "it is empty"),
+        ("<p>", "it is not JSON (line 1, column 1)"),
+    ] {
+        let error = ask(200, body).unwrap_err().to_string();
+        assert!(error.contains(said) && !error.contains("column 0"), "{body:?}: {error}");
+    }
+}

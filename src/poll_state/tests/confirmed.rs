@@ -127,3 +127,33 @@ fn failures_in_a_row_end_a_watch_that_asks_for_it() {
     assert!(matches!(event, StatusEvent::Done(_)), "a success that names no result is still the end");
     assert!(Schedule::default().give_up_after(0).validate().is_err());
 }
+
+const ADVICE: &str = "the task may still finish and be billed, so watch the same id again and do not create it again";
+
+#[test]
+fn lasting_refusal_says_so_and_what_to_do() {
+    for kind in FATAL.into_iter().chain([ErrorKind::NotFound, ErrorKind::Intermediary]) {
+        let mut bench = every(30);
+        bench.pause(generating(), secs(0), 0.0);
+        let text = confirmed(&mut bench, || bad(kind), 100).to_string();
+        assert!(text.ends_with(&format!(": why; this has lasted for 60s; {ADVICE}")), "{text}");
+    }
+    // At once, it has not lasted.
+    let text = every(30).end(bad(ErrorKind::Unauthorized), secs(0)).to_string();
+    assert!(text.ends_with(": why"), "{text}");
+    // There may be no such task.
+    let text = confirmed(&mut every(30), || bad(ErrorKind::NotFound), 0).to_string();
+    assert!(text.ends_with(": why; this has lasted for 60s"), "{text}");
+    // The task has ended.
+    let mut bench = every(30);
+    bench.pause(good(Status::Success), secs(0), 0.0);
+    bench.pause(bad(ErrorKind::Unauthorized), secs(10), 0.0);
+    let text = bench.end(bad(ErrorKind::Unauthorized), secs(70)).to_string();
+    assert!(text.ends_with(": why; this has lasted for 60s"), "{text}");
+}
+
+#[test]
+fn end_after_failures_in_a_row_says_what_to_do() {
+    let error = Bench::new(Schedule::every(secs(30)).give_up_after(1)).end(bad(ErrorKind::Timeout), secs(0));
+    assert!(error.to_string().ends_with(&format!("why; 1 poll has failed; {ADVICE}")), "{error}");
+}

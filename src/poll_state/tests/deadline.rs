@@ -54,7 +54,7 @@ fn deadline_after_recovery_counts_failed_polls() {
     }
     let error = bench.end(generating(), secs(900));
     let text = error.to_string();
-    assert!(text.contains("; 1 of 37 polls failed, 35 since were answered; the task may"), "{text}");
+    assert!(text.contains("; 1 of 37 polls failed, the 35 since then were answered; the task may"), "{text}");
     assert!(!text.contains("old news") && !text.contains("502"), "{text}");
 
     let mut bench = every(30);
@@ -64,6 +64,11 @@ fn deadline_after_recovery_counts_failed_polls() {
     bench.pause(generating(), secs(60), 0.0);
     let text = bench.end(bad(ErrorKind::Timeout), secs(900)).to_string();
     assert!(text.contains("; 3 of 4 polls failed; last poll error: the gateway did not answer"), "{text}");
+
+    let mut bench = every(30);
+    bench.pause(bad(ErrorKind::Server), secs(0), 0.0);
+    let text = bench.end(generating(), secs(900)).to_string();
+    assert!(text.contains("; 1 of 2 polls failed, the one since then was answered; the task may"), "{text}");
 
     let text = every(30).end(generating(), secs(900)).to_string();
     assert!(!text.contains("failed"), "{text}");

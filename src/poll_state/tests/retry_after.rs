@@ -91,3 +91,19 @@ fn no_retry_after_is_obeyed_beyond_its_cap() {
         assert_eq!(good_answer(&mut bench, secs(500), secs(0), secs(0)), secs(pause.min(cap).max(10)));
     }
 }
+
+#[test]
+fn retry_after_beyond_the_cap_says_so() {
+    for (cap, said) in [
+        (secs(120), "; retry after 3600s, of which watches wait 120s"),
+        (secs(0), "; retry after 3600s, for which watches do not wait"),
+        (secs(3600), "; retry after 3600s"),
+    ] {
+        let mut bench = every(30);
+        bench.config.retry_after_cap = cap;
+        let answer = asked_to_wait(ErrorKind::RateLimited, secs(3600));
+        let StatusEvent::PollFailed(failure) = bench.on_response(answer, secs(0), secs(0), 0.0).event else { panic!() };
+        assert!(failure.error.to_string().ends_with(said), "{}", failure.error);
+        assert_eq!(failure.error.retry_after(), Some(secs(3600)));
+    }
+}
