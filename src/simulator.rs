@@ -29,6 +29,12 @@
 //! ```
 
 #[cfg(feature = "callback")]
+mod callback_attempts;
+#[cfg(feature = "callback")]
+mod callback_queue;
+#[cfg(feature = "callback")]
+mod callback_request;
+#[cfg(feature = "callback")]
 mod callback_sender;
 #[cfg(feature = "callback")]
 mod delivery;
@@ -48,6 +54,9 @@ use crate::error::Error;
 use crate::limiter::{Quota, RateLimit};
 use crate::task::TaskId;
 
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+pub use callback_request::CallbackRequest;
 #[cfg(feature = "callback")]
 #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
 pub use delivery::Delivery;
@@ -138,7 +147,7 @@ impl Simulator {
     /// # }
     /// ```
     pub fn speed(&self, times: u32) -> &Self {
-        self.engine.lock().speed = times;
+        self.engine.change(|engine| engine.speed = times);
         self
     }
 
@@ -208,15 +217,17 @@ impl Simulator {
     /// Creates a task, now, with a random id. Returns the id.
     #[must_use = "only the id leads to the task"]
     pub fn add(&self, task: SimulatedTask) -> TaskId {
-        let mut engine = self.engine.lock();
-        let id = TaskId::from(format!("{:032x}", engine.random.u128(..)));
-        engine.add(id.clone(), task);
-        id
+        self.engine.change(|engine| {
+            let id = TaskId::from(format!("{:032x}", engine.random.u128(..)));
+            engine.add(id.clone(), task);
+            id
+        })
     }
 
     /// Creates a task, now, with this id. It replaces a task of the same id.
     pub fn add_as(&self, id: impl Into<TaskId>, task: SimulatedTask) {
-        self.engine.lock().add(id.into(), task);
+        let id = id.into();
+        self.engine.change(|engine| engine.add(id, task));
     }
 
     /// Lets a fault happen from now on. Where several faults fit a request, the one injected first happens.
@@ -249,6 +260,17 @@ impl Simulator {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.engine.lock().requests.clone()
+    }
+
+    /// Waits until the next callback is due, takes it in place of its receiver, and returns it. `None` if there is none to
+    /// wait for: all are taken, or no task with a callback ends. Needs the feature `callback`.
+    ///
+    /// It works on tokio's paused clock, without a socket; [`Delivery`] shows an example. Callbacks come in the order in
+    /// which they are due. Dropping the future takes none. While a [`Server`] is alive, it posts callbacks itself.
+    #[cfg(feature = "callback")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+    pub async fn next_callback(&self) -> Option<CallbackRequest> {
+        callback_request::next(&self.engine).await
     }
 
     /// Starts an HTTP server on a free port of the loopback address. It answers until it is dropped.

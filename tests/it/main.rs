@@ -16,6 +16,8 @@ mod burst;
 mod callback_delivery;
 #[cfg(feature = "callback")]
 mod callbacks;
+#[cfg(feature = "callback")]
+mod callbacks_in_memory;
 mod cancel;
 mod circuit_breaker;
 mod confirmed;

@@ -79,22 +79,18 @@ struct CallbackDataJson<'a> {
     task_id: &'a str,
     prompt_json: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result_urls: Option<[String; 1]>,
+    result_urls: Option<&'a [String]>,
 }
 
-/// Returns the body of the callback of a task that has succeeded or failed.
+/// Returns the body of the callback of a task that has succeeded with these URLs, or that has failed.
 #[cfg(feature = "callback")]
-pub(crate) fn callback(task_id: &str, is_success: bool) -> Vec<u8> {
-    let (code, msg) = if is_success {
+pub(crate) fn callback(task_id: &str, result_urls: Option<&[String]>) -> Vec<u8> {
+    let (code, msg) = if result_urls.is_some() {
         (200, "Modify record generated successfully.")
     } else {
         (500, "Modify record generation failed.")
     };
-    let data = CallbackDataJson {
-        task_id,
-        prompt_json: r#"{"prompt":"A futuristic cityscape"}"#,
-        result_urls: is_success.then(|| [sample_result_url(task_id)]),
-    };
+    let data = CallbackDataJson { task_id, prompt_json: r#"{"prompt":"A futuristic cityscape"}"#, result_urls };
     // Strings and numbers under fixed names: serializing them cannot fail.
     serde_json::to_vec(&CallbackJson { code, msg, data }).unwrap_or_default()
 }
