@@ -211,6 +211,19 @@ impl SimulatedTask {
         self.result_urls.as_deref().map_or_else(sample, Cow::Borrowed)
     }
 
+    /// The `callBackUrl` that it was created with.
+    #[cfg(feature = "callback")]
+    fn callback_url(&self) -> Option<&str> {
+        self.delivery.as_ref().map(|delivery| delivery.url.as_str())
+    }
+
+    /// The `callBackUrl` that it was created with: none.
+    #[cfg(not(feature = "callback"))]
+    #[allow(clippy::unused_self)] // as with the feature
+    const fn callback_url(&self) -> Option<&str> {
+        None
+    }
+
     /// Its record at this age. `None` where the gateway has none yet. `created_at` is in Unix milliseconds.
     pub(super) fn record<'a>(&'a self, id: &'a TaskId, age: Duration, created_at: u64) -> Option<RecordJson<'a>> {
         if age < self.unknown_for {
@@ -226,7 +239,7 @@ impl SimulatedTask {
         });
         Some(RecordJson {
             task_id: id.as_str(),
-            param_json: written::PARAM_JSON,
+            param_json: written::param_json(self.callback_url()),
             complete_time: ended_after.map(|time| created_at.saturating_add(millis(time))),
             response,
             success_flag: status.flag(),

@@ -152,3 +152,17 @@ async fn waiting_for_a_callback_follows_changes() {
     assert!(start.elapsed() < secs(103), "{:?}", start.elapsed());
     assert!(simulator.next_callback().await.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn record_repeats_the_callback_url() {
+    let (simulator, client) = gateway();
+    let id = simulator.add(task(Delivery::to("https://example.com/\"callbacks\"?a=1")));
+    let record = client.status(&id).await.unwrap();
+    assert_eq!(
+        record.param_json().unwrap(),
+        r#"{"callBackUrl":"https://example.com/\"callbacks\"?a=1","prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#
+    );
+    assert_eq!(record.params().unwrap().callback_url.as_deref(), Some("https://example.com/\"callbacks\"?a=1"));
+    let id = simulator.add(SimulatedTask::new());
+    assert_eq!(client.status(&id).await.unwrap().params().unwrap().callback_url, None);
+}
