@@ -56,6 +56,7 @@ mod redirects;
 mod retry_after;
 mod runtimes;
 mod schedule;
+mod settings_together;
 mod shared;
 mod simulator;
 mod stagger;
