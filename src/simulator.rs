@@ -7,6 +7,9 @@
 //! - **Over HTTP on loopback**, through [`Simulator::serve`]: the gateway's path, JSON and key check over real sockets,
 //!   on real time. [`Simulator::speed`] makes it faster.
 //!
+//! With the feature `callback`, tasks can have callbacks: a test takes them with `Simulator::next_callback`, or a server
+//! posts them.
+//!
 //! ```
 //! use std::time::Duration;
 //! use luma_watch::{Client, Status};
@@ -188,13 +191,15 @@ impl Simulator {
         self
     }
 
-    /// Sets the key that signs callbacks. Default: none, callbacks are not signed. Needs the feature `callback`.
+    /// Sets the key that signs callbacks. Default: none, callbacks are not signed. With an empty text there is none. Needs the
+    /// feature `callback`.
     ///
     /// Changes the running gateway, for all clones.
     #[cfg(feature = "callback")]
     #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
     pub fn callback_key(&self, key: impl Into<String>) -> &Self {
-        self.engine.lock().callbacks.key = Some(key.into());
+        let key = Some(key.into()).filter(|key: &String| !key.is_empty());
+        self.engine.lock().callbacks.key = key;
         self
     }
 
@@ -224,7 +229,7 @@ impl Simulator {
         })
     }
 
-    /// Creates a task, now, with this id. It replaces a task of the same id.
+    /// Creates a task, now, with this id. It replaces a task of the same id, and its callbacks.
     pub fn add_as(&self, id: impl Into<TaskId>, task: SimulatedTask) {
         let id = id.into();
         self.engine.change(|engine| engine.add(id, task));
@@ -240,7 +245,8 @@ impl Simulator {
         self.engine.lock().faults.clear();
     }
 
-    /// Returns all requests so far, in the order in which they came. Refused requests are included.
+    /// Returns all requests for a task's record so far, in the order in which they came. Refused requests are included. Over
+    /// HTTP, requests for another path, by another method or without a task id are not.
     ///
     /// ```
     /// use luma_watch::Client;
@@ -263,7 +269,8 @@ impl Simulator {
     }
 
     /// Waits until the next callback is due, takes it in place of its receiver, and returns it. `None` if there is none to
-    /// wait for: all are taken, or no task with a callback ends. Needs the feature `callback`.
+    /// wait for: all are taken, or no task with a callback ends. At a [speed](Self::speed) of 0 it waits. Needs the feature
+    /// `callback`.
     ///
     /// It works on tokio's paused clock, without a socket; [`Delivery`] shows an example. Callbacks come in the order in
     /// which they are due. Dropping the future takes none. While a [`Server`] is alive, it posts callbacks itself.
@@ -273,7 +280,8 @@ impl Simulator {
         callback_request::next(&self.engine).await
     }
 
-    /// Starts an HTTP server on a free port of the loopback address. It answers until it is dropped.
+    /// Starts an HTTP server on a free port of the loopback address. It answers, and posts callbacks, until it is
+    /// dropped.
     ///
     /// Several servers of one simulator are the same gateway.
     ///

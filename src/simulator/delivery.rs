@@ -114,7 +114,8 @@ impl Delivery {
         self
     }
 
-    /// Adds a forged callback, when the task has this age in the simulator's time. It reports a success.
+    /// Adds a forged callback, when the task has this age in the simulator's time. It reports a success. It is not repeated,
+    /// and it arrives although the real one is [lost](Self::lost).
     ///
     /// It is signed with a wrong key. Without a [key](super::Simulator::callback_key) it looks like a real one.
     pub const fn forged_at(mut self, age: Duration) -> Self {

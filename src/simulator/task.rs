@@ -168,7 +168,7 @@ impl SimulatedTask {
         self
     }
 
-    /// Sets its callback. Default: none. Needs the feature `callback`.
+    /// Sets its callback, which is due when the task ends. Default: none. Needs the feature `callback`.
     #[cfg(feature = "callback")]
     #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
     pub fn callback(mut self, delivery: Delivery) -> Self {

@@ -75,6 +75,27 @@ async fn repeated_and_forged_callbacks_are_taken_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn forged_callback_arrives_although_the_real_is_lost() {
+    let (simulator, client) = gateway();
+    let id = simulator.add(task(Delivery::to(URL).lost().forged_at(secs(40))));
+    next(&simulator).await.refuse();
+    assert!(simulator.next_callback().await.is_none());
+    tokio::time::advance(secs(90)).await;
+    assert_eq!(status(&client, &id).await, Status::CallbackFailed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callback_without_a_key_is_not_signed() {
+    let (simulator, _) = gateway();
+    simulator.callback_key("");
+    simulator.add_as("x", task(Delivery::to(URL).forged_at(secs(1))));
+    for _ in 0..2 {
+        let request = next(&simulator).await;
+        assert_eq!(request.headers.keys().collect::<Vec<_>>(), ["content-type"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_callback_is_repeated_then_flag_4_in_memory() {
     let (simulator, client) = gateway();
     let start = Instant::now();
