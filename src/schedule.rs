@@ -14,6 +14,7 @@ mod preview;
 mod strategy;
 mod validate;
 
+pub(crate) use bounds::bounded;
 pub use definition::Schedule;
 pub(crate) use exponential::retry_pause;
 pub(crate) use pause::{PauseInput, PolicyState};

@@ -7,6 +7,9 @@
 //! - **Over HTTP on loopback**, through [`Simulator::serve`]: the gateway's path, JSON and key check over real sockets,
 //!   on real time. [`Simulator::speed`] makes it faster.
 //!
+//! With the feature `callback`, tasks can have callbacks: a test takes them with `Simulator::next_callback`, or a server
+//! posts them.
+//!
 //! ```
 //! use std::time::Duration;
 //! use luma_watch::{Client, Status};
@@ -29,6 +32,12 @@
 //! ```
 
 #[cfg(feature = "callback")]
+mod callback_attempts;
+#[cfg(feature = "callback")]
+mod callback_queue;
+#[cfg(feature = "callback")]
+mod callback_request;
+#[cfg(feature = "callback")]
 mod callback_sender;
 #[cfg(feature = "callback")]
 mod delivery;
@@ -48,6 +57,9 @@ use crate::error::Error;
 use crate::limiter::{Quota, RateLimit};
 use crate::task::TaskId;
 
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+pub use callback_request::CallbackRequest;
 #[cfg(feature = "callback")]
 #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
 pub use delivery::Delivery;
@@ -138,7 +150,7 @@ impl Simulator {
     /// # }
     /// ```
     pub fn speed(&self, times: u32) -> &Self {
-        self.engine.lock().speed = times;
+        self.engine.change(|engine| engine.speed = times);
         self
     }
 
@@ -179,13 +191,15 @@ impl Simulator {
         self
     }
 
-    /// Sets the key that signs callbacks. Default: none, callbacks are not signed. Needs the feature `callback`.
+    /// Sets the key that signs callbacks. Default: none, callbacks are not signed. With an empty text there is none. Needs the
+    /// feature `callback`.
     ///
     /// Changes the running gateway, for all clones.
     #[cfg(feature = "callback")]
     #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
     pub fn callback_key(&self, key: impl Into<String>) -> &Self {
-        self.engine.lock().callbacks.key = Some(key.into());
+        let key = Some(key.into()).filter(|key: &String| !key.is_empty());
+        self.engine.lock().callbacks.key = key;
         self
     }
 
@@ -208,15 +222,17 @@ impl Simulator {
     /// Creates a task, now, with a random id. Returns the id.
     #[must_use = "only the id leads to the task"]
     pub fn add(&self, task: SimulatedTask) -> TaskId {
-        let mut engine = self.engine.lock();
-        let id = TaskId::from(format!("{:032x}", engine.random.u128(..)));
-        engine.add(id.clone(), task);
-        id
+        self.engine.change(|engine| {
+            let id = TaskId::from(format!("{:032x}", engine.random.u128(..)));
+            engine.add(id.clone(), task);
+            id
+        })
     }
 
-    /// Creates a task, now, with this id. It replaces a task of the same id.
+    /// Creates a task, now, with this id. It replaces a task of the same id, and its callbacks.
     pub fn add_as(&self, id: impl Into<TaskId>, task: SimulatedTask) {
-        self.engine.lock().add(id.into(), task);
+        let id = id.into();
+        self.engine.change(|engine| engine.add(id, task));
     }
 
     /// Lets a fault happen from now on. Where several faults fit a request, the one injected first happens.
@@ -229,7 +245,8 @@ impl Simulator {
         self.engine.lock().faults.clear();
     }
 
-    /// Returns all requests so far, in the order in which they came. Refused requests are included.
+    /// Returns all requests for a task's record so far, in the order in which they came. Refused requests are included. Over
+    /// HTTP, requests for another path, by another method or without a task id are not.
     ///
     /// ```
     /// use luma_watch::Client;
@@ -251,7 +268,20 @@ impl Simulator {
         self.engine.lock().requests.clone()
     }
 
-    /// Starts an HTTP server on a free port of the loopback address. It answers until it is dropped.
+    /// Waits until the next callback is due, takes it in place of its receiver, and returns it. `None` if there is none to
+    /// wait for: all are taken, or no task with a callback ends. At a [speed](Self::speed) of 0 it waits. Needs the feature
+    /// `callback`.
+    ///
+    /// It works on tokio's paused clock, without a socket; [`Delivery`] shows an example. Callbacks come in the order in
+    /// which they are due. Dropping the future takes none. While a [`Server`] is alive, it posts callbacks itself.
+    #[cfg(feature = "callback")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+    pub async fn next_callback(&self) -> Option<CallbackRequest> {
+        callback_request::next(&self.engine).await
+    }
+
+    /// Starts an HTTP server on a free port of the loopback address. It answers, and posts callbacks, until it is
+    /// dropped.
     ///
     /// Several servers of one simulator are the same gateway.
     ///

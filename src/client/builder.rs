@@ -15,7 +15,7 @@ use crate::limiter::{Limiter, LimiterConfig, RateLimit};
 use crate::notify::Registry;
 use crate::observe::{Observer, Observers};
 use crate::poll_state::WatchConfig;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, bounded};
 #[cfg(feature = "simulator")]
 use crate::simulator::Simulator;
 use crate::transport::{ApiKey, Ask, Http, HttpConfig, ask};
@@ -24,8 +24,6 @@ const BASE_URL: &str = "https://api.apikley.ru";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(2 * 60);
-/// A request counts as in flight for no longer, so that the sum stays clear of the clock's end.
-const MAX_LEASE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Enough for 2,500 polls per second at 100 ms each. Few enough connections, where each request needs one, for a process that
 /// may open 1,024 files.
 const MAX_IN_FLIGHT: usize = 256;
@@ -147,7 +145,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The time for one poll, from connecting to the last byte of the body. Default: 20 s.
+    /// The time for one poll, from connecting to the last byte of the body. Default: 20 s. Zero and more than ten years are
+    /// refused.
     ///
     /// A poll that needs a second request, for a redirect or with a fresh key, has this time for both, the wait for the second
     /// permit included. A [source of keys](Self::api_key_from) has half of it.
@@ -157,6 +156,7 @@ impl ClientBuilder {
     }
 
     /// For how long an answer that would end a watch must last before it does. Default: 60 s. Zero: it ends at once.
+    /// [`Duration::MAX`]: such an answer never ends a watch, which goes on up to its deadline.
     ///
     /// It holds for every such answer (a 401, say) once the watch has had a good answer, and before that for three of them:
     /// there is no record of the task, the record of a success names no result, a server in front of the gateway answered. In
@@ -169,6 +169,7 @@ impl ClientBuilder {
     }
 
     /// For how long a `Retry-After` is obeyed at most. Default: 2 min. Zero: none is obeyed, as if the gateway did not ask.
+    /// [`Duration::MAX`]: each is obeyed; more than 24 h is read as 24 h.
     ///
     /// A gateway that is wrong, or a clock that is, may ask for hours, and for all of that time no watch would see that its task
     /// has ended. [`Error::retry_after`] still says what the gateway asked for.
@@ -185,6 +186,8 @@ impl ClientBuilder {
     /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that
     /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
     /// [`RateLimit::burst`] as well.
+    ///
+    /// With a limit so low that a watch's turn does not come before its deadline, the watch ends there without another poll.
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = Some(limit);
         self
@@ -262,6 +265,7 @@ impl ClientBuilder {
         if self.request_timeout.is_zero() {
             return Err(Error::config("the request timeout is zero: no answer could come in time"));
         }
+        bounded("the request timeout", self.request_timeout)?;
         let Self { schedule, grace, retry_after_cap, .. } = self;
         Ok(WatchConfig { schedule: schedule.clone(), grace: *grace, retry_after_cap: *retry_after_cap })
     }
@@ -272,7 +276,7 @@ impl ClientBuilder {
             return Err(Error::config("max_in_flight is 0: no request could ever be sent"));
         }
         // A little longer than the request whose future is still polled.
-        let lease = self.request_timeout.saturating_add(Duration::from_secs(1)).min(MAX_LEASE);
+        let lease = self.request_timeout.saturating_add(Duration::from_secs(1));
         Ok(LimiterConfig { rate_limit: self.rate_limit, max_in_flight: self.max_in_flight, lease })
     }
 

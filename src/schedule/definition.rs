@@ -153,7 +153,7 @@ impl Schedule {
 
     /// Sets the wait before the first poll. Default: 0, the first poll comes at once.
     ///
-    /// The wait counts towards [`max_wait`](Self::max_wait), and ends there at the latest.
+    /// The wait counts towards [`max_wait`](Self::max_wait), and must be shorter than it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -170,7 +170,8 @@ impl Schedule {
 
     /// Sets how long a watch waits for the task's end. Default: 15 min. With zero, there is one poll.
     ///
-    /// The time counts from the first poll of the stream. The final poll goes out when it is over.
+    /// The time counts from the first poll of the stream. The final poll goes out when it is over. With a pause that is longer
+    /// than this time, there are two polls: one at the start, and the final one.
     ///
     /// ```
     /// use std::time::Duration;
@@ -178,6 +179,8 @@ impl Schedule {
     ///
     /// let schedule = Schedule::every(Duration::from_secs(40)).max_wait(Duration::from_secs(100));
     /// assert!(schedule.preview().map(|at| at.as_secs()).eq([0, 40, 80, 100]));
+    /// let schedule = Schedule::every(Duration::from_secs(600)).max_wait(Duration::from_secs(100));
+    /// assert!(schedule.preview().map(|at| at.as_secs()).eq([0, 100]));
     /// ```
     #[must_use]
     pub const fn max_wait(mut self, limit: Duration) -> Self {
@@ -264,7 +267,7 @@ impl Schedule {
 
     /// The time from the first poll of the stream to the first request.
     pub(crate) fn first_pause(&self) -> Duration {
-        self.max_wait.map_or(self.first_poll_after, |limit| self.first_poll_after.min(limit))
+        self.first_poll_after
     }
 
     /// The factor from one pause to the next.

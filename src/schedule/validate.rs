@@ -1,5 +1,7 @@
 //! Which schedules make sense.
 
+use std::time::Duration;
+
 use super::bounds::{bounded, positive};
 use super::definition::Schedule;
 use super::strategy::Strategy;
@@ -12,6 +14,7 @@ impl Schedule {
     /// [`Config`](crate::ErrorKind::Config), with the setting and what is wrong with it:
     /// - an interval, pause or delay to aim for is zero;
     /// - a duration is over ten years;
+    /// - `first_poll_after` is not below `max_wait`, unless it is 0: the final poll would be the only one;
     /// - the multiplier is below 1 or not a number, or the schedule is not an exponential one;
     /// - the jitter is outside 0 to 1;
     /// - `max_interval` is below the initial interval, or `longest_pause` below `shortest_pause`;
@@ -69,7 +72,18 @@ impl Schedule {
             ));
         }
         bounded("first_poll_after", self.first_poll_after)?;
-        self.max_wait.map_or(Ok(()), |limit| bounded("max_wait", limit))
+        self.max_wait.map_or(Ok(()), |limit| self.validate_max_wait(limit))
+    }
+
+    fn validate_max_wait(&self, max_wait: Duration) -> Result<(), Error> {
+        bounded("max_wait", max_wait)?;
+        let delay = self.first_poll_after;
+        if delay.is_zero() || delay < max_wait {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "first_poll_after ({delay:?}) is not below max_wait ({max_wait:?}), which counts from the same moment: the final poll would be the only one"
+        )))
     }
 
     fn refuse_multiplier(&self, constructor: &str) -> Result<(), Error> {

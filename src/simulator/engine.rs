@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
 use tokio::time::Instant;
 
 #[cfg(feature = "callback")]
-use super::delivery::CallbackQueue;
+use super::callback_queue::CallbackQueue;
 use super::fault::{Fault, FaultHeader, FaultKind};
 use super::request::Request;
 use super::task::{SimulatedTask, millis};
@@ -107,14 +107,24 @@ impl Engine {
     pub(super) fn add(&mut self, id: TaskId, task: SimulatedTask) {
         let created = self.now();
         #[cfg(feature = "callback")]
-        self.callbacks.add(task.scheduled_callbacks(&id, created));
+        {
+            if self.tasks.contains_key(&id) {
+                self.callbacks.remove(&id);
+            }
+            for (at, callback) in task.scheduled_callbacks(&id, created) {
+                self.callbacks.add(at, callback);
+            }
+        }
         self.tasks.insert(id, CreatedTask { created, task });
     }
 
     /// When the clock reaches the simulator's time `at`. `None` where time stands still.
     #[cfg(feature = "callback")]
     pub(super) fn instant(&self, at: Duration) -> Option<Instant> {
-        self.start.checked_add(at.checked_div(self.speed)?)
+        let after = at.checked_div(self.speed)?;
+        // The division rounds down, and a callback is not due before its time.
+        let is_early = after.saturating_mul(self.speed) < at;
+        self.start.checked_add(after.saturating_add(Duration::from_nanos(is_early.into())))
     }
 
     /// Handles a request for `id` that carries this key, now.

@@ -168,7 +168,7 @@ impl SimulatedTask {
         self
     }
 
-    /// Sets its callback. Default: none. Needs the feature `callback`.
+    /// Sets its callback, which is due when the task ends. Default: none. Needs the feature `callback`.
     #[cfg(feature = "callback")]
     #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
     pub fn callback(mut self, delivery: Delivery) -> Self {
@@ -176,19 +176,52 @@ impl SimulatedTask {
         self
     }
 
-    /// The callbacks to post if it is created at this time.
+    /// The callbacks to deliver if it is created at this time, each with the time at which it is due.
     #[cfg(feature = "callback")]
-    pub(super) fn scheduled_callbacks(&self, id: &TaskId, created: Duration) -> Vec<ScheduledCallback> {
+    pub(super) fn scheduled_callbacks(&self, id: &TaskId, created: Duration) -> Vec<(Duration, ScheduledCallback)> {
         let end = self.generation_time.map(|after| (after, self.end_status));
         self.delivery.as_ref().map_or_else(Vec::new, |delivery| delivery.scheduled_callbacks(id, created, end))
     }
 
-    /// Notes that no attempt to post its callback was accepted.
+    /// Notes that no attempt to deliver its callback was accepted.
     #[cfg(feature = "callback")]
     pub(super) fn callback_failed(&mut self) {
         if self.end_status == Status::Success {
             self.end_status = Status::CallbackFailed;
         }
+    }
+
+    /// The status of a task of this age that ended after a time.
+    #[cfg(feature = "callback")]
+    fn status_after(&self, end: Duration, age: Duration) -> Status {
+        let gives_up_at = self.delivery.as_ref().and_then(|delivery| delivery.gives_up_at(end));
+        let callback_failed = gives_up_at.is_some_and(|gives_up_at| age >= gives_up_at);
+        if callback_failed && self.end_status == Status::Success { Status::CallbackFailed } else { self.end_status }
+    }
+
+    /// The status of a task that has ended.
+    #[cfg(not(feature = "callback"))]
+    const fn status_after(&self, _end: Duration, _age: Duration) -> Status {
+        self.end_status
+    }
+
+    /// The result URLs that it has if it ends well.
+    pub(super) fn urls(&self, id: &TaskId) -> Cow<'_, [String]> {
+        let sample = || Cow::Owned(vec![written::sample_result_url(id.as_str())]);
+        self.result_urls.as_deref().map_or_else(sample, Cow::Borrowed)
+    }
+
+    /// The `callBackUrl` that it was created with.
+    #[cfg(feature = "callback")]
+    fn callback_url(&self) -> Option<&str> {
+        self.delivery.as_ref().map(|delivery| delivery.url.as_str())
+    }
+
+    /// The `callBackUrl` that it was created with: none.
+    #[cfg(not(feature = "callback"))]
+    #[allow(clippy::unused_self)] // as with the feature
+    const fn callback_url(&self) -> Option<&str> {
+        None
     }
 
     /// Its record at this age. `None` where the gateway has none yet. `created_at` is in Unix milliseconds.
@@ -197,20 +230,16 @@ impl SimulatedTask {
             return None;
         }
         let ended_after = self.generation_time.filter(|time| age >= *time);
-        let status = if ended_after.is_some() { self.end_status } else { self.status_before_end };
+        let status = ended_after.map_or(self.status_before_end, |end| self.status_after(end, age));
         let failed = matches!(status, Status::CreateTaskFailed | Status::GenerateFailed);
-        let result_urls = || {
-            let sample = || Cow::Owned(vec![written::sample_result_url(id.as_str())]);
-            self.result_urls.as_deref().map_or_else(sample, Cow::Borrowed)
-        };
         let response = status.is_success().then(|| ResultsJson {
             task_id: id.as_str(),
             origin_urls: [written::ORIGIN_URL],
-            result_urls: result_urls(),
+            result_urls: self.urls(id),
         });
         Some(RecordJson {
             task_id: id.as_str(),
-            param_json: written::PARAM_JSON,
+            param_json: written::param_json(self.callback_url()),
             complete_time: ended_after.map(|time| created_at.saturating_add(millis(time))),
             response,
             success_flag: status.flag(),

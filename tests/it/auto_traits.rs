@@ -51,7 +51,7 @@ const _: () = {
         assert_impl_all!(Callback: Clone, Eq);
         assert_impl_all!(CallbackVerifier: Clone);
         #[cfg(feature = "simulator")]
-        shared_by_threads!(luma_watch::simulator::Delivery);
+        shared_by_threads!(luma_watch::simulator::Delivery, luma_watch::simulator::CallbackRequest);
     }
     owned::<Watch>();
     owned::<Wait>();

@@ -125,14 +125,11 @@ fn simulator_beside_another_gateway_is_refused() {
     builder().build().unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn timeout_may_be_endless_but_not_zero() {
+#[test]
+fn timeout_of_zero_is_refused() {
     let simulator = Simulator::new();
-    let id = simulator.add(SimulatedTask::new());
-    let builder = || Client::builder("test-key").simulator(&simulator);
-    assert_refused("zero", builder().request_timeout(Duration::ZERO).build(), &["request timeout is zero"]);
-    let endless = builder().request_timeout(Duration::MAX).grace(Duration::MAX).build().unwrap();
-    endless.wait_until_done(id).await.unwrap();
+    let builder = Client::builder("test-key").simulator(&simulator);
+    assert_refused("zero", builder.request_timeout(Duration::ZERO).build(), &["request timeout is zero"]);
 }
 
 #[tokio::test(start_paused = true)]

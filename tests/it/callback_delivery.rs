@@ -130,6 +130,19 @@ async fn lost_callbacks_leave_results_of_polling_alone() {
 }
 
 #[tokio::test]
+async fn lost_callback_gives_flag_4_over_http() {
+    let simulator = signed();
+    simulator.speed(200);
+    let stage = stage(simulator, None, Schedule::every(ms(10))).await;
+    let id = stage.add(5_000, Delivery::lost);
+    assert_eq!(stage.client.wait_until_done(&id).await.unwrap().status(), Status::Success);
+    while stage.client.status(&id).await.unwrap().status() != Status::CallbackFailed {
+        tokio::time::sleep(ms(10)).await;
+    }
+    assert!(stage.received.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn forged_callback_is_refused_and_true_one_accepted() {
     let stage = stage(signed(), Some(CallbackVerifier::new(KEY)), sparse()).await;
     let id = stage.add(500, |delivery| delivery.forged_at(ms(200)));

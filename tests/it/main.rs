@@ -19,6 +19,8 @@ mod burst;
 mod callback_delivery;
 #[cfg(feature = "callback")]
 mod callbacks;
+#[cfg(feature = "callback")]
+mod callbacks_in_memory;
 mod cancel;
 mod circuit_breaker;
 mod confirmed;
@@ -59,6 +61,7 @@ mod redirects;
 mod retry_after;
 mod runtimes;
 mod schedule;
+mod settings_together;
 mod shared;
 mod simulator;
 mod stagger;

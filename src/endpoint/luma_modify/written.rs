@@ -15,15 +15,33 @@ pub(crate) const NO_RECORD: &str = "recordInfo is null";
 /// The envelope's message over the rate limit.
 pub(crate) const RATE_LIMITED: &str = "Rate limit exceeded";
 
-/// The parameters that each simulated task was created with, as a record spells them.
-pub(crate) const PARAM_JSON: &str =
-    r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#;
+/// The prompt of each simulated task.
+const PROMPT: &str = "A futuristic cityscape";
 /// The source video of each simulated task.
 pub(crate) const ORIGIN_URL: &str = "https://example.com/video.mp4";
 
 /// The result of a task that has no other.
 pub(crate) fn sample_result_url(task_id: &str) -> String {
     format!("https://files.example.com/{task_id}.mp4")
+}
+
+/// The parameters that a task was created with, as a record spells them.
+#[derive(Serialize)]
+struct ParamsJson<'a> {
+    #[serde(rename = "callBackUrl", skip_serializing_if = "Option::is_none")]
+    callback_url: Option<&'a str>,
+    prompt: &'static str,
+    #[serde(rename = "videoUrl")]
+    video_url: &'static str,
+    #[serde(rename = "waterMark")]
+    watermark: &'static str,
+}
+
+/// Returns the parameters of a simulated task, as the JSON text in its record.
+pub(crate) fn param_json(callback_url: Option<&str>) -> String {
+    let params = ParamsJson { callback_url, prompt: PROMPT, video_url: ORIGIN_URL, watermark: "" };
+    // Strings under fixed names: serializing them cannot fail.
+    serde_json::to_string(&params).unwrap_or_default()
 }
 
 /// The envelope of a response.
@@ -45,7 +63,7 @@ pub(crate) fn envelope(code: i64, message: &str, record: Option<&RecordJson<'_>>
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RecordJson<'a> {
     pub(crate) task_id: &'a str,
-    pub(crate) param_json: &'static str,
+    pub(crate) param_json: String,
     pub(crate) complete_time: Option<u64>,
     pub(crate) response: Option<ResultsJson<'a>>,
     pub(crate) success_flag: i64,
@@ -79,22 +97,18 @@ struct CallbackDataJson<'a> {
     task_id: &'a str,
     prompt_json: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result_urls: Option<[String; 1]>,
+    result_urls: Option<&'a [String]>,
 }
 
-/// Returns the body of the callback of a task that has succeeded or failed.
+/// Returns the body of the callback of a task that has succeeded with these URLs, or that has failed.
 #[cfg(feature = "callback")]
-pub(crate) fn callback(task_id: &str, is_success: bool) -> Vec<u8> {
-    let (code, msg) = if is_success {
+pub(crate) fn callback(task_id: &str, result_urls: Option<&[String]>) -> Vec<u8> {
+    let (code, msg) = if result_urls.is_some() {
         (200, "Modify record generated successfully.")
     } else {
         (500, "Modify record generation failed.")
     };
-    let data = CallbackDataJson {
-        task_id,
-        prompt_json: r#"{"prompt":"A futuristic cityscape"}"#,
-        result_urls: is_success.then(|| [sample_result_url(task_id)]),
-    };
+    let data = CallbackDataJson { task_id, prompt_json: r#"{"prompt":"A futuristic cityscape"}"#, result_urls };
     // Strings and numbers under fixed names: serializing them cannot fail.
     serde_json::to_vec(&CallbackJson { code, msg, data }).unwrap_or_default()
 }
