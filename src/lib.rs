@@ -50,4 +50,4 @@ pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId, UnreadableField};
 pub use transport::ApiKey;
 pub use watch::{SharedWait, SharedWatch, Wait, Watch};
-pub use watch_all::WatchAll;
+pub use watch_all::{TaskSummary, WatchAll, WatchAllHandle};

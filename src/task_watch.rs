@@ -18,7 +18,7 @@ use crate::limiter::{Cooldown, Permit, Priority};
 use crate::observe::{WatchEnded, WatchStarted};
 use crate::poll_state::{Next, PermitWait, PollState, Response, ResponseContext, was_away};
 use crate::spelling::is_quotation_mark;
-use crate::task::{Task, TaskId};
+use crate::task::{Status, Task, TaskId};
 use crate::wire::is_blank;
 use log::{end_span, log_event, log_late};
 
@@ -112,6 +112,12 @@ impl TaskWatch {
             log_late(self.span.as_deref(), late);
         }
         self.core.poll(self.request(), permit, timeout, self.span.as_deref())
+    }
+
+    /// The status in the last record, the number of polls, and the time since the start, so far.
+    pub(crate) fn progress(&self, now: Instant) -> (Option<Status>, u32, Duration) {
+        let elapsed = if self.state.is_running() { self.elapsed(now) } else { Duration::ZERO };
+        (self.state.last_status(), self.state.polls(), elapsed)
     }
 
     /// Whether the last event was yielded.

@@ -2,12 +2,14 @@
 
 mod coalescing_timer;
 mod driver;
+mod handle;
 mod in_flight;
 mod lane;
 mod lanes;
 mod pending_polls;
 mod ready_queue;
 mod step_budget;
+mod summary;
 mod task_slots;
 mod timer_queue;
 
@@ -23,10 +25,15 @@ use futures::stream::FusedStream;
 use tokio::task::yield_now;
 
 use crate::client_core::ClientCore;
+use crate::error::Error;
 use crate::event::StatusEvent;
+use crate::schedule::Schedule;
 use crate::task::TaskId;
 use driver::Driver;
+pub use handle::WatchAllHandle;
+use handle::{Command, Commands};
 use step_budget::StepBudget;
+pub use summary::TaskSummary;
 
 /// Many tasks, watched in one [`Stream`] of their events. Made by [`Client::watch_all`](crate::Client::watch_all).
 ///
@@ -37,21 +44,25 @@ use step_budget::StepBudget;
 /// free, so that other tasks and watches have their turn. If more than 16 tasks start together, their pauses are shortened by
 /// different parts, so that their later polls spread evenly over the interval.
 ///
-/// The stream ends when all tasks have left; after a [`push`](Self::push) it goes on. Tasks can be added and removed while it
-/// runs:
+/// The stream ends when all tasks have left and there is no [handle](Self::handle); after a [`push`](Self::push) it goes on. Tasks
+/// can be added and removed while it runs, here by another task:
 ///
 /// ```no_run
 /// # async fn run(client: luma_watch::Client, mut orders: tokio::sync::mpsc::Receiver<String>) {
 /// use futures::StreamExt;
 ///
 /// let mut all = client.watch_all(["774d9a7dd608a0e49293903095e45a4c"]);
-/// loop {
-///     tokio::select! {
-///         Some(id) = orders.recv() => { all.push(id); }
-///         Some((id, event)) = all.next() => println!("{id}: {event:?}"),
-///         else => break, // no more orders, and no task left
+/// let handle = all.handle();
+/// tokio::spawn(async move {
+///     while let Some(id) = orders.recv().await {
+///         if !handle.push(id) {
+///             break; // the stream is dropped
+///         }
 ///     }
-/// }
+/// });
+/// while let Some((id, event)) = all.next().await {
+///     println!("{id}: {event:?}");
+/// } // no more orders, and no task left
 /// # }
 /// ```
 ///
@@ -65,6 +76,7 @@ use step_budget::StepBudget;
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct WatchAll {
     driver: Driver,
+    commands: Commands,
     budget: StepBudget,
     /// Of the task that polled the stream last, and waits for the next event.
     waker: Option<Waker>,
@@ -72,7 +84,7 @@ pub struct WatchAll {
 
 impl WatchAll {
     pub(crate) fn new(core: Arc<ClientCore>) -> Self {
-        Self { driver: Driver::new(core), budget: StepBudget::new(), waker: None }
+        Self { driver: Driver::new(core), commands: Commands::default(), budget: StepBudget::new(), waker: None }
     }
 
     /// Watches one more task, from the next poll of the stream on. Returns `false` if the task is watched already.
@@ -98,6 +110,43 @@ impl WatchAll {
         let added = self.driver.push(task_id.into());
         self.wake();
         added
+    }
+
+    /// The same with a schedule of its own for this task: another deadline, say, with its own final poll. Returns `false` if the
+    /// task is watched already, with the schedule that it has.
+    ///
+    /// Tasks that are pushed one after the other with equal schedules share one copy of it.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let ids = [simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new())];
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use std::time::Duration;
+    ///
+    /// let mut all = client.watch_all([&ids[0]]);
+    /// let patient = client.schedule().clone().max_wait(Duration::from_secs(25 * 60));
+    /// all.push_with(&ids[1], patient)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Schedule::validate`].
+    pub fn push_with(&mut self, task_id: impl Into<TaskId>, schedule: Schedule) -> Result<bool, Error> {
+        schedule.validate()?;
+        let added = self.driver.push_with(task_id.into(), schedule);
+        self.wake();
+        Ok(added)
+    }
+
+    /// A handle to push, remove and drain from other tasks. As long as there is one, the stream does not end, unless it drains.
+    /// See [`WatchAllHandle`] for an example, and [the guide](crate::guide::services) for the loop of a service.
+    pub fn handle(&mut self) -> WatchAllHandle {
+        self.commands.handle()
     }
 
     /// Stops watching a task before its end: its request in flight is aborted, and no more events of it come. Returns `false`
@@ -135,6 +184,42 @@ impl WatchAll {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The tasks that are still watched, in no particular order.
+    pub fn ids(&self) -> impl Iterator<Item = &TaskId> {
+        self.driver.slots().ids()
+    }
+
+    /// Whether this task is still watched.
+    #[must_use]
+    pub fn contains(&self, task_id: impl AsRef<str>) -> bool {
+        self.driver.slots().find(task_id.as_ref()).is_some()
+    }
+
+    /// What is known of a task that is still watched: for a page that shows it. The record itself is not kept between polls.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use futures::StreamExt;
+    /// use luma_watch::Status;
+    ///
+    /// let mut all = client.watch_all([&id]);
+    /// all.next().await;
+    /// let task = all.get(&id).expect("it is still watched");
+    /// assert_eq!((task.status, task.polls), (Some(Status::Generating), 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn get(&self, task_id: impl AsRef<str>) -> Option<TaskSummary> {
+        self.driver.summary(task_id.as_ref())
     }
 
     /// Sends no more requests: the stream yields what those in flight bring, and ends. [`stop`](Self::stop) then returns the
@@ -183,14 +268,37 @@ impl WatchAll {
     /// # }
     /// ```
     pub fn stop(&mut self) -> Vec<TaskId> {
-        let new = Self::new(Arc::clone(self.driver.core()));
-        let mut stopped = mem::replace(self, new);
-        stopped.wake();
-        stopped.driver.slots().ids().cloned().collect()
+        while let Some(command) = self.commands.try_next() {
+            self.obey(command);
+        }
+        let new = Driver::new(Arc::clone(self.driver.core()));
+        let mut stopped = mem::replace(&mut self.driver, new);
+        stopped.close();
+        self.wake();
+        stopped.slots().ids().cloned().collect()
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Push(id) => drop(self.driver.push(id)),
+            Command::PushWith(id, schedule) => drop(self.driver.push_with(id, *schedule)),
+            Command::Remove(id) => drop(self.driver.remove(id.as_str())),
+            Command::Drain => self.driver.drain(),
+        }
+    }
+
+    /// Does what the handles ask for.
+    fn take_commands(&mut self, cx: &mut Context<'_>) {
+        while !self.budget.is_spent() {
+            let Some(command) = self.commands.next(cx) else { break };
+            self.budget.spend(1);
+            self.obey(command);
+        }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<(TaskId, StatusEvent)>> {
         loop {
+            self.take_commands(cx);
             if let Some(event) = self.driver.advance(cx, &mut self.budget) {
                 return Poll::Ready(Some(event));
             }
@@ -232,7 +340,7 @@ impl Stream for WatchAll {
 
 impl FusedStream for WatchAll {
     fn is_terminated(&self) -> bool {
-        self.driver.is_over()
+        self.driver.is_over() && (self.driver.is_draining() || self.commands.is_over())
     }
 }
 

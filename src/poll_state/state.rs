@@ -190,9 +190,13 @@ impl PollState {
 
     /// What is left of the last record, if there was one.
     pub(super) fn last_record(&self, id: &TaskId) -> Option<Task> {
+        Some(last_record::remains(id, self.last_status()?))
+    }
+
+    /// The status in the last record, if there was one.
+    pub(crate) fn last_status(&self) -> Option<Status> {
         let kept = self.uncommon.as_ref().and_then(|uncommon| uncommon.last_record.status());
-        let status = kept.or_else(|| (self.good_answers() > 0).then_some(Status::Generating))?;
-        Some(last_record::remains(id, status))
+        kept.or_else(|| (self.good_answers() > 0).then_some(Status::Generating))
     }
 
     /// The end at the deadline. A task that was last seen as a success has ended, whatever came of the final poll.

@@ -13,12 +13,14 @@ use super::in_flight::InFlightPolls;
 use super::lanes::Lanes;
 use super::pending_polls::PendingPolls;
 use super::step_budget::{REQUEST_STEPS, STEPS, StepBudget};
+use super::summary::TaskSummary;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
 use crate::client_core::{ClientCore, PollOutcome};
 use crate::event::StatusEvent;
 use crate::limiter::{Class, Permit};
 use crate::notify::Inbox;
-use crate::poll_state::PermitWait;
+use crate::poll_state::{PermitWait, WatchConfig};
+use crate::schedule::Schedule;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
 
@@ -35,6 +37,8 @@ enum News {
 
 pub(super) struct Driver {
     core: Arc<ClientCore>,
+    /// The same with the last schedule of a task of its own: the next one is often equal.
+    last_core: Option<Arc<ClientCore>>,
     slots: TaskSlots,
     /// Pushed since the last poll of the stream. As in all these lists, some have left meanwhile.
     fresh: VecDeque<Key>,
@@ -57,6 +61,7 @@ impl Driver {
         Self {
             lanes: Lanes::new(&core),
             core,
+            last_core: None,
             slots: TaskSlots::new(),
             fresh: VecDeque::new(),
             inbox,
@@ -87,7 +92,21 @@ impl Driver {
 
     /// `false`: the task is there already.
     pub(super) fn push(&mut self, task_id: TaskId) -> bool {
-        let key = self.slots.add(TaskWatch::new(Arc::clone(&self.core), task_id));
+        self.add(TaskWatch::new(Arc::clone(&self.core), task_id))
+    }
+
+    pub(super) fn push_with(&mut self, task_id: TaskId, schedule: Schedule) -> bool {
+        let config = WatchConfig { schedule, ..self.core.config.clone() };
+        let core = match &self.last_core {
+            Some(core) if core.config.schedule == config.schedule => core,
+            _ => self.last_core.insert(Arc::new(self.core.with_config(config))),
+        };
+        let watch = TaskWatch::new(Arc::clone(core), task_id);
+        self.add(watch)
+    }
+
+    fn add(&mut self, watch: TaskWatch) -> bool {
+        let key = self.slots.add(watch);
         if self.slots.is_mostly_stale(self.fresh.len()) {
             self.fresh.retain(|fresh| self.slots.slot(*fresh).is_some());
         }
@@ -102,6 +121,15 @@ impl Driver {
             self.in_flight.abort(poll);
         }
         true
+    }
+
+    pub(super) fn summary(&self, task_id: &str) -> Option<TaskSummary> {
+        let slot = self.slots.slot(self.slots.find(task_id)?)?;
+        let now = Instant::now();
+        let due = slot.due().filter(|_| slot.stage == Stage::Scheduled).and_then(|due| self.core.epoch.instant(due));
+        let next_poll_in = due.map(|due| due.saturating_duration_since(now));
+        let (status, polls, elapsed) = slot.watch.progress(now);
+        Some(TaskSummary { status, polls, elapsed, next_poll_in })
     }
 
     pub(super) fn drain(&mut self) {

@@ -1,0 +1,132 @@
+//! What other tasks may ask of a `WatchAll` while it runs.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};
+
+use crate::error::Error;
+use crate::schedule::Schedule;
+use crate::task::TaskId;
+
+/// Steers a [`WatchAll`](crate::WatchAll) from other tasks and threads. Made by [`WatchAll::handle`](crate::WatchAll::handle);
+/// cheap to clone.
+///
+/// What it asks for is done in the order of its calls, when the stream is polled next, which wakes the task that polls it. As long
+/// as there is a handle, the stream does not end, unless it [drains](Self::drain): tasks may still come.
+///
+/// ```
+/// # use luma_watch::simulator::{SimulatedTask, Simulator};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), luma_watch::Error> {
+/// # tokio::time::pause();
+/// # let simulator = Simulator::new();
+/// # let ids = [simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new())];
+/// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+/// use futures::StreamExt;
+///
+/// let mut all = client.watch_all([""; 0]);
+/// let handle = all.handle();
+/// tokio::spawn(async move {
+///     for id in ids {
+///         handle.push(id); // the last id, and then the handle is dropped
+///     }
+/// });
+/// let mut done = 0;
+/// while let Some((id, event)) = all.next().await {
+///     done += usize::from(event.is_terminal());
+/// }
+/// assert_eq!(done, 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct WatchAllHandle(UnboundedSender<Command>);
+
+/// What a handle asks for.
+pub(super) enum Command {
+    Push(TaskId),
+    PushWith(TaskId, Box<Schedule>),
+    Remove(TaskId),
+    Drain,
+}
+
+impl WatchAllHandle {
+    /// As [`WatchAll::push`](crate::WatchAll::push). Returns `false` if the `WatchAll` is dropped: nobody watches the task.
+    #[must_use = "whether somebody watches the task"]
+    pub fn push(&self, task_id: impl Into<TaskId>) -> bool {
+        self.send(Command::Push(task_id.into()))
+    }
+
+    /// As [`WatchAll::push_with`](crate::WatchAll::push_with). Returns `false` if the `WatchAll` is dropped: nobody watches the
+    /// task.
+    ///
+    /// # Errors
+    /// As [`Schedule::validate`].
+    pub fn push_with(&self, task_id: impl Into<TaskId>, schedule: Schedule) -> Result<bool, Error> {
+        schedule.validate()?;
+        Ok(self.send(Command::PushWith(task_id.into(), Box::new(schedule))))
+    }
+
+    /// As [`WatchAll::remove`](crate::WatchAll::remove).
+    pub fn remove(&self, task_id: impl Into<TaskId>) {
+        self.send(Command::Remove(task_id.into()));
+    }
+
+    /// As [`WatchAll::drain`](crate::WatchAll::drain): the stream ends when no request is in flight, though there are handles.
+    pub fn drain(&self) {
+        self.send(Command::Drain);
+    }
+
+    fn send(&self, command: Command) -> bool {
+        self.0.send(command).is_ok()
+    }
+}
+
+impl fmt::Debug for WatchAllHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchAllHandle").field("is_closed", &self.0.is_closed()).finish()
+    }
+}
+
+/// What the handles of one `WatchAll` have asked for.
+#[derive(Default)]
+pub(super) struct Commands {
+    /// `None`: there was no handle, or is none any more.
+    channel: Option<(UnboundedReceiver<Command>, WeakUnboundedSender<Command>)>,
+}
+
+impl Commands {
+    pub(super) fn handle(&mut self) -> WatchAllHandle {
+        let sender = self.channel.as_ref().and_then(|(_, sender)| sender.upgrade());
+        let sender = sender.unwrap_or_else(|| {
+            let (sender, receiver) = unbounded_channel();
+            self.channel = Some((receiver, sender.downgrade()));
+            sender
+        });
+        WatchAllHandle(sender)
+    }
+
+    /// Whether no more commands come.
+    pub(super) fn is_over(&self) -> bool {
+        self.channel.as_ref().is_none_or(|(receiver, sender)| sender.strong_count() == 0 && receiver.is_empty())
+    }
+
+    /// The next command. `None`: the task is woken when there is one, or when the last handle is dropped.
+    pub(super) fn next(&mut self, cx: &mut Context<'_>) -> Option<Command> {
+        let (receiver, _) = self.channel.as_mut()?;
+        match receiver.poll_recv(cx) {
+            Poll::Ready(None) => {
+                self.channel = None;
+                None
+            }
+            Poll::Ready(command) => command,
+            Poll::Pending => None,
+        }
+    }
+
+    /// The next command, if there is one now.
+    pub(super) fn try_next(&mut self) -> Option<Command> {
+        self.channel.as_mut()?.0.try_recv().ok()
+    }
+}

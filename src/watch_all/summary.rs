@@ -1,0 +1,24 @@
+//! What is known of a task between two of its events.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::task::Status;
+
+/// What a [`WatchAll`](crate::WatchAll) knows of one of its tasks, see [`WatchAll::get`](crate::WatchAll::get).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskSummary {
+    /// The status in its last record. `None` if there was none.
+    pub status: Option<Status>,
+    /// The number of polls made so far.
+    pub polls: u32,
+    /// The time since the task was first due for a poll of the stream.
+    #[serde(rename = "elapsed_ms", with = "crate::millis")]
+    pub elapsed: Duration,
+    /// The rest of its pause, after which the next poll may have to wait for the client's limits. `None` while it waits for
+    /// them, while a request is in flight, and while its next event has not been yielded.
+    #[serde(rename = "next_poll_in_ms", serialize_with = "crate::millis::serialize_option")]
+    pub next_poll_in: Option<Duration>,
+}
