@@ -15,8 +15,9 @@ pub(crate) const NO_RECORD: &str = "recordInfo is null";
 /// The envelope's message over the rate limit.
 pub(crate) const RATE_LIMITED: &str = "Rate limit exceeded";
 
-/// The prompt of each simulated task.
-const PROMPT: &str = "A futuristic cityscape";
+/// The parameters that each simulated task was created with, as a record spells them.
+const PARAM_JSON: &str =
+    r#"{"prompt":"A futuristic cityscape","videoUrl":"https://example.com/video.mp4","waterMark":""}"#;
 /// The source video of each simulated task.
 pub(crate) const ORIGIN_URL: &str = "https://example.com/video.mp4";
 
@@ -25,23 +26,11 @@ pub(crate) fn sample_result_url(task_id: &str) -> String {
     format!("https://files.example.com/{task_id}.mp4")
 }
 
-/// The parameters that a task was created with, as a record spells them.
-#[derive(Serialize)]
-struct ParamsJson<'a> {
-    #[serde(rename = "callBackUrl", skip_serializing_if = "Option::is_none")]
-    callback_url: Option<&'a str>,
-    prompt: &'static str,
-    #[serde(rename = "videoUrl")]
-    video_url: &'static str,
-    #[serde(rename = "waterMark")]
-    watermark: &'static str,
-}
-
 /// Returns the parameters of a simulated task, as the JSON text in its record.
-pub(crate) fn param_json(callback_url: Option<&str>) -> String {
-    let params = ParamsJson { callback_url, prompt: PROMPT, video_url: ORIGIN_URL, watermark: "" };
-    // Strings under fixed names: serializing them cannot fail.
-    serde_json::to_string(&params).unwrap_or_default()
+pub(crate) fn param_json(callback_url: Option<&str>) -> Cow<'static, str> {
+    let Some(url) = callback_url else { return Cow::Borrowed(PARAM_JSON) };
+    let others = PARAM_JSON.trim_start_matches('{');
+    Cow::Owned(format!(r#"{{"callBackUrl":{},{others}"#, serde_json::Value::from(url)))
 }
 
 /// The envelope of a response.
@@ -63,7 +52,7 @@ pub(crate) fn envelope(code: i64, message: &str, record: Option<&RecordJson<'_>>
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RecordJson<'a> {
     pub(crate) task_id: &'a str,
-    pub(crate) param_json: String,
+    pub(crate) param_json: Cow<'static, str>,
     pub(crate) complete_time: Option<u64>,
     pub(crate) response: Option<ResultsJson<'a>>,
     pub(crate) success_flag: i64,
