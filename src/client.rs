@@ -16,7 +16,7 @@ use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
 use crate::task_watch::validate;
-use crate::watch::{Wait, Watch};
+use crate::watch::{SharedWatch, SharedWatches, Wait, Watch};
 use crate::watch_all::WatchAll;
 
 pub use builder::ClientBuilder;
@@ -48,6 +48,7 @@ pub use builder::ClientBuilder;
 #[derive(Clone)]
 pub struct Client {
     core: Arc<ClientCore>,
+    shared: Arc<SharedWatches>,
 }
 
 impl Client {
@@ -112,7 +113,7 @@ impl Client {
     pub fn with_schedule(&self, schedule: Schedule) -> Result<Self, Error> {
         schedule.validate()?;
         let config = WatchConfig { schedule, ..self.core.config.clone() };
-        Ok(Self { core: Arc::new(self.core.with_config(config)) })
+        Ok(Self { core: Arc::new(self.core.with_config(config)), shared: Arc::clone(&self.shared) })
     }
 
     /// The schedule of the watches that this client starts.
@@ -237,6 +238,32 @@ impl Client {
         Watch::new(Arc::clone(&self.core), task_id.into())
     }
 
+    /// Joins the running shared watch of this task in this client and its clones, or starts one: one polling loop per task,
+    /// however many ask for it. Nothing is sent before a reader is polled, or [driven](SharedWatch::drive).
+    ///
+    /// The watch stops when its last reader is dropped. It keeps the schedule of the client that started it. A task that has ended
+    /// is not polled again as long as there is a reader; after [`GaveUp`](crate::StatusEvent::GaveUp) a new watch starts.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// // Two requests of a service, about the same task.
+    /// let (one, other) = tokio::join!(client.shared(&id), client.shared(&id));
+    /// assert_eq!(one?, other?);
+    /// assert_eq!(simulator.requests().len(), 11); // polled for both at once
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shared(&self, task_id: impl Into<TaskId>) -> SharedWatch {
+        let id = task_id.into();
+        SharedWatch::join(&self.shared, &id, || self.watch(&id))
+    }
+
     /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Nothing is sent before
     /// the stream is polled; an id that comes twice is watched once.
     ///
@@ -359,6 +386,6 @@ impl ClientBuilder {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), with the setting that is wrong and why.
     pub fn build(self) -> Result<Client, Error> {
-        Ok(Client { core: Arc::new(self.core()?) })
+        Ok(Client { core: Arc::new(self.core()?), shared: Arc::default() })
     }
 }

@@ -49,5 +49,5 @@ pub use observe::{Observer, PollEnded, PollSent, WatchEnded, WatchStarted};
 pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId, UnreadableField};
 pub use transport::ApiKey;
-pub use watch::{SharedWait, SharedWatch, Wait, Watch};
+pub use watch::{Drive, SharedWait, SharedWatch, Wait, Watch};
 pub use watch_all::{TaskSummary, WatchAll, WatchAllHandle};

@@ -1,18 +1,19 @@
 //! One watch, many readers: one polling loop behind any number of clones.
 
+use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
-use std::{fmt, mem};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
 
 use futures::future::FusedFuture;
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream};
 
+use super::drive::Drive;
+use super::shared_state::Inner;
+use super::shared_watches::SharedWatches;
 use super::single::Watch;
-use super::waker_set::WakerSet;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -39,18 +40,12 @@ impl Watch {
     /// # }
     /// ```
     pub fn shared(self) -> SharedWatch {
-        let task_id = self.task_id().clone();
-        let wakers = Arc::new(WakerSet::default());
-        let waker = Waker::from(Arc::clone(&wakers));
-        let outcome = self.outcome().cloned();
-        let state =
-            Mutex::new(SharedState { watch: Some(self), found_taken: Vec::new(), latest: None, version: 0, outcome });
-        SharedWatch::of(Arc::new(Inner { task_id, state, wakers, waker }))
+        SharedWatch::of(Inner::new(self, Weak::new()))
     }
 }
 
 /// A [`Watch`] that can be cloned: each clone is a [`Stream`] of the task's events, and all clones share one polling loop.
-/// Made by [`Watch::shared`].
+/// Made by [`Client::shared`](crate::Client::shared) and [`Watch::shared`].
 ///
 /// Any reader that is polled drives the loop for all; a waker may poll another reader at once. A clone starts with the last
 /// event. A slow reader skips to the latest event, and every reader gets the terminal one, after which it yields `None` for
@@ -83,28 +78,15 @@ pub struct SharedWatch {
     ended: bool,
 }
 
-struct Inner {
-    task_id: TaskId,
-    state: Mutex<SharedState>,
-    wakers: Arc<WakerSet>,
-    /// Wakes all readers.
-    waker: Waker,
-}
-
-struct SharedState {
-    /// `None` while a reader polls it: not under the lock, because the poll may run any waker, and the waker any reader.
-    watch: Option<Watch>,
-    /// The slots of the readers that came meanwhile. They are woken when it is back: a wake-up that came before them was not
-    /// theirs.
-    found_taken: Vec<usize>,
-    latest: Option<StatusEvent>,
-    /// The number of events so far.
-    version: u64,
-    outcome: Option<Result<Task, Error>>,
-}
-
 impl SharedWatch {
+    /// A reader of the running watch of this task, or else of a new one.
+    pub(crate) fn join(watches: &Arc<SharedWatches>, task_id: &TaskId, new: impl FnOnce() -> Watch) -> Self {
+        // The lock is free before a reader is made, and with it dropped.
+        Self::of(watches.join(task_id, new))
+    }
+
     fn of(inner: Arc<Inner>) -> Self {
+        inner.add_reader();
         Self { inner, slot: None, seen: 0, ended: false }
     }
 
@@ -112,6 +94,56 @@ impl SharedWatch {
     #[must_use]
     pub fn task_id(&self) -> &TaskId {
         &self.inner.task_id
+    }
+
+    /// The latest event of the watch, without a poll. `None` before the first one.
+    ///
+    /// It does not count as seen: the stream of this reader goes on from where it was.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let page = client.shared(&id);
+    /// assert_eq!(page.last(), None);
+    /// client.shared(&id).await?; // another reader, which waits for the end
+    /// assert!(page.last().is_some_and(|event| event.is_terminal()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn last(&self) -> Option<StatusEvent> {
+        self.inner.state().latest.clone()
+    }
+
+    /// A future that polls the watch for its readers, so that it goes on while none of them is polled. Spawn it: this crate spawns
+    /// nothing by itself.
+    ///
+    /// It ends with the watch, or when the last reader is dropped: it is no reader itself.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// use std::time::Duration;
+    ///
+    /// let page = client.shared(&id);
+    /// tokio::spawn(page.drive());
+    /// tokio::time::sleep(Duration::from_secs(60)).await; // nobody polls `page`
+    /// assert!(page.last().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drive(&self) -> Drive {
+        Drive::new(Arc::clone(&self.inner))
     }
 
     /// Waits for the end, as [`Watch::wait_until_done`] does. The other readers keep their own place in the stream.
@@ -155,46 +187,6 @@ impl SharedWatch {
     }
 }
 
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, SharedState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Polls the watch that the reader in this slot has taken, puts it back, and wakes whom it concerns. A panic of the poll is
-    /// passed on after that.
-    fn poll_taken(&self, mut watch: Watch, slot: usize) {
-        let mut cx = Context::from_waker(&self.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut watch).poll_next(&mut cx)));
-        let mut state = self.state();
-        let mut before = None;
-        let is_new = polled.map(|polled| match polled {
-            Poll::Ready(event) => {
-                before = event.and_then(|event| state.latest.replace(event));
-                state.outcome = watch.outcome().cloned();
-                state.version = state.version.saturating_add(1);
-                true
-            }
-            Poll::Pending => false,
-        });
-        state.watch = Some(watch);
-        let found_taken = mem::take(&mut state.found_taken);
-        drop(state);
-        drop(before); // outside the lock: it may hold an error of the user's HTTP client
-        match is_new {
-            Ok(false) => self.wakers.wake_these(&found_taken),
-            Ok(true) => {
-                self.wakers.clear(slot); // this reader gets the event at once
-                self.wakers.wake_all();
-            }
-            Err(panic) => {
-                // None of the others would be woken by this watch any more.
-                let _also_panicked = catch_unwind(AssertUnwindSafe(|| self.wakers.wake_all()));
-                resume_unwind(panic);
-            }
-        }
-    }
-}
-
 impl Stream for SharedWatch {
     type Item = StatusEvent;
 
@@ -205,20 +197,9 @@ impl Stream for SharedWatch {
         }
         // Before the state is read, so that no event from now on is missed.
         let slot = inner.wakers.set(slot, cx.waker().clone());
-        let mut state = inner.state();
+        let state = inner.poll(*seen, slot);
         if *seen == state.version {
-            let Some(watch) = state.watch.take() else {
-                if !state.found_taken.contains(&slot) {
-                    state.found_taken.push(slot);
-                }
-                return Poll::Pending;
-            };
-            drop(state);
-            inner.poll_taken(watch, slot);
-            state = inner.state();
-            if *seen == state.version {
-                return Poll::Pending;
-            }
+            return Poll::Pending;
         }
         *seen = state.version;
         let latest = state.latest.clone();
@@ -246,6 +227,7 @@ impl Drop for SharedWatch {
         if let Some(slot) = self.slot {
             self.inner.wakers.remove(slot);
         }
+        self.inner.remove_reader();
     }
 }
 

@@ -40,8 +40,8 @@ impl WakerSet {
         self.slots().get_mut(slot)?.take()
     }
 
-    pub(super) fn wake_these(&self, slots: &[usize]) {
-        wake(slots.iter().filter_map(|slot| self.take(*slot)));
+    pub(super) fn wake_these(&self, slots: impl IntoIterator<Item = usize>) {
+        wake(slots.into_iter().filter_map(|slot| self.take(slot)));
     }
 
     pub(super) fn wake_all(&self) {

@@ -1,8 +1,9 @@
 #![allow(clippy::arithmetic_side_effects, clippy::panic)]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::task::Wake;
+use std::sync::{Mutex, mpsc};
+use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
