@@ -3,6 +3,7 @@
 mod classification;
 mod compression;
 mod extra;
+mod hostile;
 mod junk;
 mod properties;
 mod reasons;

@@ -39,7 +39,7 @@ pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
     let (error_code, error_message) = error(&record, &mut rare);
     let text = |name| record.get(name).and_then(Field::text).map(Cow::into_owned);
     let param_json = text("paramJson");
-    let urls = results::read(&record, status, param_json.as_deref(), &mut unknown, &mut rare);
+    let urls = results::read(&record, status, &mut unknown, &mut rare);
     if !(kept && urls.all_kept) {
         rare.list_dropped();
     }

@@ -5,8 +5,7 @@
 //! Before that a field may be about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a
 //! result.
 
-use serde_json::Value;
-
+use super::sources::Sources;
 use crate::spelling::KnownNames;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::Field;
@@ -18,7 +17,7 @@ const RESPONSE_NAMES: [&str; 3] = ["taskId", "resultUrls", "originUrls"];
 /// The names under which a record or a response can hold URLs, the best name for a result first. `originUrls` holds none.
 pub(super) const NAMES: [&str; 8] =
     ["resultUrls", "resultUrl", "resultVideoUrl", "videoUrl", "videoInfo", "resultJson", "resultImageUrl", ORIGIN_URLS];
-const ORIGIN_URLS: &str = "originUrls";
+pub(super) const ORIGIN_URLS: &str = "originUrls";
 
 /// Whether `results.rs` makes something of a field of a response with this name.
 pub(super) fn is_known(name: &str) -> bool {
@@ -39,11 +38,10 @@ pub(super) struct Urls {
     pub(super) all_kept: bool,
 }
 
-/// Reads the URLs of a record with this status and these parameters.
+/// Reads the URLs of a record with this status.
 pub(super) fn read(
     record: &Object<'_>,
     status: Option<Status>,
-    param_json: Option<&str>,
     unknown: &mut UnknownFields,
     rare: &mut RareFields,
 ) -> Urls {
@@ -72,11 +70,8 @@ pub(super) fn read(
     let documented = response.as_ref().and_then(|response| response.get("resultUrls"));
     let mut results = documented.map_or_else(Vec::new, |field| field.urls(&mut unreadable));
     if has_succeeded && results.is_empty() {
-        let mut sources = Vec::new();
-        texts_in(param_json.unwrap_or_default(), &mut sources);
-        for object in response.iter().chain([record]) {
-            add_sources(object, &mut sources);
-        }
+        let mut sources = Sources::default();
+        response.iter().chain([record]).for_each(|object| sources.add(object));
         // A response that is no object may be the result itself.
         let bare = field.filter(|_| response.is_none());
         let within = response.iter().flat_map(|response| NAMES.iter().skip(1).filter_map(|name| response.get(name)));
@@ -95,51 +90,18 @@ pub(super) fn read(
 }
 
 /// The results in one of the other places.
-fn elsewhere(field: Field<'_>, sources: &[String], unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+fn elsewhere(field: Field<'_>, sources: &Sources<'_>, unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
     let json = Some(field).filter(|field| field.is_named("resultJson")).and_then(|field| field.object().ok());
     let Some(json) = json else { return field.urls_that(&|url| is_result(url, sources), unreadable) };
     let path = field.path();
     let Ok(inner) = Object::parse(json.as_bytes(), &path) else { return Vec::new() };
-    let mut sources = sources.to_vec();
-    add_sources(&inner, &mut sources);
+    let sources = Sources::within(sources, &inner);
     let fields = NAMES.iter().filter(|name| **name != ORIGIN_URLS).filter_map(|name| inner.get(name));
     let mut urls = fields.map(|field| field.urls_that(&|url| is_result(url, &sources), unreadable));
     urls.find(|urls| !urls.is_empty()).unwrap_or_default()
 }
 
 /// Whether a text is a URL, and not that of a video that was edited.
-fn is_result(url: &str, sources: &[String]) -> bool {
-    url.contains("://") && !sources.iter().any(|text| names(text, url.trim()))
-}
-
-/// Whether a URL stands in a text, be it with a query, but not as the start of a longer name.
-fn names(text: &str, url: &str) -> bool {
-    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '%');
-    text.split(url).skip(1).any(|after| !after.trim_start_matches('.').starts_with(goes_on))
-}
-
-/// Adds the texts that hold the URLs of the videos that were edited.
-fn add_sources(object: &Object<'_>, sources: &mut Vec<String>) {
-    for field in [ORIGIN_URLS, "paramJson"].into_iter().filter_map(|name| object.get(name)) {
-        texts_in(&field.unwrapped(), sources);
-    }
-}
-
-/// Adds all texts in JSON, also in JSON that is written as a text: a URL can be escaped in it in many ways. What is no JSON is
-/// one text.
-fn texts_in(json: &str, texts: &mut Vec<String>) {
-    match serde_json::from_str(json) {
-        Ok(value) => add_texts(value, texts),
-        Err(_) => texts.push(json.replace("\\/", "/")),
-    }
-}
-
-fn add_texts(value: Value, texts: &mut Vec<String>) {
-    match value {
-        Value::String(text) if text.trim_start().starts_with(['{', '[', '"']) => texts_in(&text, texts),
-        Value::String(text) => texts.push(text),
-        Value::Array(values) => values.into_iter().for_each(|value| add_texts(value, texts)),
-        Value::Object(fields) => fields.into_iter().for_each(|(_, value)| add_texts(value, texts)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn is_result(url: &str, sources: &Sources<'_>) -> bool {
+    url.contains("://") && !sources.contain(url.trim())
 }

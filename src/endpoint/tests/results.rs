@@ -86,6 +86,8 @@ fn source_video_is_never_a_result() {
         r#""videoUrl":"https://f/s","originUrls":["https://f/s"],"response":{"originUrls":["https://f/t"]}"#,
         r#""videoUrl":"https://f/s","originUrls":[{"originUrl":"https://f/s"}]"#,
         r#""resultJson":{"originUrls":["https://f/s"],"videoUrl":"https://f/s"}"#,
+        r#""videoUrl":"https://f/s.mp4?sig=2","originUrls":["https://f/s.mp4?sig=1"]"#,
+        r#""videoUrl":"https://f/s.mp4?sig=2","paramJson":"{\"videoUrl\":\"https://f/s.mp4\"}""#,
     ] {
         assert_eq!(results(1, fields), [""; 0], "{fields}");
     }
