@@ -129,12 +129,14 @@ impl Reader<'_> {
         let object = Object::parse(json.as_bytes(), "").map_err(|_| A_TEXT)?;
         let (before, mut outcome) = (self.urls.len(), Ok(()));
         for field in NAMES.iter().flat_map(|name| object.get_all(name)) {
-            outcome = outcome.and(self.value(field.json, path, depth));
+            let read = self.value(field.json, path, depth);
             if self.urls.len() > before {
                 return Ok(());
             }
+            outcome = outcome.and(read);
         }
-        outcome.and(if object.has_any(&NAMES) { Ok(()) } else { Err(A_TEXT) })
+        outcome?;
+        if object.has_any(&NAMES) { Ok(()) } else { Err(A_TEXT) }
     }
 
     /// Lists an unreadable entry. No more are kept than a record lists.

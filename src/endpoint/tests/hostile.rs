@@ -1,5 +1,8 @@
 //! Bodies that are made to be slow to read take time in proportion to their length.
 
+#![allow(clippy::arithmetic_side_effects)] // of short lengths
+#![allow(clippy::disallowed_methods)] // reading takes real time
+
 use std::time::{Duration, Instant};
 
 use super::*;
