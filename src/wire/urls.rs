@@ -40,7 +40,7 @@ impl Field<'_> {
     ) -> Vec<String> {
         let mut reader = Reader { check, urls: Vec::new(), unreadable };
         if let Err(wanted) = reader.value(self.json, &Path::Field(&self), MAX_DEPTH) {
-            reader.list(self.type_error(if wanted == A_TEXT { "a list" } else { wanted }));
+            reader.list(|| self.type_error(if wanted == A_TEXT { "a list" } else { wanted }));
         }
         reader.urls
     }
@@ -118,7 +118,7 @@ impl Reader<'_> {
         for (index, item) in items(json).ok_or(A_TEXT)?.iter().enumerate() {
             let path = Path::Item(path, index);
             if let Err(wanted) = self.value(item.get(), &path, depth) {
-                self.list(UnreadableField::new(path.to_string(), type_error(item.get(), wanted)));
+                self.list(|| UnreadableField::new(path.to_string(), type_error(item.get(), wanted)));
             }
         }
         Ok(())
@@ -140,9 +140,9 @@ impl Reader<'_> {
     }
 
     /// Lists an unreadable entry. No more are kept than a record lists.
-    fn list(&mut self, field: UnreadableField) {
+    fn list(&mut self, field: impl FnOnce() -> UnreadableField) {
         if self.unreadable.len() <= RareFields::MAX_UNREADABLE {
-            self.unreadable.push(field);
+            self.unreadable.push(field());
         }
     }
 }
@@ -208,6 +208,12 @@ mod tests {
         {
             assert_eq!(read(json), (vec![], vec![]), "{json}");
         }
+    }
+
+    #[test]
+    fn no_more_entries_are_listed_than_a_record_keeps() {
+        let listed = |entry: &str| read(&format!("[{}]", vec![entry; 10_000].join(","))).1.len();
+        assert_eq!([listed("7"), listed("[7,7]")], [RareFields::MAX_UNREADABLE + 1; 2]);
     }
 
     #[test]
