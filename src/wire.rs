@@ -37,3 +37,4 @@ pub(crate) use raw_record::RawRecord;
 pub(crate) use reply::Reply;
 pub(crate) use text::{is_blank, redact};
 pub(crate) use unknown_fields::UnknownFields;
+pub(crate) use urls::{UrlCheck, is_url};

@@ -5,6 +5,7 @@ mod callback;
 mod reason;
 mod record;
 mod results;
+mod sources;
 mod strict;
 #[cfg(feature = "simulator")]
 pub(crate) mod written;

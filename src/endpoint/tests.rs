@@ -3,6 +3,7 @@
 mod classification;
 mod compression;
 mod extra;
+mod hostile;
 mod junk;
 mod properties;
 mod reasons;
@@ -126,10 +127,16 @@ fn fields_of_a_neighbouring_type_are_read() {
         (r#""successFlag":1,"response":{"resultUrls":[]}"#.into(), "SUCCESS []"),
         (r#""successFlag":1,"response":{"resultUrls":[""]}"#.into(), "SUCCESS []"),
         (r#""successFlag":1,"response":{"resultUrls":""}"#.into(), "SUCCESS []"),
-        (r#""successFlag":1,"response":{"resultUrls":"[\"a\",\"b\"]"}"#.into(), "SUCCESS ['a', 'b']"),
+        (
+            r#""successFlag":1,"response":{"resultUrls":"[\"http://a\",\"http://b\"]"}"#.into(),
+            "SUCCESS ['http://a', 'http://b']",
+        ),
         (r#""successFlag":1,"response":{"resultUrls":"https://a/v"}"#.into(), "SUCCESS ['https://a/v']"),
-        (r#""successFlag":1,"response":{"resultUrls":[null,"a",null,"b"]}"#.into(), "SUCCESS ['a', 'b']"),
-        (r#""successFlag":1,"response":{"resultUrls":["\u0061\ud83d\ude00"]}"#.into(), "SUCCESS ['a😀']"),
+        (
+            r#""successFlag":1,"response":{"resultUrls":[null,"http://a",null,"HTTPS://b"]}"#.into(),
+            "SUCCESS ['http://a', 'HTTPS://b']",
+        ),
+        (r#""successFlag":1,"response":{"resultUrls":["http://\u0061\ud83d\ude00"]}"#.into(), "SUCCESS ['http://a😀']"),
         (r#""successFlag":3,"errorCode":0,"errorMessage":"""#.into(), "GENERATE_FAILED []"),
         (r#""successFlag":3,"errorCode":"0""#.into(), "GENERATE_FAILED []"),
         (r#""successFlag":3,"errorCode":"""#.into(), "GENERATE_FAILED []"),
@@ -191,7 +198,7 @@ fn unreadable_field_that_decides_is_named_by_path() {
         (data(r#""successFlag":1,"response":{"resultUrls":"[broken"}"#).into_bytes(), "data.response.resultUrls is "),
         (
             data(r#""successFlag":1,"response":{"resultUrls":[null,["a"]]}"#).into_bytes(),
-            "data.response.resultUrls[1] is a list",
+            "data.response.resultUrls[1][0] is a text, not a URL",
         ),
         (data(r#""successFlag":1,"videoInfo":{"a":1}"#).into_bytes(), "data.videoInfo is an object, not a list"),
     ];

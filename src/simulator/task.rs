@@ -115,7 +115,8 @@ impl SimulatedTask {
         self
     }
 
-    /// Sets the result URLs of a task that ends well. Default: one URL. With an empty list there is none.
+    /// Sets the result URLs of a task that ends well. Default: one URL. With an empty list there is none. As in
+    /// [any answer](crate::guide::answers#results), only texts that begin with `http://` or `https://` are results.
     ///
     /// ```
     /// use luma_watch::Client;

@@ -53,6 +53,11 @@ impl<'a> Field<'a> {
         self.json.starts_with('"')
     }
 
+    /// Whether it is a list, be it written as a text.
+    pub(crate) fn is_list(&self) -> bool {
+        self.unwrapped().trim_start().starts_with('[')
+    }
+
     /// What the field is, and what it should be.
     pub(crate) fn type_error(&self, wanted: &str) -> UnreadableField {
         UnreadableField::new(self.path(), type_error(self.json, wanted))
@@ -106,12 +111,41 @@ impl<'a> Field<'a> {
 
     /// The JSON of an object, which may be written as a text, and need repair in it.
     pub(crate) fn object(self) -> Result<Cow<'a, str>, UnreadableField> {
-        let json = self.unwrapped();
-        if Object::parse(json.as_bytes(), "").is_ok() {
+        self.json_that(is_object).ok_or_else(|| self.type_error("an object"))
+    }
+
+    /// The same, also if the object is the only item of a list.
+    pub(crate) fn only_object(self) -> Result<Cow<'a, str>, UnreadableField> {
+        if let Ok(json) = self.object() {
             return Ok(json);
         }
-        let mended = repair(json.as_bytes()).filter(|mended| Object::parse(mended.as_bytes(), "").is_ok());
-        mended.map(Cow::Owned).ok_or_else(|| self.type_error("an object"))
+        let list = self.json_that(|json| only_item(json).is_some_and(is_object));
+        let item = list.and_then(|list| match list {
+            Cow::Borrowed(list) => only_item(list).map(Cow::Borrowed),
+            Cow::Owned(list) => only_item(&list).map(|item| Cow::Owned(item.to_owned())),
+        });
+        item.ok_or_else(|| self.type_error("an object"))
+    }
+
+    /// JSON that `fits`, which may be written as a text, and need repair in it.
+    fn json_that(self, fits: impl Fn(&str) -> bool) -> Option<Cow<'a, str>> {
+        let json = self.unwrapped();
+        if fits(&json) {
+            return Some(json);
+        }
+        repair(json.as_bytes()).filter(|mended| fits(mended)).map(Cow::Owned)
+    }
+}
+
+fn is_object(json: &str) -> bool {
+    Object::parse(json.as_bytes(), "").is_ok()
+}
+
+/// The only item of a list.
+fn only_item(json: &str) -> Option<&str> {
+    match *items(json)? {
+        [item] => Some(item.get()),
+        _ => None,
     }
 }
 

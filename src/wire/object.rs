@@ -22,14 +22,23 @@ impl<'a> Object<'a> {
         Ok(Self { path, fields })
     }
 
-    /// The field of this name. The last of several counts. If there is none of exactly this name, one whose name differs in case,
-    /// `-` and `_` only. `None` if it is absent or null.
+    /// The field of this name, the last of several. If there is none of exactly this name, or the last one is null: the last one
+    /// whose name differs in case, `-` and `_` only. `None` if there is none either, or it is null.
     pub(crate) fn get(&self, name: &'a str) -> Option<Field<'a>> {
         let last = |fits: &dyn Fn(&str) -> bool| {
             let (_, raw) = self.fields.iter().rev().find(|(key, _)| fits(key))?;
             Field::new(self.path, name, raw.get())
         };
         last(&|key| key == name).or_else(|| last(&|key| key != name && is_same(key, name)))
+    }
+
+    /// All fields of this name that are not null: those of exactly this name first, of several the last one first.
+    pub(crate) fn get_all(&self, name: &'a str) -> impl Iterator<Item = Field<'a>> {
+        let all = |is_exact: bool| {
+            let fits = move |key: &str| (key == name) == is_exact && (is_exact || is_same(key, name));
+            self.fields.iter().rev().filter(move |(key, _)| fits(key))
+        };
+        all(true).chain(all(false)).filter_map(|(_, raw)| Field::new(self.path, name, raw.get()))
     }
 
     /// Whether there is a field of one of these names, be it null.
@@ -92,6 +101,13 @@ mod tests {
         ] {
             assert_eq!(get(json, "taskId").as_deref(), value, "{json}");
         }
+    }
+
+    #[test]
+    fn all_fields_of_a_name_come_best_first() {
+        let json = br#"{"a_b":1,"aB":2,"AB":3,"aB":null,"ab":null,"aB":4,"b":5}"#;
+        let object = Object::parse(json, "").unwrap();
+        assert_eq!(object.get_all("aB").map(|field| field.json).collect::<Vec<_>>(), ["4", "2", "3", "1"]);
     }
 
     #[test]

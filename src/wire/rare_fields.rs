@@ -14,7 +14,7 @@ pub(crate) struct RareFields {
 
 impl RareFields {
     /// How many unreadable fields are listed.
-    const MAX_UNREADABLE: usize = 64;
+    pub(super) const MAX_UNREADABLE: usize = 64;
 
     /// Lists an unreadable field.
     pub(crate) fn list(&mut self, field: UnreadableField) {

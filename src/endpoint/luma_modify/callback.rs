@@ -10,7 +10,7 @@ use crate::wire::{CallbackBody, Object, RawEnvelope, readable};
 pub(super) fn read(body: &[u8]) -> Result<CallbackBody, String> {
     let body = readable(body);
     let envelope = RawEnvelope::parse(&body)?;
-    let (json, no_data) = match envelope.data.map(Field::object) {
+    let (json, no_data) = match envelope.data.map(Field::only_object) {
         Some(Ok(json)) => (Some(json), None),
         Some(Err(unreadable)) => (None, Some(unreadable.to_string())),
         None => (None, Some("there is no data".to_owned())),

@@ -23,7 +23,7 @@ pub(super) fn is_known(name: &str) -> bool {
 
 /// Reads a record. The error is that it is no object.
 pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
-    let json = data.object()?;
+    let json = data.only_object()?;
     let record = Object::parse(json.as_bytes(), "data").map_err(|_| data.type_error("an object"))?;
     let mut rare = RareFields::default();
     let mut unknown = UnknownFields::default();
@@ -39,7 +39,7 @@ pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
     let (error_code, error_message) = error(&record, &mut rare);
     let text = |name| record.get(name).and_then(Field::text).map(Cow::into_owned);
     let param_json = text("paramJson");
-    let urls = results::read(&record, status, param_json.as_deref(), &mut unknown, &mut rare);
+    let urls = results::read(&record, status, &mut unknown, &mut rare);
     if !(kept && urls.all_kept) {
         rare.list_dropped();
     }
@@ -62,7 +62,8 @@ pub(super) fn read(data: Field<'_>) -> Result<RawRecord<'_>, UnreadableField> {
     Ok(record.without_placeholders())
 }
 
-/// The flag, or the vendor's name for it. Another word is a status that is not known. The error is that it is neither.
+/// The status of a flag that is a number, or the vendor's name of a status. Any other word gives `Unknown(-1)` and is listed. The
+/// error is that the flag is neither a whole number nor a word.
 fn status(flag: Field<'_>, rare: &mut RareFields) -> Result<Option<Status>, UnreadableField> {
     let unreadable = match flag.integer() {
         Ok(number) => return Ok(number.map(Status::from_flag)),

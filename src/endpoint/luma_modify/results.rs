@@ -2,15 +2,16 @@
 //!
 //! `response.resultUrls` is where the vendor documents the results. Only if it holds none and the task has succeeded, other
 //! places count, as sibling endpoints use them: the names in `NAMES` in this order, inside `response` first, then beside it.
-//! Before that a field may be about the video that is edited. A URL that is an origin's, or stands in `paramJson`, is never a
-//! result.
+//! Before that a field may be about the video that is edited. A text that is no URL of the web, and the URL of a source (see
+//! `sources.rs`), are left out in each place.
 
-use serde_json::Value;
+use std::cell::OnceCell;
 
+use super::sources::Sources;
 use crate::spelling::KnownNames;
 use crate::task::{Status, UnreadableField};
 use crate::wire::field::Field;
-use crate::wire::{Object, RareFields, UnknownFields};
+use crate::wire::{Object, RareFields, UnknownFields, UrlCheck, is_url};
 
 /// The fields of a response that the vendor documents.
 const RESPONSE_NAMES: [&str; 3] = ["taskId", "resultUrls", "originUrls"];
@@ -18,7 +19,7 @@ const RESPONSE_NAMES: [&str; 3] = ["taskId", "resultUrls", "originUrls"];
 /// The names under which a record or a response can hold URLs, the best name for a result first. `originUrls` holds none.
 pub(super) const NAMES: [&str; 8] =
     ["resultUrls", "resultUrl", "resultVideoUrl", "videoUrl", "videoInfo", "resultJson", "resultImageUrl", ORIGIN_URLS];
-const ORIGIN_URLS: &str = "originUrls";
+pub(super) const ORIGIN_URLS: &str = "originUrls";
 
 /// Whether `results.rs` makes something of a field of a response with this name.
 pub(super) fn is_known(name: &str) -> bool {
@@ -39,18 +40,18 @@ pub(super) struct Urls {
     pub(super) all_kept: bool,
 }
 
-/// Reads the URLs of a record with this status and these parameters.
+/// Reads the URLs of a record with this status.
 pub(super) fn read(
     record: &Object<'_>,
     status: Option<Status>,
-    param_json: Option<&str>,
     unknown: &mut UnknownFields,
     rare: &mut RareFields,
 ) -> Urls {
     let has_succeeded = status.is_some_and(Status::is_success);
     let mut unreadable = Vec::new();
-    let field = record.get("response").filter(|field| field.text().is_some_and(|text| text.trim() != "[]"));
-    let json = field.map(Field::object).transpose().unwrap_or_else(|error| {
+    let is_filled = |field: &Field<'_>| field.text().is_some_and(|text| !matches!(text.trim(), "[]" | "{}"));
+    let field = record.get_all("response").find(is_filled);
+    let json = field.map(Field::only_object).transpose().unwrap_or_else(|error| {
         unreadable.push(error);
         None
     });
@@ -69,77 +70,57 @@ pub(super) fn read(
         }
     }
 
-    let documented = response.as_ref().and_then(|response| response.get("resultUrls"));
-    let mut results = documented.map_or_else(Vec::new, |field| field.urls(&mut unreadable));
+    let sources = OnceCell::new();
+    let sources = || {
+        sources.get_or_init(|| {
+            let mut sources = Sources::default();
+            response.iter().chain([record]).for_each(|object| sources.add(object));
+            sources
+        })
+    };
+    let check = |url: &str| match is_url(url) {
+        true if sources().contain(url) => UrlCheck::Skip,
+        true => UrlCheck::Take,
+        false => UrlCheck::Reject,
+    };
+    let documented = response.iter().flat_map(|response| response.get_all("resultUrls"));
+    let mut results = first_filled(documented, |field| field.checked_urls(&check, &mut unreadable));
     if has_succeeded && results.is_empty() {
-        let mut sources = Vec::new();
-        texts_in(param_json.unwrap_or_default(), &mut sources);
-        for object in response.iter().chain([record]) {
-            add_sources(object, &mut sources);
-        }
-        // A response that is no object may be the result itself.
-        let bare = field.filter(|_| response.is_none());
-        let within = response.iter().flat_map(|response| NAMES.iter().skip(1).filter_map(|name| response.get(name)));
-        let beside = NAMES.iter().filter_map(|name| record.get(name));
-        let places = bare.into_iter().chain(within).chain(beside).filter(|field| !field.is_named(ORIGIN_URLS));
-        for place in places {
-            results = elsewhere(place, &sources, &mut unreadable);
-            if !results.is_empty() {
-                break;
-            }
-        }
+        // A response that is a text or a list may be the result itself.
+        let bare = field.filter(|field| response.is_none() || field.is_list());
+        let within =
+            response.iter().flat_map(|response| fields(response).filter(|field| !field.is_named("resultUrls")));
+        let places = within.chain(bare).chain(fields(record));
+        results = first_filled(places, |place| elsewhere(place, sources(), &mut unreadable));
     }
     let fatal = unreadable.first().filter(|_| has_succeeded && results.is_empty()).cloned();
     rare.list_all(unreadable);
     Urls { results, origins, fatal, all_kept }
 }
 
-/// The results in one of the other places.
-fn elsewhere(field: Field<'_>, sources: &[String], unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+/// The fields that can hold results, best first.
+fn fields<'a>(object: &Object<'a>) -> impl Iterator<Item = Field<'a>> {
+    NAMES.iter().filter(|name| **name != ORIGIN_URLS).flat_map(|name| object.get_all(name))
+}
+
+/// The results in the first place that has any.
+fn first_filled<'a>(
+    places: impl Iterator<Item = Field<'a>>,
+    read: impl FnMut(Field<'a>) -> Vec<String>,
+) -> Vec<String> {
+    places.map(read).find(|urls| !urls.is_empty()).unwrap_or_default()
+}
+
+/// The results in one of the other places. What is no URL there says nothing.
+fn elsewhere(field: Field<'_>, sources: &Sources<'_>, unreadable: &mut Vec<UnreadableField>) -> Vec<String> {
+    let mut read = |field: Field<'_>, sources: &Sources<'_>| {
+        let check = |url: &str| if is_url(url) && !sources.contain(url) { UrlCheck::Take } else { UrlCheck::Skip };
+        field.checked_urls(&check, unreadable)
+    };
     let json = Some(field).filter(|field| field.is_named("resultJson")).and_then(|field| field.object().ok());
-    let Some(json) = json else { return field.urls_that(&|url| is_result(url, sources), unreadable) };
+    let Some(json) = json else { return read(field, sources) };
     let path = field.path();
     let Ok(inner) = Object::parse(json.as_bytes(), &path) else { return Vec::new() };
-    let mut sources = sources.to_vec();
-    add_sources(&inner, &mut sources);
-    let fields = NAMES.iter().filter(|name| **name != ORIGIN_URLS).filter_map(|name| inner.get(name));
-    let mut urls = fields.map(|field| field.urls_that(&|url| is_result(url, &sources), unreadable));
-    urls.find(|urls| !urls.is_empty()).unwrap_or_default()
-}
-
-/// Whether a text is a URL, and not that of a video that was edited.
-fn is_result(url: &str, sources: &[String]) -> bool {
-    url.contains("://") && !sources.iter().any(|text| names(text, url.trim()))
-}
-
-/// Whether a URL stands in a text, be it with a query, but not as the start of a longer name.
-fn names(text: &str, url: &str) -> bool {
-    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '%');
-    text.split(url).skip(1).any(|after| !after.trim_start_matches('.').starts_with(goes_on))
-}
-
-/// Adds the texts that hold the URLs of the videos that were edited.
-fn add_sources(object: &Object<'_>, sources: &mut Vec<String>) {
-    for field in [ORIGIN_URLS, "paramJson"].into_iter().filter_map(|name| object.get(name)) {
-        texts_in(&field.unwrapped(), sources);
-    }
-}
-
-/// Adds all texts in JSON, also in JSON that is written as a text: a URL can be escaped in it in many ways. What is no JSON is
-/// one text.
-fn texts_in(json: &str, texts: &mut Vec<String>) {
-    match serde_json::from_str(json) {
-        Ok(value) => add_texts(value, texts),
-        Err(_) => texts.push(json.replace("\\/", "/")),
-    }
-}
-
-fn add_texts(value: Value, texts: &mut Vec<String>) {
-    match value {
-        Value::String(text) if text.trim_start().starts_with(['{', '[', '"']) => texts_in(&text, texts),
-        Value::String(text) => texts.push(text),
-        Value::Array(values) => values.into_iter().for_each(|value| add_texts(value, texts)),
-        Value::Object(fields) => fields.into_iter().for_each(|(_, value)| add_texts(value, texts)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+    let sources = Sources::within(sources, &inner);
+    first_filled(fields(&inner), |field| read(field, &sources))
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{record, results};
 use crate::task::Status;
 use crate::wire::strict::object;
-use crate::wire::{Envelope, RawRecord, UnknownFields, strict, time};
+use crate::wire::{Envelope, RawRecord, UnknownFields, is_url, strict, time};
 
 object!(StrictRecord {
     task_id: &'a str = "taskId",
@@ -44,11 +44,21 @@ fn filled(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
         Some(json) => Some(unescaped(json.get())?),
         None => None,
     };
+    let status = record.flag.map(Status::from_flag);
+    let results = urls.result_urls.unwrap_or_default();
+    let origins = urls.origin_urls.unwrap_or_default();
+    let is_usual = |urls: &[String]| urls.len() <= MAX_URLS;
+    let is_result = |url: &String| is_one_url(url) && !may_be_source(url, &origins, param_json.as_deref());
+    // Other places are looked at if a task that has succeeded has no result here.
+    let is_missing = results.is_empty() && status.is_some_and(Status::is_success);
+    if is_missing || !(is_usual(&results) && is_usual(&origins) && results.iter().all(is_result)) {
+        return None;
+    }
     let record = RawRecord {
         task_id: record.task_id.map(Cow::Borrowed),
-        status: record.flag.map(Status::from_flag),
-        result_urls: urls.result_urls.unwrap_or_default(),
-        origin_urls: urls.origin_urls.unwrap_or_default(),
+        status,
+        result_urls: results,
+        origin_urls: origins,
         created_at: record.created_at,
         completed_at: record.completed_at,
         error_code: record.error_code,
@@ -58,6 +68,22 @@ fn filled(record: StrictRecord<'_>) -> Option<RawRecord<'_>> {
         rare: None,
     };
     Some(record.without_placeholders())
+}
+
+/// How many URLs a usual record holds of each kind. Each result is searched in all of the sources.
+const MAX_URLS: usize = 8;
+
+/// Whether a text is one URL and nothing else.
+fn is_one_url(text: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'|');
+    is_url(text) && text.bytes().all(is_usual)
+}
+
+/// Whether the file name of a URL stands among the sources. Then `sources.rs` decides.
+fn may_be_source(url: &str, origins: &[String], param_json: Option<&str>) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    origins.iter().map(String::as_str).chain(param_json).any(|text| text.contains(name))
 }
 
 /// The text in a JSON string. `paramJson` is JSON in JSON and full of escapes: serde's buffer would grow six times on the way,

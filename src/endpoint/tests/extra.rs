@@ -12,7 +12,7 @@ fn is_fast(body: &str) -> bool {
 #[test]
 fn unknown_fields_are_kept_by_name() {
     let fields = r#""progress":0.40,"fallbackFlag":false,"note":"\u0041 b","nothing":null,"blank":" ","list": [1, {"a":null}],
-        "response":{"taskId":"x","resultUrls":["u"],"resolution":"720p","size":{"w":1}},"successFlag":1"#;
+        "response":{"taskId":"x","resultUrls":["https://f/u"],"resolution":"720p","size":{"w":1}},"successFlag":1"#;
     let expected = [
         ("fallbackFlag", "false"),
         ("list", r#"[1, {"a":null}]"#),
@@ -33,7 +33,7 @@ fn unknown_fields_are_kept_by_name() {
 
 #[test]
 fn usual_record_has_no_extra_fields() {
-    let usual = data(r#""successFlag":1,"response":{"taskId":"x","originUrls":["o"],"resultUrls":["u"]}"#);
+    let usual = data(r#""successFlag":1,"response":{"taskId":"x","originUrls":["o"],"resultUrls":["https://f/u"]}"#);
     assert!(is_fast(&usual) && ask(200, usual).unwrap().extra().is_empty());
 }
 
@@ -49,7 +49,7 @@ fn field_read_in_place_of_another_is_kept() {
 fn too_many_unknown_fields_are_dropped_and_listed() {
     let many = (0..100).map(|number| format!(r#""f{number}":1"#)).collect::<Vec<_>>().join(",");
     let long = format!(r#""long":"{}""#, "x".repeat(20_000));
-    let in_response = format!(r#""response":{{"resultUrls":["u"],{many}}}"#);
+    let in_response = format!(r#""response":{{"resultUrls":["https://f/u"],{many}}}"#);
     for (fields, kept) in [(many, 64), (long, 0), (in_response, 64)] {
         let task = ask(200, data(&format!(r#""successFlag":0,{fields}"#))).unwrap();
         assert_eq!(task.extra().len(), kept);
@@ -72,8 +72,9 @@ fn api_key_is_redacted_in_unknown_fields() {
 
 #[test]
 fn task_with_extra_fields_reads_back() {
-    let body =
-        data(r#""successFlag":1,"createTime":"soon","progress":7,"response":{"resultUrls":["u"],"resolution":"4k"}"#);
+    let body = data(
+        r#""successFlag":1,"createTime":"soon","progress":7,"response":{"resultUrls":["https://f/u"],"resolution":"4k"}"#,
+    );
     let task = ask(200, body).unwrap();
     assert_eq!((task.extra().len(), task.unreadable().len()), (2, 1));
     let stored = serde_json::to_value(&task).unwrap();

@@ -62,7 +62,7 @@ fn junk_in_place_of_results_before_success_is_listed() {
         ("[1]", "data.response is a list, not an object"),
         ("true", "data.response is true, not an object"),
         (r#"{"resultUrls":7}"#, "data.response.resultUrls is 7, not a list"),
-        (r#"{"resultUrls":[null,["a"]]}"#, "data.response.resultUrls[1] is a list, not a text"),
+        (r#"{"resultUrls":[null,["a"]]}"#, "data.response.resultUrls[1][0] is a text, not a URL"),
         (r#"{"originUrls":{"a":1}}"#, "data.response.originUrls is an object, not a list"),
     ] {
         for (flag, status) in [("0", Status::Generating), ("3", Status::GenerateFailed), ("9", Status::Unknown(9))] {
@@ -78,7 +78,7 @@ fn bad_url_beside_good_ones_is_listed() {
     for (urls, says) in [
         (format!(r#"["{URL}",7]"#), "data.response.resultUrls[1] is 7, not a text"),
         (format!(r#"[{{}},"{URL}"]"#), "data.response.resultUrls[0] is an object, not a text"),
-        (format!(r#"[null,["x"],"{URL}",""]"#), "data.response.resultUrls[1] is a list, not a text"),
+        (format!(r#"[null,["x"],"{URL}",""]"#), "data.response.resultUrls[1][0] is a text, not a URL"),
     ] {
         for flag in [1, 4] {
             let fields = format!(r#""successFlag":{flag},"response":{{"resultUrls":{urls}}}"#);

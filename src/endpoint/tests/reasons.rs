@@ -8,10 +8,10 @@ fn word_that_means_nothing_is_no_reason() {
         for (flag, status) in [(1, "SUCCESS"), (2, "CREATE_TASK_FAILED"), (3, "GENERATE_FAILED")] {
             for code in [format!("\"{word}\""), "0".to_owned(), "null".to_owned()] {
                 let fields = format!(
-                    r#""successFlag":{flag},"errorCode":{code},"errorMessage":"{word}","paramJson":"{word}","response":{{"resultUrls":["u","{word}"],"originUrls":["{word}"]}}"#
+                    r#""successFlag":{flag},"errorCode":{code},"errorMessage":"{word}","paramJson":"{word}","response":{{"resultUrls":["https://f/u","{word}"],"originUrls":["{word}"]}}"#
                 );
                 let task = ask(200, data(&fields)).unwrap();
-                assert_eq!(summary(&task), format!("{status} ['u']"), "{fields}");
+                assert_eq!(summary(&task), format!("{status} ['https://f/u']"), "{fields}");
                 assert_eq!((task.param_json(), task.origin_urls().len(), task.unreadable().len()), (None, 0, 0));
             }
         }
