@@ -1,5 +1,5 @@
-//! A watch is a stream and a future: `select!`, `join_all`, `timeout`, `select_all` and `take_until` work with it as
-//! with any other.
+//! A watch is a stream and a future: `select!`, `join_all`, `select_ok`, `timeout`, `select_all`, `take_until` and
+//! `FuturesUnordered` work with it as with any other.
 //!
 //! `cargo run --example compose` polls a simulated gateway in memory. Its clock is paused, so that minutes pass at once.
 
@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use futures::future::{join_all, ready};
-use futures::stream::{StreamExt, select_all};
+use futures::future::{join_all, ready, select_ok};
+use futures::stream::{FuturesUnordered, StreamExt, select_all};
 use luma_watch::simulator::{SimulatedTask, Simulator};
 use luma_watch::{Client, StatusEvent};
 use tokio::time::{sleep, timeout};
@@ -49,7 +49,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A timeout of your own. The watch goes on afterwards, from where it was.
     let mut watch = client.watch(simulator.add(generating(600)));
-    let timed_out = timeout(Duration::from_secs(60), watch.by_ref().for_each(|_| async {})).await;
-    println!("timeout: {}, later: {}", if timed_out.is_err() { "not yet" } else { "done" }, watch.await?.status());
+    let timed_out = timeout(Duration::from_secs(60), watch.done()).await.is_err();
+    println!("timeout: {}, later: {}", if timed_out { "not yet" } else { "done" }, watch.await?.status());
+
+    // The first that succeeds, and the others one after the other as they end.
+    let waits = [90, 30, 150].map(|seconds| client.wait_until_done(simulator.add(generating(seconds))));
+    let (first, others) = select_ok(waits).await?;
+    let mut others: FuturesUnordered<_> = others.into_iter().collect();
+    while let Some(task) = others.next().await {
+        println!("select_ok: {:?}, then {:?}", first.generation_time(), task?.generation_time());
+    }
     Ok(())
 }

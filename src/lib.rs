@@ -45,6 +45,9 @@ pub use error::{Error, ErrorKind};
 pub use event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 pub use history::History;
 pub use limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use observe::MetricsObserver;
 pub use observe::{Observer, PollEnded, PollSent, WatchEnded, WatchStarted};
 pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId, UnreadableField};

@@ -17,6 +17,7 @@ pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Re
     serializer.serialize_u64(number(*duration))
 }
 
+#[allow(clippy::ref_option)] // serde calls it so
 pub(crate) fn serialize_option<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     duration.map(number).serialize(serializer)
 }

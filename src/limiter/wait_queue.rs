@@ -280,7 +280,7 @@ impl WaitQueue {
 
     /// The waiter gets a permit, and leaves. The next ones are called, unless it comes again at once.
     fn grant(&mut self, key: Key, limits: &mut Limits, visit: &mut Visit) -> Grant {
-        let waited = self.waiters.get(key).map_or(Duration::ZERO, |waiter| waiter.waited(visit.at));
+        let has_waited = self.waiters.get(key).map_or(Duration::ZERO, |waiter| waiter.waited(visit.at));
         let waiter = self.remove(key);
         let (class, weight) = waiter.map_or((Class::Normal, 1), |waiter| waiter);
         self.calls.taken();
@@ -291,7 +291,7 @@ impl WaitQueue {
             self.offer(None, limits, visit);
             self.wake_leader(limits, visit);
         }
-        Grant { lease, waited }
+        Grant { lease, waited: has_waited }
     }
 
     /// The waiter waits on. Returns when it should come again.

@@ -45,6 +45,8 @@ mod large_answers;
 mod learned;
 mod learned_cost;
 mod learning;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod no_response;
 mod observers;
 mod outage;
