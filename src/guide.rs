@@ -5,6 +5,7 @@
 //! | [`limits`] | How do the watches of a client share its limits? What happens after a refusal? |
 //! | [`errors`] | What does each event and each error mean, and does the watch go on? |
 //! | [`answers`] | What can an answer look like, and what is made of it? |
+//! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
 //! | [`defaults`] | What is the default of each setting? |
@@ -28,6 +29,9 @@ pub mod errors {}
 
 #[doc = include_str!("guide/answers.md")]
 pub mod answers {}
+
+#[doc = include_str!("guide/services.md")]
+pub mod services {}
 
 #[doc = include_str!("guide/callbacks.md")]
 pub mod callbacks {}
