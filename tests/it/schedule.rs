@@ -164,15 +164,16 @@ proptest! {
             let mut announced = Vec::new();
             for step in 0..12 {
                 let pause = progress(watch.next().await).next_poll_in;
-                let (full, slack) = (made.full(step), 1e-6);
+                // It is announced in whole milliseconds.
+                let (full, slack) = (made.full(step), 1.001e-3);
                 prop_assert!(pause <= made.longest, "{pause:?}");
-                prop_assert!(pause.as_secs_f64() <= full + slack, "{pause:?} is over {full} s");
+                prop_assert!(pause.as_secs_f64() <= full + 1e-6, "{pause:?} is over {full} s");
                 prop_assert!(pause.as_secs_f64() >= full * (1.0 - made.jitter) - slack, "{pause:?} is far below {full} s");
                 announced.push(pause);
             }
             // Timers count in whole milliseconds, and round up.
             for (gap, pause) in asked_at(&simulator).windows(2).map(|two| two[1].saturating_sub(two[0])).zip(announced) {
-                prop_assert!(pause <= gap && gap <= pause + ms(1), "announced {pause:?}, was {gap:?}");
+                prop_assert!(pause <= gap && gap <= pause + ms(2), "announced {pause:?}, was {gap:?}");
             }
             Ok(())
         })?;
