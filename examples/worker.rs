@@ -25,7 +25,7 @@ async fn work(
     let handle = all.handle();
     tokio::spawn(async move {
         while let Some(id) = orders.recv().await {
-            if !handle.push(id) {
+            if handle.push(id).is_err() {
                 break; // the worker has stopped
             }
         }
@@ -59,8 +59,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (order, orders) = channel(16);
     tokio::spawn(async move {
-        for number in 0..12 {
-            let task = SimulatedTask::new().generates_for(Duration::from_secs(60 + number * 17 % 120));
+        for seconds in (60..180).step_by(10) {
+            let task = SimulatedTask::new().generates_for(Duration::from_secs(seconds));
             if order.send(simulator.add(task)).await.is_err() {
                 break;
             }

@@ -241,7 +241,8 @@ impl Client {
     /// Joins the running shared watch of this task in this client and its clones, or starts one: one polling loop per task,
     /// however many ask for it. Nothing is sent before a reader is polled, or [driven](SharedWatch::drive).
     ///
-    /// The watch stops when its last reader is dropped. It keeps the schedule of the client that started it. A task that has ended
+    /// A watch that runs keeps the schedule of the client that started it, whatever the schedule of this one is. It stops when its
+    /// last reader is dropped. A task that has ended
     /// is not polled again as long as there is a reader; after [`GaveUp`](crate::StatusEvent::GaveUp) a new watch starts.
     ///
     /// ```

@@ -128,7 +128,7 @@ impl ClientCore {
         let Self { gateway, limiter, config, observers, .. } = self;
         let class = permit.class_of_second();
         let until = permit.acquired_at().checked_add(timeout);
-        settle(permit, &release(config, &request.id, &error), limiter, observers);
+        settle(permit, &release(config, &request.id, &error), observers);
         let Some(second) = second else { return Err(error) };
         let sender = SecondRequest { gateway, limiter, config, observers, request, class, until };
         // For the same reason.

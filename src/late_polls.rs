@@ -31,9 +31,13 @@ impl LatePolls {
             return None;
         }
         let limits = limits();
-        let (limit, waiting) = (limits.rate_limit.filter(|_| limits.cooldown.is_none())?, limits.waiting);
+        let Some(limit) = limits.rate_limit else {
+            self.is_known.store(true, Ordering::Relaxed); // nothing is to be known
+            return None;
+        };
+        let waiting = limits.waiting;
         let round = limit.time_for(waiting);
-        // It may have waited for a cooldown, and be one of a few.
+        // It may have waited for something else, and be one of a few.
         let is_late = round > pause && !self.is_known.swap(true, Ordering::Relaxed);
         is_late.then_some(LateRound { waiting, round, pause, limit })
     }

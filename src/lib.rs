@@ -48,7 +48,7 @@ pub use limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use observe::MetricsObserver;
-pub use observe::{Observer, PollEnded, PollSent, WatchEnded, WatchStarted};
+pub use observe::{Observer, PollEnded, PollSent, WatchEnded, WatchEvent, WatchStarted};
 pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId, UnreadableField};
 pub use transport::ApiKey;

@@ -35,7 +35,7 @@ pub use breaker_state::BreakerState;
 pub use client_limits::ClientLimits;
 pub(crate) use limits::{LimiterConfig, Release};
 pub(crate) use lock::{Limiter, Permit};
-pub(crate) use priority::{Priority, Sampler};
+pub(crate) use priority::{Priority, Sampler, prior};
 #[cfg(feature = "simulator")]
 pub(crate) use quota::Quota;
 pub use rate_limit::RateLimit;

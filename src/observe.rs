@@ -8,6 +8,6 @@ mod observers;
 
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsObserver;
-pub use observations::{PollEnded, PollSent, WatchEnded, WatchStarted};
+pub use observations::{PollEnded, PollSent, WatchEnded, WatchEvent, WatchStarted};
 pub use observer::Observer;
 pub(crate) use observers::{ObservedPoll, Observers};

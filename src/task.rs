@@ -142,7 +142,7 @@ impl Task {
             completed_at: record.completed_at,
             error_code: record.error_code,
             error_message: record.error_message.clone(),
-            extra: record.extra.numbers(),
+            extra: record.extra.progress(),
             ..Record::new(record.id.clone(), record.status)
         })
     }

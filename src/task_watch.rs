@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{StatusEvent, outcome_name};
 use crate::gateway::{PollRequest, PollResponse};
 use crate::limiter::{Cooldown, Permit, Priority};
-use crate::observe::{WatchEnded, WatchStarted};
+use crate::observe::{WatchEnded, WatchEvent, WatchStarted};
 use crate::poll_state::{Next, PermitWait, PollState, Response, ResponseContext, was_away};
 use crate::spelling::is_quotation_mark;
 use crate::task::{Status, Task, TaskId};
@@ -89,6 +89,11 @@ impl TaskWatch {
     /// Whether a request that is sent now is an extra poll.
     pub(crate) fn is_extra(&self, now: Instant) -> bool {
         self.state.is_extra(self.elapsed(now))
+    }
+
+    /// Whether its schedule learns.
+    pub(crate) fn learns(&self) -> bool {
+        self.core.config.schedule.history().is_some()
     }
 
     /// The value of a permit to this watch as time goes by, if its schedule learns.
@@ -180,7 +185,7 @@ impl TaskWatch {
             _ => None,
         };
         log_event(self.span.as_deref(), &decision.event, self.state.polls(), line);
-        self.core.observers.call(|observer| observer.event(&self.id, &decision.event));
+        self.observe(&decision.event);
         let next = match decision.next {
             // From the end of the response, wherever the consumer is meanwhile.
             Next::Poll { after } => Some(add_or_now(now, after)),
@@ -198,12 +203,12 @@ impl TaskWatch {
     pub(crate) fn on_held_back(&mut self, cooldown: Cooldown) -> StatusEvent {
         let event = self.state.held_back(&self.core.config, cooldown, self.elapsed(Instant::now()));
         log_event(self.span.as_deref(), &event, self.state.polls(), None);
-        self.core.observers.call(|observer| observer.event(&self.id, &event));
+        self.observe(&event);
         event
     }
 
     fn request(&self) -> PollRequest {
-        let wants_age = self.core.config.schedule.history().is_some() || !self.core.observers.is_empty();
+        let wants_age = self.learns() || !self.core.observers.is_empty();
         PollRequest { id: self.id.clone(), wants_age }
     }
 
@@ -233,6 +238,10 @@ impl TaskWatch {
                 history.learn_of(&self.id, observation);
             }
         }
+    }
+
+    fn observe(&self, event: &StatusEvent) {
+        self.core.observers.call(|observer| observer.event(&WatchEvent { task_id: &self.id, event }));
     }
 
     /// `result`: of the watch. `None`: it is dropped.

@@ -55,7 +55,7 @@ pub use summary::TaskSummary;
 /// let handle = all.handle();
 /// tokio::spawn(async move {
 ///     while let Some(id) = orders.recv().await {
-///         if !handle.push(id) {
+///         if handle.push(id).is_err() {
 ///             break; // the stream is dropped
 ///         }
 ///     }
@@ -146,7 +146,11 @@ impl WatchAll {
     /// A handle to push, remove and drain from other tasks. As long as there is one, the stream does not end, unless it drains.
     /// See [`WatchAllHandle`] for an example, and [the guide](crate::guide::services) for the loop of a service.
     pub fn handle(&mut self) -> WatchAllHandle {
-        self.commands.handle()
+        // A new channel takes the place of one whose handles are gone, with what they asked for last.
+        self.take_all_commands();
+        let handle = self.commands.handle();
+        self.wake();
+        handle
     }
 
     /// Stops watching a task before its end: its request in flight is aborted, and no more events of it come. Returns `false`
@@ -268,9 +272,7 @@ impl WatchAll {
     /// # }
     /// ```
     pub fn stop(&mut self) -> Vec<TaskId> {
-        while let Some(command) = self.commands.try_next() {
-            self.obey(command);
-        }
+        self.take_all_commands();
         let new = Driver::new(Arc::clone(self.driver.core()));
         let mut stopped = mem::replace(&mut self.driver, new);
         stopped.close();
@@ -284,6 +286,12 @@ impl WatchAll {
             Command::PushWith(id, schedule) => drop(self.driver.push_with(id, *schedule)),
             Command::Remove(id) => drop(self.driver.remove(id.as_str())),
             Command::Drain => self.driver.drain(),
+        }
+    }
+
+    fn take_all_commands(&mut self) {
+        while let Some(command) = self.commands.try_next() {
+            self.obey(command);
         }
     }
 

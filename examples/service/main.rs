@@ -31,11 +31,15 @@ struct Service {
 }
 
 impl Service {
-    /// Joins the watch of this task, or starts it.
+    /// Watches this task, unless it does already.
     fn start(&self, id: String) {
-        let edit = self.client.shared(&*id);
-        tokio::spawn(edit.drive());
-        self.edits.lock().unwrap_or_else(PoisonError::into_inner).insert(id, edit);
+        let mut edits = self.edits.lock().unwrap_or_else(PoisonError::into_inner);
+        let gave_up = |edit: &SharedWatch| matches!(edit.last(), Some(StatusEvent::GaveUp(_)));
+        if edits.get(&id).is_none_or(gave_up) {
+            let edit = self.client.shared(&*id);
+            tokio::spawn(edit.drive());
+            edits.insert(id, edit); // a service that runs for long removes it some time after its end
+        }
     }
 
     fn edit(&self, id: &str) -> Result<SharedWatch, StatusCode> {

@@ -1,7 +1,7 @@
 //! How the request of a failed poll counts for the limits, and who hears of it.
 
 use crate::error::{Error, ErrorKind};
-use crate::limiter::{Limiter, Permit, Release};
+use crate::limiter::{Permit, Release};
 use crate::observe::Observers;
 use crate::poll_state::WatchConfig;
 use crate::task::TaskId;
@@ -19,11 +19,9 @@ pub(super) fn release(config: &WatchConfig, id: &TaskId, error: &Error) -> Relea
     Release::refused(error, cooldown)
 }
 
-/// The request is over. Tells the observers if all requests are held back because of it.
-pub(super) fn settle(permit: Permit, release: &Release, limiter: &Limiter, observers: &Observers) {
-    if permit.settle(release) && !observers.is_empty() {
-        if let Some(cooldown) = limiter.cooldown() {
-            observers.call(|observer| observer.held_back(&cooldown));
-        }
+/// The request is over. The observers hear if all requests are held back because of it.
+pub(super) fn settle(permit: Permit, release: &Release, observers: &Observers) {
+    if let Some(cooldown) = permit.settle(release) {
+        observers.call(|observer| observer.held_back(&cooldown));
     }
 }

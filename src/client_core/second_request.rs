@@ -60,7 +60,7 @@ impl SecondRequest<'_> {
             }
             Err(failed) => failed,
         };
-        settle(permit, &release(config, &request.id, &failed.error), self.limiter, self.observers);
+        settle(permit, &release(config, &request.id, &failed.error), self.observers);
         match (second, failed.second) {
             // There is no third request. But the next poll has a fresh key.
             (Second::Redirected(_) | Second::Misdirected, Some(Second::KeyRefused(key))) => {

@@ -20,8 +20,8 @@ pub(super) struct Details {
     pub(super) description: &'static str,
     /// What the sentence says beyond the kind. May be empty.
     pub(super) detail: Cow<'static, str>,
-    /// Whether `detail` is the whole sentence, as it was stored.
-    pub(super) is_stored: bool,
+    /// What of the sentence was stored, in `detail`.
+    pub(super) stored: Stored,
     pub(super) transient: bool,
     pub(super) ends_watch: EndsWatch,
     pub(super) http_status: Option<u16>,
@@ -36,13 +36,23 @@ pub(super) struct Details {
     pub(super) source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
+/// Which part of an error's sentence was read back as it was stored, and is in its `detail`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// The error was not stored.
+    Nothing,
+    /// All after the task's id.
+    AfterPrefix,
+    Whole,
+}
+
 impl Details {
     pub(super) const fn new(kind: ErrorKind, detail: Cow<'static, str>) -> Self {
         Self {
             kind,
             description: kind.description(),
             detail,
-            is_stored: false,
+            stored: Stored::Nothing,
             transient: kind.is_transient(),
             ends_watch: kind.ends_watch(),
             http_status: None,
@@ -61,6 +71,12 @@ impl Details {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 
+    /// Which task it is about, at the beginning of its sentence.
+    pub(super) fn prefix(&self) -> String {
+        let id = self.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty());
+        id.map_or_else(String::new, |id| format!("task {}: ", OneLine(id.as_str())))
+    }
+
     pub(super) fn causes(&self) -> Vec<String> {
         std::iter::successors(self.source(), |&cause| cause.source()).map(ToString::to_string).collect()
     }
@@ -68,11 +84,11 @@ impl Details {
 
 impl fmt::Display for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_stored {
-            return f.write_str(&self.detail);
+        if self.stored != Stored::Whole {
+            f.write_str(&self.prefix())?;
         }
-        if let Some(id) = self.task_id.as_ref().filter(|id| !id.as_str().trim().is_empty()) {
-            write!(f, "task {}: ", OneLine(id.as_str()))?;
+        if self.stored != Stored::Nothing {
+            return f.write_str(&self.detail);
         }
         f.write_str(self.description)?;
         if !self.detail.is_empty() {

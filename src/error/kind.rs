@@ -81,6 +81,8 @@ pub enum ErrorKind {
     Deadline,
     /// A callback's signature or timestamp does not prove that the gateway sent it, and sent it recently.
     InvalidSignature,
+    /// The [`WatchAll`](crate::WatchAll) of a [`WatchAllHandle`](crate::WatchAllHandle) is dropped: nobody watches the task.
+    Closed,
 }
 
 /// What it takes until a watch gives up because of a failed poll.
@@ -98,7 +100,7 @@ pub(crate) enum EndsWatch {
 
 impl ErrorKind {
     /// Every kind, in the order of the enum.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Config,
         Self::Unauthorized,
         Self::OutOfCredit,
@@ -115,6 +117,7 @@ impl ErrorKind {
         Self::MissingResult,
         Self::Deadline,
         Self::InvalidSignature,
+        Self::Closed,
     ];
 
     /// The kind in `snake_case`, for logs and metrics.
@@ -141,6 +144,7 @@ impl ErrorKind {
             Self::MissingResult => "missing_result",
             Self::Deadline => "deadline",
             Self::InvalidSignature => "invalid_signature",
+            Self::Closed => "closed",
         }
     }
 
@@ -160,6 +164,7 @@ impl ErrorKind {
                 | Self::TaskFailed
                 | Self::MissingResult
                 | Self::InvalidSignature
+                | Self::Closed
         )
     }
 
@@ -191,6 +196,7 @@ impl ErrorKind {
             Self::MissingResult => "the task has ended without a result",
             Self::Deadline => "gave up waiting",
             Self::InvalidSignature => "the callback is refused",
+            Self::Closed => "not watched",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::cause;
-use super::details::Details;
+use super::details::{Details, Stored};
 use super::kind::ErrorKind;
 use crate::one_line;
 use crate::task::{Task, TaskId};
@@ -40,8 +40,8 @@ impl<'de> Deserialize<'de> for Details {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = StoredError::deserialize(deserializer)?;
         let new = Self::new(stored.kind, one_line::escaped(&stored.message).into());
-        Ok(Self {
-            is_stored: true,
+        let mut details = Self {
+            stored: Stored::Whole,
             transient: stored.transient.unwrap_or(new.transient),
             http_status: stored.http_status,
             code: stored.code,
@@ -52,7 +52,11 @@ impl<'de> Deserialize<'de> for Details {
             elapsed: Duration::from_millis(stored.elapsed_ms),
             source: cause::of_texts(stored.causes.iter().map(|text| one_line::escaped(text))),
             ..new
-        })
+        };
+        if let Some(rest) = details.detail.strip_prefix(&details.prefix()) {
+            (details.detail, details.stored) = (rest.to_owned().into(), Stored::AfterPrefix);
+        }
+        Ok(details)
     }
 }
 

@@ -5,10 +5,12 @@ use super::status_event::StatusEvent;
 impl StatusEvent {
     /// The same event without what a browser should not see: for a page, or a stream of Server-Sent Events.
     ///
-    /// Of the task it leaves out `param_json` with the prompt and the callback's URL, the `origin_urls`, all `extra` fields that
-    /// are no numbers (`progress` stays), and the `unreadable` list. Of an error it leaves out the causes, which may
-    /// name hosts. A [`HeldBack`](Self::HeldBack) loses the task that was refused, which is mostly another one. The error's
-    /// sentence, the vendor's reason of a failure and the result URLs stay.
+    /// Of the task it leaves out `param_json` with the prompt and the callback's URL, the `origin_urls`, the `extra` fields apart from
+    /// `progress`, and the `unreadable` list. Of an error it leaves out the causes. A [`HeldBack`](Self::HeldBack) loses
+    /// the task that was refused, which is mostly another one.
+    ///
+    /// The status, the result URLs and the vendor's reason of a failure stay, and so does an error's sentence: it may name the host
+    /// of the gateway.
     ///
     /// ```
     /// # let task: luma_watch::Task = serde_json::from_str(
@@ -31,17 +33,5 @@ impl StatusEvent {
             Self::GaveUp(error) => *error = error.redacted(),
         }
         event
-    }
-
-    /// The event's name, as it is serialized: `generating`, `poll_failed`, `held_back`, `done` or `gave_up`.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Generating(_) => "generating",
-            Self::PollFailed(_) => "poll_failed",
-            Self::HeldBack(_) => "held_back",
-            Self::Done(_) => "done",
-            Self::GaveUp(_) => "gave_up",
-        }
     }
 }

@@ -163,4 +163,50 @@ mod tests {
         assert_eq!(read, from_value(to_value(&read).unwrap()).unwrap());
         assert!(from_value::<Error>(json!({"kind": "deadline"})).is_err());
     }
+
+    #[test]
+    fn redacted_event_names_no_other_task_after_it_was_stored() {
+        let other = Error::new(ErrorKind::RateLimited, "").of_task(&TaskId::from("other"), Some(task()));
+        let event = StatusEvent::HeldBack(HeldBack::new(other));
+        let stored = [
+            from_value(to_value(&event).unwrap()).unwrap(),
+            postcard::from_bytes(&postcard::to_stdvec(&event).unwrap()).unwrap(),
+            event,
+        ];
+        for event in stored {
+            let event: StatusEvent = event;
+            assert!(event.redacted().task().is_none());
+            let json = to_value(event.redacted()).unwrap();
+            assert!(!json.to_string().contains("other"), "{json}");
+            assert_eq!(json["error"]["message"], "the gateway asks for fewer requests");
+        }
+    }
+
+    #[test]
+    fn redacted_event_keeps_what_a_page_shows() {
+        let stored = json!({"id": "t", "status": "SUCCESS", "result_urls": ["https://f/r"], "origin_urls": ["https://f/o"],
+            "param_json": "{\"prompt\":\"p\",\"callBackUrl\":\"https://us/c\"}", "error_message": "why",
+            "extra": {"progress": "40%", "userId": "77", "response.progress": "0.4", "token": "s"},
+            "unreadable": [{"path": "data.x", "reason": "is secret"}]});
+        let task: Task = from_value(stored).unwrap();
+        let error = Error::new(ErrorKind::Deadline, "d").caused_by(io::Error::other("10.0.0.1"));
+        let error = error.of_task(&TaskId::from("t"), Some(task.clone()));
+        let events = [
+            StatusEvent::Generating(Progress::new(task.clone())),
+            StatusEvent::PollFailed(PollFailure::new(error.clone())),
+            StatusEvent::Done(Finished::new(task)),
+            StatusEvent::GaveUp(error),
+        ];
+        for event in events {
+            let shown = event.redacted();
+            let json = to_value(&shown).unwrap().to_string();
+            for secret in ["https://f/o", "prompt", "https://us", "77", "token", "secret", "10.0.0.1"] {
+                assert!(!json.contains(secret), "{secret}: {json}");
+            }
+            for kept in ["https://f/r", "40%", "0.4", "why", "SUCCESS"] {
+                assert!(json.contains(kept), "{kept}: {json}");
+            }
+            assert_eq!((shown.name(), shown.is_terminal()), (event.name(), event.is_terminal()));
+        }
+    }
 }

@@ -65,6 +65,18 @@ impl StatusEvent {
         matches!(self, Self::Done(_) | Self::GaveUp(_))
     }
 
+    /// The event's name, as it is serialized: `generating`, `poll_failed`, `held_back`, `done` or `gave_up`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Generating(_) => "generating",
+            Self::PollFailed(_) => "poll_failed",
+            Self::HeldBack(_) => "held_back",
+            Self::Done(_) => "done",
+            Self::GaveUp(_) => "gave_up",
+        }
+    }
+
     /// The task's record, where the event has one: the record just read, or what is left of the last one, see
     /// [`Error::task`].
     #[must_use]

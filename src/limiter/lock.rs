@@ -94,7 +94,7 @@ impl Limiter {
         Permit { limiter: Arc::clone(self), sent: Some(Sent { lease, at: acquired_at }), acquired_at, waited, class }
     }
 
-    fn release(&self, sent: Sent, release: &Release) -> bool {
+    fn release(&self, sent: Sent, release: &Release) -> Option<Box<Cooldown>> {
         self.locked(|state| state.release(sent, release, Instant::now))
     }
 
@@ -146,9 +146,9 @@ impl Permit {
         }
     }
 
-    /// The request is over. Returns whether all requests are held back because of it, and were not, or not for as long.
-    pub(crate) fn settle(mut self, release: &Release) -> bool {
-        self.sent.take().is_some_and(|sent| self.limiter.release(sent, release))
+    /// The request is over. Returns why all requests are held back, if that begins with it, or lasts longer because of it.
+    pub(crate) fn settle(mut self, release: &Release) -> Option<Box<Cooldown>> {
+        self.limiter.release(self.sent.take()?, release)
     }
 }
 

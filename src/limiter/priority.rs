@@ -18,6 +18,11 @@ impl Priority {
         Self(Arc::new(value))
     }
 
+    /// Of a request of which no more is known than since when it waits.
+    pub(crate) fn waiting_since(since: Instant) -> Self {
+        Self::new(move |now| prior(now.saturating_duration_since(since)))
+    }
+
     pub(super) fn value(&self, now: Instant) -> f64 {
         (self.0)(now)
     }
@@ -31,7 +36,7 @@ impl fmt::Debug for Priority {
 
 /// The value to a waiter without a priority: as to a watch whose last poll was 30 s before it began to wait, of a task that
 /// ends at any time within about 5 minutes.
-pub(super) fn prior(waited: Duration) -> f64 {
+pub(crate) fn prior(waited: Duration) -> f64 {
     const TASK_SECONDS: f64 = 300.0;
     let gap = waited.as_secs_f64() + 30.0;
     (gap / TASK_SECONDS).min(1.0) * gap * (gap / TASK_SECONDS / 2.0).min(1.0)

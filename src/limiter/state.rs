@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Limits, Release, Sent};
+use super::refusal::Cooldown;
 use super::wait_queue::{Grant, WaitQueue};
 use super::waiter::{AcquireRequest, Class};
 use super::waiters::Key;
@@ -63,14 +64,19 @@ impl LimiterState {
     }
 
     /// A request is over. `now` is called only where the time matters, and rarely does.
-    /// Returns whether all requests are held back because of it, and were not, or not for as long.
-    pub(super) fn release(&mut self, sent: Sent, release: &Release, now: impl Fn() -> Instant) -> bool {
+    /// Returns why all requests are held back, if that begins with it, or lasts longer because of it.
+    pub(super) fn release(
+        &mut self,
+        sent: Sent,
+        release: &Release,
+        now: impl Fn() -> Instant,
+    ) -> Option<Box<Cooldown>> {
         let Self { limits, queue } = self;
         let is_held_back = limits.release(sent, release, &now, || queue.weight());
         if queue.len() > 0 {
             queue.dispatch(limits, now());
         }
-        is_held_back
+        if is_held_back { limits.cooldown(now()).map(Box::new) } else { None }
     }
 
     /// What the limits stand at.

@@ -32,8 +32,8 @@ pub(super) struct WaitQueue {
     waiters: Waiters,
     calls: Calls,
     leader: Leader,
-    /// For how many more requests the waiter waits that got the last permit, and comes again at once.
-    behind: usize,
+    /// The other requests of the waiter that got the last permit, and comes again at once.
+    remaining_weight: usize,
     next_ticket: u64,
     next_front_ticket: u64,
     epoch: Epoch,
@@ -60,7 +60,7 @@ impl WaitQueue {
             waiters: Waiters::new(epoch),
             calls: Calls::new(),
             leader: Leader::new(epoch),
-            behind: 0,
+            remaining_weight: 0,
             next_ticket: FIRST_TICKET,
             next_front_ticket: 0,
             epoch,
@@ -97,7 +97,7 @@ impl WaitQueue {
 
     /// The same, with those whose waiter is on its way back into the queue.
     pub(super) const fn waiting(&self) -> usize {
-        self.weight().saturating_add(self.behind)
+        self.weight().saturating_add(self.remaining_weight)
     }
 
     /// Whether a request that comes now may pass all waiters: none of them waits for this permit.
@@ -121,7 +121,7 @@ impl WaitQueue {
         limits: &mut Limits,
         now: Instant,
     ) -> Result<Grant, Instant> {
-        self.behind = 0;
+        self.remaining_weight = 0;
         let mut visit = self.visit(now);
         let is_new = place.is_none();
         let (key, was_called) = self.come(*place, request, &visit);
@@ -142,7 +142,7 @@ impl WaitQueue {
 
     /// Calls the waiters for which there are permits.
     pub(super) fn dispatch(&mut self, limits: &mut Limits, now: Instant) {
-        self.behind = 0;
+        self.remaining_weight = 0;
         if self.waiters.len() > 0 {
             let mut visit = self.visit(now);
             self.offer(None, limits, &mut visit);
@@ -285,8 +285,8 @@ impl WaitQueue {
         let (class, weight) = waiter.map_or((Class::Normal, 1), |waiter| waiter);
         self.calls.taken();
         self.waiters.sampler.count();
-        self.behind = weight.saturating_sub(1);
-        let lease = limits.take(class, visit.now, self.behind);
+        self.remaining_weight = weight.saturating_sub(1);
+        let lease = limits.take(class, visit.now, self.remaining_weight);
         if weight <= 1 && self.waiters.len() > 0 {
             self.offer(None, limits, visit);
             self.wake_leader(limits, visit);

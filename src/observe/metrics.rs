@@ -38,7 +38,7 @@ use crate::limiter::{BreakerState, ClientLimits, Cooldown};
 /// let client = Client::builder("key").observe(MetricsObserver::new().label("account", "main")).build()?;
 /// # Ok::<(), luma_watch::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MetricsObserver {
     labels: Vec<metrics::Label>,
 }
@@ -73,7 +73,7 @@ impl MetricsObserver {
             "The circuit breaker: 0 closed, 1 recovering, 2 half open, 3 open."
         );
         describe_gauge!("luma_watch.retries.left", Unit::Count, "Failed polls that may be repeated early now.");
-        Self::default()
+        Self { labels: Vec::new() }
     }
 
     /// Adds a label to each metric, to tell several clients apart.
@@ -108,6 +108,12 @@ impl MetricsObserver {
 
     fn record(&self, name: &'static str, time: Duration) {
         histogram!(name, self.labels()).record(time);
+    }
+}
+
+impl Default for MetricsObserver {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,10 +1,10 @@
-//! What an observer is told about.
+//! What an observer gets.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::event::outcome_name;
+use crate::event::{StatusEvent, outcome_name};
 use crate::limiter::{ClientLimits, Limiter};
 use crate::task::{Task, TaskId};
 
@@ -22,7 +22,8 @@ pub struct WatchStarted<'a> {
 pub struct PollSent<'a> {
     /// The task that is asked about.
     pub task_id: &'a TaskId,
-    /// How long it waited for a permit: for its turn under the client's limits. To 10 ms.
+    /// How long it waited for a permit: for its turn under the client's limits. For a single watch in steps of 10 ms. It counts
+    /// from when the poll came into the queue last: a [`HeldBack`](crate::StatusEvent::HeldBack) event begins it anew.
     pub waited: Duration,
     pub(super) limiter: &'a Limiter,
 }
@@ -37,9 +38,20 @@ pub struct PollEnded<'a> {
     pub result: Option<Result<&'a Task, &'a Error>>,
     /// The HTTP status of the answer. `None` if there was no answer.
     pub http_status: Option<u16>,
-    /// From the permit to the end.
+    /// From the permit to the moment in which the watch was polled with the answer: longer than the answer took, if your program
+    /// polls the watch late.
     pub latency: Duration,
     pub(super) limiter: &'a Limiter,
+}
+
+/// An event of a watch, see [`Observer::event`](crate::Observer::event).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct WatchEvent<'a> {
+    /// The task that is watched.
+    pub task_id: &'a TaskId,
+    /// The event that the watch yields next.
+    pub event: &'a StatusEvent,
 }
 
 /// A watch that is over, see [`Observer::watch_ended`](crate::Observer::watch_ended).

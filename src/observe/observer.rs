@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::observations::{PollEnded, PollSent, WatchEnded, WatchStarted};
-use crate::event::StatusEvent;
+use super::observations::{PollEnded, PollSent, WatchEnded, WatchEvent, WatchStarted};
 use crate::limiter::Cooldown;
-use crate::task::TaskId;
 
 /// Sees what a client does, whoever holds its watches: for metrics, traces and logs of your own. Set with
 /// [`ClientBuilder::observe`](crate::ClientBuilder::observe).
@@ -18,7 +16,7 @@ use crate::task::TaskId;
 /// The methods are called one after the other where the watch is polled, and never under a lock of this crate: they may
 /// call the client. They should return at once. **A slow observer** delays the watch that it is called for, and in a `WatchAll`
 /// the whole stream; it delays no other watch. **An observer that panics** harms nothing else: the panic is caught, the first
-/// one is logged at `ERROR`, and the observer is called on.
+/// one is logged at `ERROR`, and the observer is still called.
 ///
 /// ```
 /// # use luma_watch::simulator::{SimulatedTask, Simulator};
@@ -66,8 +64,8 @@ pub trait Observer: Send + Sync + 'static {
     }
 
     /// A watch has an event, which it yields next.
-    fn event(&self, task_id: &TaskId, event: &StatusEvent) {
-        let _ = (task_id, event);
+    fn event(&self, event: &WatchEvent<'_>) {
+        let _ = event;
     }
 
     /// A watch is over, with an outcome, or because it was dropped. Exactly once for each
@@ -97,8 +95,8 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
         (**self).poll_ended(poll);
     }
 
-    fn event(&self, task_id: &TaskId, event: &StatusEvent) {
-        (**self).event(task_id, event);
+    fn event(&self, event: &WatchEvent<'_>) {
+        (**self).event(event);
     }
 
     fn watch_ended(&self, watch: &WatchEnded<'_>) {

@@ -40,9 +40,10 @@ impl Observers {
         let Some(set) = &self.0 else { return };
         for observer in &set.observers {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| hook(&**observer))) {
-                mem::forget(panic); // to drop it may panic again
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+                mem::forget(dropped); // what is dropped may panic again
                 if !set.has_panicked.swap(true, Ordering::Relaxed) {
-                    error!("an observer of a client panicked; the client goes on, and calls it on");
+                    error!("an observer of a client panicked; the client goes on, and still calls it");
                 }
             }
         }

@@ -47,3 +47,7 @@ impl LastObservation {
         self.age.saturating_add(elapsed.saturating_sub(self.at))
     }
 }
+
+pub(super) fn is_without_result(task: &Task) -> bool {
+    task.status().is_success() && task.result_urls().is_empty()
+}

@@ -2,10 +2,11 @@
 
 use super::config::WatchConfig;
 use super::decision::{Decision, Next};
+use super::last_record;
 use super::response::{Response, ResponseContext};
 use super::state::{Lifecycle, PollState};
 use crate::error::Error;
-use crate::task::{Task, TaskId};
+use crate::task::TaskId;
 
 impl PollState {
     /// Decides what follows from a response. `take_retry`: takes a token for an early repeat, if there is one.
@@ -27,7 +28,7 @@ impl PollState {
                 let scheduled_at = self.scheduled_after(context.sent);
                 let context = self.note_retry_after(config, context);
                 match result {
-                    Ok(task) if is_without_result(&task) => {
+                    Ok(task) if last_record::is_without_result(&task) => {
                         let error = Error::missing_result(&task);
                         self.failed(config, id, error, scheduled_at, context, take_retry)
                     }
@@ -43,8 +44,4 @@ impl PollState {
         }
         decision
     }
-}
-
-pub(super) fn is_without_result(task: &Task) -> bool {
-    task.status().is_success() && task.result_urls().is_empty()
 }

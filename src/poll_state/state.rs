@@ -8,7 +8,6 @@ use super::decision::Decision;
 use super::last_record::{self, LastObservation};
 use super::learn;
 use super::next_poll;
-use super::on_response::is_without_result;
 use super::permit_wait::PermitWait;
 use super::poll_priority::PollPriority;
 use super::response::ResponseContext;
@@ -208,7 +207,7 @@ impl PollState {
         unpolled: Option<&ClientLimits>,
     ) -> Decision {
         let last_record = match last_record {
-            Some(task) if is_without_result(&task) => return Decision::done(task, self.polls, elapsed),
+            Some(task) if last_record::is_without_result(&task) => return Decision::done(task, self.polls, elapsed),
             other => other,
         };
         let failures = self.uncommon.as_ref().map(|uncommon| Failures {

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::spelling::is_same;
+
 /// A JSON object as text. Empty if there are no fields.
 #[derive(Clone, Default)]
 pub(crate) struct Extra(String);
@@ -40,10 +42,10 @@ impl Extra {
         texts.filter(|(_, text)| !text.trim().is_empty()).collect()
     }
 
-    /// Those that are numbers, such as `0.4` and `40%`.
-    pub(super) fn numbers(&self) -> Self {
+    /// Only how far the task is.
+    pub(super) fn progress(&self) -> Self {
         let mut fields = self.fields();
-        fields.retain(|_, text| text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().is_ok_and(f64::is_finite));
+        fields.retain(|name, _| is_same(name, "progress") || is_same(name, "response.progress"));
         Self::from_fields(&fields)
     }
 

@@ -65,7 +65,7 @@ impl PerRuntime {
     /// Later requests of the runtime to which this client belongs use fresh connections, unless they do already. If no other
     /// client can be made now, the old one stays.
     pub(super) fn renew(&self, number: ClientNumber) {
-        let _renewing = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let renewing = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.read().of_runtimes.iter().all(|known| known.number != number) {
             return;
         }
@@ -73,6 +73,7 @@ impl PerRuntime {
         let mut client = match (self.make)() {
             Ok(client) => client,
             Err(error) => {
+                drop(renewing); // the line runs code of the program
                 return tracing::warn!(%error, "no other HTTP client can be made: the old connections stay in use");
             }
         };

@@ -32,7 +32,7 @@ impl Future for Drive {
         let slot = inner.wakers.set(slot, cx.waker().clone());
         loop {
             // After the waker is set: the last reader wakes it.
-            if !inner.has_readers() {
+            if inner.state().is_closed {
                 return Poll::Ready(());
             }
             let state = inner.poll(*seen, slot);

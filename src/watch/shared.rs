@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::FusedFuture;
@@ -40,14 +40,16 @@ impl Watch {
     /// # }
     /// ```
     pub fn shared(self) -> SharedWatch {
-        SharedWatch::of(Inner::new(self, Weak::new()))
+        let inner = Inner::new(self, || {});
+        inner.add_reader();
+        SharedWatch::of(inner)
     }
 }
 
 /// A [`Watch`] that can be cloned: each clone is a [`Stream`] of the task's events, and all clones share one polling loop.
 /// Made by [`Client::shared`](crate::Client::shared) and [`Watch::shared`].
 ///
-/// Any reader that is polled drives the loop for all; a waker may poll another reader at once. A clone starts with the last
+/// Any reader that is polled drives the loop for all. A clone starts with the last
 /// event. A slow reader skips to the latest event, and every reader gets the terminal one, after which it yields `None` for
 /// ever. Readers that are not polled, or are dropped, delay no other; when the last one is dropped, the watch stops.
 ///
@@ -81,12 +83,11 @@ pub struct SharedWatch {
 impl SharedWatch {
     /// A reader of the running watch of this task, or else of a new one.
     pub(crate) fn join(watches: &Arc<SharedWatches>, task_id: &TaskId, new: impl FnOnce() -> Watch) -> Self {
-        // The lock is free before a reader is made, and with it dropped.
         Self::of(watches.join(task_id, new))
     }
 
+    /// A reader that is counted already.
     fn of(inner: Arc<Inner>) -> Self {
-        inner.add_reader();
         Self { inner, slot: None, seen: 0, ended: false }
     }
 
@@ -123,7 +124,7 @@ impl SharedWatch {
     /// A future that polls the watch for its readers, so that it goes on while none of them is polled. Spawn it: this crate spawns
     /// nothing by itself.
     ///
-    /// It ends with the watch, or when the last reader is dropped: it is no reader itself.
+    /// It ends with the watch, or when the last reader is dropped: it is no reader itself. One for each watch is enough.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};
@@ -142,6 +143,8 @@ impl SharedWatch {
     /// # Ok(())
     /// # }
     /// ```
+    /// # Panics
+    /// As a reader.
     pub fn drive(&self) -> Drive {
         Drive::new(Arc::clone(&self.inner))
     }
@@ -218,6 +221,7 @@ impl FusedStream for SharedWatch {
 impl Clone for SharedWatch {
     /// One more reader. It starts with the last event known, if there is one.
     fn clone(&self) -> Self {
+        self.inner.add_reader();
         Self::of(Arc::clone(&self.inner))
     }
 }
@@ -252,6 +256,14 @@ impl fmt::Debug for SharedWatch {
 pub struct SharedWait {
     watch: SharedWatch,
     ended: bool,
+}
+
+impl SharedWait {
+    /// The task that is watched.
+    #[must_use]
+    pub fn task_id(&self) -> &TaskId {
+        self.watch.task_id()
+    }
 }
 
 impl Future for SharedWait {

@@ -4,13 +4,11 @@ use std::collections::HashSet;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 
-use super::shared_watches::SharedWatches;
 use super::single::Watch;
 use super::waker_set::WakerSet;
 use crate::error::Error;
@@ -24,13 +22,17 @@ pub(super) struct Inner {
     pub(super) wakers: Arc<WakerSet>,
     /// Wakes all readers.
     waker: Waker,
-    /// How many readers there are, beside those that only [drive](super::Drive).
-    readers: AtomicUsize,
-    /// Where it is found by its id.
-    index: Weak<SharedWatches>,
+    /// Called once, without a lock, when the last reader has left.
+    on_close: Box<dyn Fn() + Send + Sync>,
 }
 
 pub(super) struct SharedState {
+    /// How many readers there are, beside those that only [drive](super::Drive) it.
+    readers: usize,
+    /// The last reader has left: the watch is dropped, and gets no reader any more.
+    pub(super) is_closed: bool,
+    /// The watch panicked, and does so again when it is polled.
+    is_broken: bool,
     /// `None` while a reader polls it: not under the lock, because the poll may run any waker, and the waker any reader.
     watch: Option<Watch>,
     /// The slots of the readers that came meanwhile. They are woken when it is back: a wake-up that came before them was not
@@ -43,32 +45,51 @@ pub(super) struct SharedState {
 }
 
 impl Inner {
-    pub(super) fn new(watch: Watch, index: Weak<SharedWatches>) -> Arc<Self> {
+    pub(super) fn new(watch: Watch, on_close: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         let (task_id, outcome) = (watch.task_id().clone(), watch.outcome().cloned());
         let wakers = Arc::new(WakerSet::default());
         let waker = Waker::from(Arc::clone(&wakers));
-        let watch = Some(watch);
-        let state = SharedState { watch, found_taken: HashSet::new(), latest: None, version: 0, outcome };
-        Arc::new(Self { task_id, state: Mutex::new(state), wakers, waker, readers: AtomicUsize::new(0), index })
+        let state = SharedState {
+            readers: 0,
+            is_closed: false,
+            is_broken: false,
+            watch: Some(watch),
+            found_taken: HashSet::new(),
+            latest: None,
+            version: 0,
+            outcome,
+        };
+        Arc::new(Self { task_id, state: Mutex::new(state), wakers, waker, on_close: Box::new(on_close) })
     }
 
     pub(super) fn add_reader(&self) {
-        self.readers.fetch_add(1, Ordering::AcqRel);
+        let mut state = self.state();
+        state.readers = state.readers.saturating_add(1);
     }
 
-    pub(super) fn remove_reader(&self) {
-        if self.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.wakers.wake_all(); // a future that drives it for nobody ends
+    /// The same, if the watch goes on, or has ended with the task.
+    pub(super) fn try_add_reader(&self) -> bool {
+        let mut state = self.state();
+        if state.is_closed || state.is_broken || matches!(state.latest, Some(StatusEvent::GaveUp(_))) {
+            return false;
         }
+        state.readers = state.readers.saturating_add(1);
+        true
     }
 
-    pub(super) fn has_readers(&self) -> bool {
-        self.readers.load(Ordering::Acquire) > 0
-    }
-
-    /// Whether the watch has ended, and the task, as far as is known, has not.
-    pub(super) fn gave_up(&self) -> bool {
-        matches!(self.state().latest, Some(StatusEvent::GaveUp(_)))
+    /// A reader leaves. With the last one the watch is dropped.
+    pub(super) fn remove_reader(&self) {
+        let mut state = self.state();
+        state.readers = state.readers.saturating_sub(1);
+        if state.readers > 0 {
+            return;
+        }
+        state.is_closed = true;
+        let watch = state.watch.take();
+        drop(state);
+        drop(watch); // outside the lock
+        (self.on_close)();
+        self.wakers.wake_all(); // a future that drives it for nobody ends
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, SharedState> {
@@ -106,10 +127,12 @@ impl Inner {
             }
             Poll::Pending => false,
         });
-        state.watch = Some(watch);
+        state.is_broken |= is_new.is_err();
+        // The last reader may have left meanwhile.
+        let closed = if state.is_closed { Some(watch) } else { state.watch.replace(watch) };
         let found_taken = mem::take(&mut state.found_taken);
         drop(state);
-        drop(before); // outside the lock: it may hold an error of the user's HTTP client
+        drop((before, closed)); // outside the lock: they may hold what is the user's
         match is_new {
             Ok(false) => self.wakers.wake_these(found_taken),
             Ok(true) => {
@@ -121,14 +144,6 @@ impl Inner {
                 let _also_panicked = catch_unwind(AssertUnwindSafe(|| self.wakers.wake_all()));
                 resume_unwind(panic);
             }
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(index) = self.index.upgrade() {
-            index.forget(&self.task_id);
         }
     }
 }

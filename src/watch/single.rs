@@ -128,8 +128,7 @@ impl Watch {
         Wait { watch: self, ended: false }
     }
 
-    /// The same as [`wait_until_done`](Self::wait_until_done), and the watch stays: for a wait that may be broken off, and taken up
-    /// again later.
+    /// The same as [`wait_until_done`](Self::wait_until_done), and the watch stays: for a wait that may be stopped and continued.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};

@@ -96,13 +96,18 @@ impl Driver {
     }
 
     pub(super) fn push_with(&mut self, task_id: TaskId, schedule: Schedule) -> bool {
-        let config = WatchConfig { schedule, ..self.core.config.clone() };
-        let core = match &self.last_core {
-            Some(core) if core.config.schedule == config.schedule => core,
-            _ => self.last_core.insert(Arc::new(self.core.with_config(config))),
-        };
-        let watch = TaskWatch::new(Arc::clone(core), task_id);
-        self.add(watch)
+        if self.slots.find(task_id.as_str()).is_some() {
+            return false;
+        }
+        let known = [Some(&self.core), self.last_core.as_ref()].into_iter().flatten();
+        let core = known.into_iter().find(|core| core.config.schedule == schedule).cloned();
+        let core = core.unwrap_or_else(|| {
+            let config = WatchConfig { schedule, ..self.core.config.clone() };
+            let core = Arc::new(self.core.with_config(config));
+            self.last_core = Some(Arc::clone(&core));
+            core
+        });
+        self.add(TaskWatch::new(core, task_id))
     }
 
     fn add(&mut self, watch: TaskWatch) -> bool {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::schedule::Schedule;
 use crate::task::TaskId;
 
@@ -29,8 +29,9 @@ use crate::task::TaskId;
 /// let handle = all.handle();
 /// tokio::spawn(async move {
 ///     for id in ids {
-///         handle.push(id); // the last id, and then the handle is dropped
+///         handle.push(id)?;
 ///     }
+///     Ok::<_, luma_watch::Error>(()) // and the handle is dropped
 /// });
 /// let mut done = 0;
 /// while let Some((id, event)) = all.next().await {
@@ -52,40 +53,52 @@ pub(super) enum Command {
 }
 
 impl WatchAllHandle {
-    /// As [`WatchAll::push`](crate::WatchAll::push). Returns `false` if the `WatchAll` is dropped: nobody watches the task.
-    #[must_use = "whether somebody watches the task"]
-    pub fn push(&self, task_id: impl Into<TaskId>) -> bool {
-        self.send(Command::Push(task_id.into()))
-    }
-
-    /// As [`WatchAll::push_with`](crate::WatchAll::push_with). Returns `false` if the `WatchAll` is dropped: nobody watches the
-    /// task.
+    /// Watches one more task, as [`WatchAll::push`](crate::WatchAll::push). A task that is watched already stays as it is.
     ///
     /// # Errors
-    /// As [`Schedule::validate`].
-    pub fn push_with(&self, task_id: impl Into<TaskId>, schedule: Schedule) -> Result<bool, Error> {
+    /// [`Closed`](ErrorKind::Closed): the `WatchAll` is dropped, and nobody watches the task.
+    pub fn push(&self, task_id: impl Into<TaskId>) -> Result<(), Error> {
+        let id = task_id.into();
+        self.send(Command::Push(id.clone())).map_err(|error| error.of_task(&id, None))
+    }
+
+    /// The same with a schedule of its own, as [`WatchAll::push_with`](crate::WatchAll::push_with).
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), and as [`Schedule::validate`].
+    pub fn push_with(&self, task_id: impl Into<TaskId>, schedule: Schedule) -> Result<(), Error> {
         schedule.validate()?;
-        Ok(self.send(Command::PushWith(task_id.into(), Box::new(schedule))))
+        let id = task_id.into();
+        self.send(Command::PushWith(id.clone(), Box::new(schedule))).map_err(|error| error.of_task(&id, None))
     }
 
-    /// As [`WatchAll::remove`](crate::WatchAll::remove).
+    /// As [`WatchAll::remove`](crate::WatchAll::remove). Does nothing if the `WatchAll` is dropped.
     pub fn remove(&self, task_id: impl Into<TaskId>) {
-        self.send(Command::Remove(task_id.into()));
+        drop(self.send(Command::Remove(task_id.into())));
     }
 
-    /// As [`WatchAll::drain`](crate::WatchAll::drain): the stream ends when no request is in flight, though there are handles.
+    /// As [`WatchAll::drain`](crate::WatchAll::drain): the stream ends when no request is in flight, though there are handles. Does
+    /// nothing if the `WatchAll` is dropped.
     pub fn drain(&self) {
-        self.send(Command::Drain);
+        drop(self.send(Command::Drain));
     }
 
-    fn send(&self, command: Command) -> bool {
-        self.0.send(command).is_ok()
+    /// Whether the `WatchAll` is dropped.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn send(&self, command: Command) -> Result<(), Error> {
+        let closed =
+            |_| Error::new(ErrorKind::Closed, "the WatchAll of this handle is dropped: nobody watches the task");
+        self.0.send(command).map_err(closed)
     }
 }
 
 impl fmt::Debug for WatchAllHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchAllHandle").field("is_closed", &self.0.is_closed()).finish()
+        f.debug_struct("WatchAllHandle").field("is_closed", &self.is_closed()).finish()
     }
 }
 

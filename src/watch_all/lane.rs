@@ -97,8 +97,7 @@ impl Lane {
             return None;
         }
         self.ranked = Some((ticket, now));
-        let (_, key) = self.ready.best(slots, now)?;
-        slots.slot(key)?.watch.priority()
+        self.ready.best_priority(slots, now)
     }
 
     /// The next task whose watch does not know yet that all requests are held back.

@@ -6,7 +6,7 @@ use std::mem;
 use tokio::time::Instant;
 
 use super::task_slots::{Key, Slot, TaskSlots};
-use crate::limiter::{Class, Sampler};
+use crate::limiter::{Class, Priority, Sampler, prior};
 
 /// Of more tasks than this, a random sample of this size is compared for each permit.
 const SAMPLE_SIZE: usize = 64;
@@ -20,6 +20,8 @@ pub(super) struct ReadyQueue {
     /// How many entries, from the front, [`next_unseen`](Self::next_unseen) has passed.
     seen: usize,
     sampler: Sampler,
+    /// Whether there was a task whose schedule learns, so that polls differ in value.
+    learns: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -41,7 +43,7 @@ impl Entry {
 
 impl ReadyQueue {
     pub(super) fn new(class: Class) -> Self {
-        Self { class, waiting: VecDeque::new(), taken: 0, seen: 0, sampler: Sampler::new() }
+        Self { class, waiting: VecDeque::new(), taken: 0, seen: 0, sampler: Sampler::new(), learns: false }
     }
 
     pub(super) fn push(&mut self, key: Key, since: Instant, slots: &TaskSlots) {
@@ -49,6 +51,7 @@ impl ReadyQueue {
             self.clean(slots);
         }
         let due = slots.slot(key).and_then(Slot::due);
+        self.learns |= slots.slot(key).is_some_and(|slot| slot.watch.learns());
         self.waiting.push_back(Entry { key, due, since, ticket: None });
     }
 
@@ -138,18 +141,28 @@ impl ReadyQueue {
     }
 
     /// The index and key of the task with the highest expected gain now, or of one of the highest: of many tasks, a sample is
-    /// compared. `None`: the schedule does not learn.
+    /// compared. `None`: no schedule learns.
     pub(super) fn best(&mut self, slots: &TaskSlots, now: Instant) -> Option<(usize, Key)> {
-        let (first, _) = self.first(slots)?;
-        slots.slot(first)?.watch.expected_gain(now)?;
+        if !self.learns {
+            return None;
+        }
+        self.first_entry(slots)?; // stale entries leave
         let Self { class, waiting, sampler, .. } = self;
         let gain = |index: usize| {
             let entry = waiting.get(index)?;
-            Some((entry.slot(*class, slots)?.watch.expected_gain(now)?, index, entry.key))
+            let gain = entry.slot(*class, slots)?.watch.expected_gain(now);
+            Some((gain.unwrap_or_else(|| prior(now.saturating_duration_since(entry.since))), index, entry.key))
         };
         let gains = sampler.sample(waiting.len(), SAMPLE_SIZE).filter_map(gain);
         // Of equal gains, the first.
         let best = gains.max_by(|(a, first, _), (b, second, _)| a.total_cmp(b).then(second.cmp(first)));
         best.map(|(_, index, key)| (index, key))
+    }
+
+    /// The priority of that task.
+    pub(super) fn best_priority(&mut self, slots: &TaskSlots, now: Instant) -> Option<Priority> {
+        let (index, key) = self.best(slots, now)?;
+        let since = self.waiting.get(index)?.since;
+        Some(slots.slot(key)?.watch.priority().unwrap_or_else(|| Priority::waiting_since(since)))
     }
 }

@@ -14,11 +14,12 @@ pub struct TaskSummary {
     pub status: Option<Status>,
     /// The number of polls made so far.
     pub polls: u32,
-    /// The time since the task was first due for a poll of the stream.
+    /// The time since the first poll of the stream with this task.
     #[serde(rename = "elapsed_ms", with = "crate::millis")]
     pub elapsed: Duration,
-    /// The rest of its pause, after which the next poll may have to wait for the client's limits. `None` while it waits for
-    /// them, while a request is in flight, and while its next event has not been yielded.
+    /// The rest of its pause, after which the next poll may have to wait for the client's limits. `None` before the first
+    /// poll of the stream, while it waits for the limits, while a request is in flight, and while its next event has not been
+    /// yielded.
     #[serde(rename = "next_poll_in_ms", serialize_with = "crate::millis::serialize_option")]
     pub next_poll_in: Option<Duration>,
 }

@@ -8,8 +8,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
 use luma_watch::{
-    Client, Cooldown, Observer, PollEnded, PollSent, RateLimit, Schedule, Status, StatusEvent, TaskId, WatchEnded,
-    WatchStarted,
+    Client, Cooldown, Observer, PollEnded, PollSent, RateLimit, Schedule, Status, WatchEnded, WatchEvent, WatchStarted,
 };
 use tokio::time::{sleep, timeout};
 
@@ -43,8 +42,8 @@ impl Observer for Lines {
         self.push(format!("{} {}{status} in {:?}", poll.outcome(), poll.task_id, poll.latency));
     }
 
-    fn event(&self, task_id: &TaskId, event: &StatusEvent) {
-        self.push(format!("event {} of {task_id}", event.name()));
+    fn event(&self, event: &WatchEvent<'_>) {
+        self.push(format!("event {} of {}", event.event.name(), event.task_id));
     }
 
     fn watch_ended(&self, watch: &WatchEnded<'_>) {
@@ -197,7 +196,7 @@ impl Observer for Panics {
         panic!("an observer");
     }
 
-    fn event(&self, _: &TaskId, _: &StatusEvent) {
+    fn event(&self, _: &WatchEvent<'_>) {
         panic!("an observer");
     }
 
@@ -227,20 +226,33 @@ async fn observer_that_panics_harms_nothing_else() {
     assert_eq!(client.limits().in_flight, 0);
 }
 
-/// Calls the client that calls it.
+/// Calls the client that calls it, and writes down what it sees.
 #[derive(Default)]
-struct Caller(Mutex<Option<Client>>);
+struct Caller {
+    client: Mutex<Option<Client>>,
+    seen: Lines,
+}
+
+impl Caller {
+    fn client(&self) -> Client {
+        self.client.lock().unwrap().clone().unwrap()
+    }
+}
 
 impl Observer for Caller {
+    fn poll_sent(&self, poll: &PollSent<'_>) {
+        let in_flight = [self.client().limits().in_flight, poll.limits().in_flight];
+        self.seen.push(format!("sent, {in_flight:?} in flight"));
+    }
+
     fn poll_ended(&self, poll: &PollEnded<'_>) {
-        let client = self.0.lock().unwrap().clone().unwrap();
-        assert!(client.limits().in_flight <= 1 && poll.limits().in_flight <= 1);
-        client.resume_now();
-        drop(client.watch("other"));
+        let in_flight = [self.client().limits().in_flight, poll.limits().in_flight];
+        drop(self.client().watch("other"));
+        self.seen.push(format!("{}, {in_flight:?} in flight", poll.outcome()));
     }
 
     fn held_back(&self, _: &Cooldown) {
-        self.0.lock().unwrap().as_ref().unwrap().resume_now();
+        self.seen.push(format!("held back, resumed: {}", self.client().resume_now()));
     }
 }
 
@@ -248,9 +260,15 @@ impl Observer for Caller {
 async fn observer_may_call_its_client() {
     let (simulator, caller) = (Simulator::new(), Arc::<Caller>::default());
     let client = Client::builder("test-key").simulator(&simulator).observe(Arc::clone(&caller)).build().unwrap();
-    *caller.0.lock().unwrap() = Some(client.clone());
-    simulator.add_as("t", SimulatedTask::new());
+    *caller.client.lock().unwrap() = Some(client.clone());
+    simulator.add_as("t", SimulatedTask::new().generates_for(Duration::ZERO));
     simulator.inject(Fault::status(503).retry_after("100"));
+    assert!(client.status("t").await.is_err());
+    assert!(client.limits().cooldown.is_none(), "the observer has ended it");
     assert!(client.wait_until_done("t").await.is_ok());
-    caller.0.lock().unwrap().take();
+    let sent = "sent, [1, 1] in flight";
+    let expected =
+        [sent, "held back, resumed: true", "maintenance, [0, 0] in flight", sent, "answered, [0, 0] in flight"];
+    assert_eq!(caller.seen.take(), expected);
+    caller.client.lock().unwrap().take();
 }

@@ -1,9 +1,11 @@
 //! One shared watch per task and client, found by its id, read without polls and driven in the background.
 
+use std::panic::AssertUnwindSafe;
+
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
-use luma_watch::simulator::SimulatedTask;
-use luma_watch::{ErrorKind, Schedule, StatusEvent};
+use luma_watch::simulator::{SimulatedTask, Simulator};
+use luma_watch::{Client, ErrorKind, Schedule, StatusEvent};
 use tokio::time::{sleep, timeout};
 
 use crate::support::in_memory::{asked_at, gateway, gave_up, progress, secs};
@@ -125,4 +127,34 @@ async fn reader_is_driven_by_others_and_the_others_by_it() {
     sleep(secs(1)).await;
     drive.abort();
     assert_eq!(reader.done().await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watch_without_readers_is_dropped_though_its_drive_is_not_polled() {
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
+    simulator.latency(secs(10));
+    let mut page = client.shared(&id);
+    let mut drive = page.drive();
+    assert!((&mut drive).now_or_never().is_none() && page.next().now_or_never().is_none());
+    assert_eq!(client.limits().in_flight, 1);
+    drop(page);
+    assert_eq!(client.limits().in_flight, 0, "the request is aborted");
+    let page = client.shared(&id);
+    assert!(drive.now_or_never().is_some() && page.last().is_none(), "it is of the watch before");
+    assert_eq!(client.limits().in_flight, 0);
+}
+
+#[test]
+fn watch_whose_runtime_was_shut_down_is_not_joined() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let (simulator, client) = (Simulator::new(), Client::builder("test-key"));
+    let id = simulator.add(SimulatedTask::new());
+    let client = client.simulator(&simulator).build().unwrap();
+    let mut old = client.shared(&id);
+    runtime().block_on(async { assert!(timeout(secs(10), old.done()).await.is_err()) });
+    runtime().block_on(async {
+        let polled = AssertUnwindSafe(old.done()).catch_unwind().await;
+        assert!(polled.is_err(), "as documented: {polled:?}");
+        assert_eq!(client.shared(&id).await.unwrap().id(), &id);
+    });
 }

@@ -24,7 +24,7 @@ async fn stream_goes_on_as_long_as_there_is_a_handle() {
     let (other, late) = (handle.clone(), second.clone());
     tokio::spawn(async move {
         sleep(secs(1000)).await; // long after the first task's end
-        assert!(other.push(&late));
+        other.push(&late).unwrap();
         sleep(secs(1000)).await;
     });
     drop(handle);
@@ -51,7 +51,7 @@ async fn handle_removes_and_drains() {
         handle.remove(&first);
         sleep(secs(60)).await;
         handle.drain();
-        assert!(handle.push("after the drain"));
+        handle.push("after the drain").unwrap();
     };
     let events = async {
         let mut events = Vec::new();
@@ -69,8 +69,15 @@ async fn handle_removes_and_drains() {
     assert_eq!(left, [second, TaskId::from("after the drain")]);
     assert!(!all.is_terminated(), "the handle is there still");
     drop(all);
-    assert!(!handle.push("too late"));
-    assert!(!handle.push_with("too late", Schedule::default()).unwrap());
+    assert!(handle.is_closed());
+    for refused in [handle.push("late"), handle.push_with("late", Schedule::default())] {
+        let error = refused.unwrap_err();
+        assert_eq!((error.kind(), error.task_id().unwrap().as_str()), (ErrorKind::Closed, "late"));
+        let text = "task late: not watched: the WatchAll of this handle is dropped: nobody watches the task";
+        assert_eq!((error.to_string().as_str(), error.is_transient()), (text, false));
+    }
+    handle.remove("late");
+    handle.drain();
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +85,7 @@ async fn stop_returns_what_was_pushed_and_not_seen_yet() {
     let (_, client, first) = gateway(SimulatedTask::new(), Schedule::default());
     let mut all = client.watch_all([&first]);
     let handle = all.handle();
-    assert!(handle.push("pushed"));
+    handle.push("pushed").unwrap();
     handle.remove(&first);
     assert_eq!(all.stop(), ["pushed"]);
 }
@@ -92,7 +99,7 @@ async fn task_with_a_schedule_of_its_own_keeps_its_deadline() {
     let mut all = client.watch_all(["other"]);
     let short = Schedule::every(secs(20)).max_wait(secs(50));
     assert!(all.push_with("own", short.clone()).unwrap() && !all.push_with("own", short.clone()).unwrap());
-    assert!(all.handle().push_with("by handle", short.clone().max_wait(secs(70))).unwrap());
+    all.handle().push_with("by handle", short.clone().max_wait(secs(70))).unwrap();
     assert_eq!(all.push_with("bad", Schedule::every(Duration::ZERO)).unwrap_err().kind(), ErrorKind::Config);
     assert!(!all.contains("bad"));
     let ends: Vec<_> = all.filter(|(_, event)| std::future::ready(event.is_terminal())).collect().await;
@@ -141,10 +148,45 @@ async fn pushes_of_a_thousand_tasks_are_all_watched() {
     let mut all = client.watch_all([""; 0]);
     let handle = all.handle();
     let pushed = ids.clone();
-    std::thread::spawn(move || pushed.iter().all(|id| handle.push(id))).join().unwrap();
+    std::thread::spawn(move || pushed.iter().try_for_each(|id| handle.push(id)).unwrap()).join().unwrap();
     let mut ended = ends(&mut all).await;
     ended.sort();
     let mut ids = ids;
     ids.sort();
     assert_eq!(ended, ids);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_handles_asked_for_outlives_them() {
+    let (_, client, id) = gateway(SimulatedTask::new().generates_for(secs(20)), Schedule::default());
+    let mut all = client.watch_all([&id]);
+    all.handle().push("a").unwrap();
+    all.handle().push("b").unwrap();
+    all.handle().remove(&id);
+    drop(all.handle());
+    let mut ids: Vec<_> = all.stop();
+    ids.sort();
+    assert_eq!(ids, ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn command_of_a_new_handle_wakes_a_stream_that_waits() {
+    let (simulator, client, first) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
+    let all = std::sync::Arc::new(std::sync::Mutex::new(client.watch_all([first])));
+    let polled = std::sync::Arc::clone(&all);
+    let reader = tokio::spawn(std::future::poll_fn(move |cx| {
+        let mut all = polled.lock().unwrap();
+        while let std::task::Poll::Ready(event) = all.poll_next_unpin(cx) {
+            if event.is_some_and(|(id, _)| id == "second") {
+                return std::task::Poll::Ready(());
+            }
+        }
+        std::task::Poll::Pending
+    }));
+    sleep(secs(10)).await;
+    simulator.add_as("second", SimulatedTask::new());
+    let handle = all.lock().unwrap().handle();
+    sleep(secs(1)).await;
+    handle.push("second").unwrap();
+    timeout(secs(1), reader).await.unwrap().unwrap();
 }
