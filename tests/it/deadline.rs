@@ -110,8 +110,11 @@ async fn request_outlives_deadline_by_its_timeout_at_most() {
             let events: Vec<_> = driver.events(&client, &[id]).collect().await;
             let Some(StatusEvent::GaveUp(error)) = events.last() else { panic!("{events:?}") };
             assert_eq!((error.kind(), error.elapsed()), (ErrorKind::Deadline, secs(end)));
-            let said =
-                if end == 110 { "1 of 5 polls failed, 1 since was answered" } else { "no complete answer came within" };
+            let said = if end == 110 {
+                "1 of 5 polls failed, the one since then was answered"
+            } else {
+                "no complete answer came within"
+            };
             assert!(error.to_string().contains(said), "{error}");
             assert_eq!(simulator.requests().len(), 5, "{driver:?} {passed} {stalled}");
         }
