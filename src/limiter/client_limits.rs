@@ -6,7 +6,7 @@ use super::breaker_state::BreakerState;
 use super::rate_limit::RateLimit;
 use super::refusal::Cooldown;
 
-/// What the limits of a client and its clones stand at now. Made by [`Client::limits`](crate::Client::limits).
+/// The current state of the limits of a client and its clones. Made by [`Client::limits`](crate::Client::limits).
 ///
 /// `Display` writes one line for a log or a page.
 ///

@@ -22,7 +22,7 @@ pub struct WatchStarted<'a> {
 pub struct PollSent<'a> {
     /// The task that is asked about.
     pub task_id: &'a TaskId,
-    /// How long it waited for a permit: for its turn under the client's limits. To 10 ms.
+    /// How long it waited for a permit: for its turn under the client's limits. In steps of 10 ms.
     pub waited: Duration,
     pub(super) limiter: &'a Limiter,
 }
