@@ -265,7 +265,8 @@ impl Client {
     }
 
     /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Nothing is sent before
-    /// the stream is polled; an id that comes twice is watched once.
+    /// the stream is polled; an id that comes twice is watched once. To begin without a task, name the type of the ids:
+    /// `client.watch_all(Vec::<TaskId>::new())`.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};
