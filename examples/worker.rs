@@ -3,7 +3,7 @@
 //! `cargo run --example worker` gets twelve orders, one each 300 ms, and polls a simulated gateway over HTTP, at 60 times its
 //! speed. Stopped with Ctrl-C, it says which tasks have not ended: a real worker stores them, and begins with them.
 
-#![allow(clippy::print_stdout)] // the output of an example
+#![allow(clippy::print_stdout, clippy::arithmetic_side_effects)] // the output of an example, and small numbers
 
 use std::pin::pin;
 use std::time::Duration;

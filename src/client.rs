@@ -129,7 +129,7 @@ impl Client {
         &self.core.config.schedule
     }
 
-    /// What the limits of this client and its clones stand at: whether they hold back, why and for how long, and how many
+    /// The current state of the limits of this client and its clones: whether they hold back, why and for how long, and how many
     /// requests are in flight or wait.
     ///
     /// ```
@@ -170,7 +170,7 @@ impl Client {
 
     /// Asks once for the task's record: for a page that shows the status of a task.
     ///
-    /// It is not retried, with these exceptions: where a kept connection breaks in the moment of its use, the request is sent
+    /// It is not retried, with these exceptions: if a kept connection breaks at the moment of its use, the request is sent
     /// again at once; one redirect within the base URL's origin is followed; and a request whose key was refused is repeated
     /// once with a fresh key, if there is a [source](ClientBuilder::api_key_from). It waits for the rate limit and for the bound
     /// on requests in flight, but not for a gateway that has asked the watches to hold back: its good answer lets them go on.
@@ -266,7 +266,8 @@ impl Client {
     }
 
     /// Watches many tasks in one stream, in less than 250 bytes each (300 with a schedule that learns). Nothing is sent before
-    /// the stream is polled; an id that comes twice is watched once.
+    /// the stream is polled; an id that comes twice is watched once. To begin without a task, name the type of the ids:
+    /// `client.watch_all(Vec::<TaskId>::new())`.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};

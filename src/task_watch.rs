@@ -278,11 +278,11 @@ pub(crate) fn validate(id: &TaskId) -> Option<Error> {
     let why = if is_blank(id) {
         "the task id is empty"
     } else if id.trim() != id {
-        "the task id has blanks or line ends around it"
+        "the task id has blanks or line ends around it: give it without them"
     } else if id.contains(char::is_control) {
-        "the task id holds a control character"
+        "the task id holds a control character: give it without that"
     } else if id.contains(is_invisible) {
-        "the task id holds an invisible character"
+        "the task id holds an invisible character: give it without that"
     } else if is_in_quotes() {
         "the task id is in quotes: give it without them"
     } else {

@@ -90,7 +90,7 @@ fn each_way_to_fail_has_its_message() {
     refused(other_task, kind, "task another: the callback is refused: the signature does not match");
     let other_key = CallbackVerifier::new("whsec_test_kez");
     refused(other_key.verify_at(SIGNED_AT, b"1764000000", SIGNATURE.as_bytes(), &body(ID)), kind, "another key");
-    refused(verify_at(SIGNED_AT, "1764000000", SIGNATURE, b"{}"), ErrorKind::Decode, "there is no data");
+    refused(verify_at(SIGNED_AT, "1764000000", SIGNATURE, b"{}"), ErrorKind::Decode, "taskId is missing");
     refused(
         CallbackVerifier::new("").verify_parts("1", SIGNATURE, body(ID)),
         ErrorKind::Config,
@@ -203,7 +203,7 @@ fn an_unreadable_callback_says_what_and_where() {
         ("taskId=x", "it is not JSON"),
         (r#"{"data":{"taskId":"x"}"#, "it is JSON that ends too soon"),
         ("[]", "it is JSON, but not an object"),
-        (r#"{"code":200}"#, "there is no data"),
+        (r#"{"code":200}"#, "cannot be read: taskId is missing"),
         (r#"{"data":"x"}"#, "data is a text, not an object"),
         (r#"{"data":{}}"#, "data.taskId is missing"),
         (r#"{"data":{"taskId":" "}}"#, "data.taskId is missing"),

@@ -158,10 +158,10 @@ impl ClientBuilder {
     /// For how long an answer that would end a watch must last before it does. Default: 60 s. Zero: it ends at once.
     /// [`Duration::MAX`]: such an answer never ends a watch, which goes on up to its deadline.
     ///
-    /// It holds for every such answer (a 401, say) once the watch has had a good answer, and before that for three of them:
-    /// there is no record of the task, the record of a success names no result, a server in front of the gateway answered. In
-    /// the first moments after a task was created, the gateway may not know it yet. The time counts from the first such answer
-    /// in a row; any other answer, or a failed request, ends the row. See [the
+    /// Once the watch has had a good answer, the grace is for every answer that would end it, a 401 for example. Before that, it
+    /// is for three answers only: there is no record of the task (the gateway may not know a new task yet), the record of a
+    /// success names no result, or a server in front of the gateway answered. The time counts from the first such answer in a
+    /// row; any other answer, or a failed request, ends the row. See [the
     /// guide](crate::guide::errors#what-is-confirmed-first).
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -171,8 +171,8 @@ impl ClientBuilder {
     /// For how long a `Retry-After` is obeyed at most. Default: 2 min. Zero: none is obeyed, as if the gateway did not ask.
     /// [`Duration::MAX`]: each is obeyed; more than 24 h is read as 24 h.
     ///
-    /// A gateway that is wrong, or a clock that is, may ask for hours, and for all of that time no watch would see that its task
-    /// has ended. [`Error::retry_after`] still says what the gateway asked for.
+    /// By mistake, or because of a wrong clock, a gateway may ask for hours. For all of that time no watch would see that its
+    /// task has ended. [`Error::retry_after`] still says what the gateway asked for.
     pub const fn retry_after_cap(mut self, cap: Duration) -> Self {
         self.retry_after_cap = cap;
         self
@@ -181,11 +181,10 @@ impl ClientBuilder {
     /// How many requests may be sent in a period, by all watches of the client and of its clones together. Default: no limit.
     ///
     /// Polls beyond the limit wait, and are sent in the order in which they began to wait, each task of a
-    /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because its connection ended, which the
-    /// gateway has seldom seen, is not counted. The second request of a poll is, for a redirect or with a fresh key: it
-    /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that
-    /// leave at an even pace need not arrive at one. For a gateway that refuses requests which come at once, set
-    /// [`RateLimit::burst`] as well.
+    /// [`WatchAll`](crate::WatchAll) for itself. A request that is repeated at once because its connection ended is not
+    /// counted: the gateway has seldom seen it. The second request of a poll (for a redirect, or with a fresh key) is counted, and
+    /// goes before the polls that wait. Set the limit a quarter below what the gateway allows: requests that leave at an even
+    /// pace can arrive at an uneven one. If the gateway refuses requests that come at once, set [`RateLimit::burst`] as well.
     ///
     /// With a limit so low that a watch's turn does not come before its deadline, the watch ends there without another poll.
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {

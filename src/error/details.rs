@@ -105,8 +105,8 @@ impl fmt::Display for Details {
             (None, None) => Ok(()),
         }?;
         match (self.retry_after, self.obeyed) {
-            (Some(wait), Some(Duration::ZERO)) => write!(f, "; retry after {wait:?}, for which watches do not wait"),
-            (Some(wait), Some(cap)) => write!(f, "; retry after {wait:?}, of which watches wait {cap:?}"),
+            (Some(wait), Some(Duration::ZERO)) => write!(f, "; retry after {wait:?}, but watches do not wait"),
+            (Some(wait), Some(cap)) => write!(f, "; retry after {wait:?}, but watches wait {cap:?} at most"),
             (Some(wait), None) => write!(f, "; retry after {wait:?}"),
             (None, _) => Ok(()),
         }

@@ -225,7 +225,11 @@ impl Visitor<'_> for KindVisitor {
     type Value = ErrorKind;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of an error kind")
+        f.write_str("an error kind")?;
+        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+            write!(f, "{}{kind}", if index == 0 { ": " } else { ", " })?;
+        }
+        Ok(())
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<ErrorKind, E> {
@@ -251,7 +255,9 @@ mod tests {
             let camel: String = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
             assert_eq!(camel, format!("{kind:?}"));
         }
-        assert!(from_value::<ErrorKind>(json!("RateLimited")).is_err());
+        let error = from_value::<ErrorKind>(json!("RateLimited")).unwrap_err().to_string();
+        assert!(error.contains("expected an error kind: config, unauthorized, out_of_credit, "), "{error}");
+        assert!(error.contains(", rate_limited, ") && error.ends_with(", invalid_signature"), "{error}");
         assert_eq!(format!("[{:>9}]", ErrorKind::Server), "[   server]");
     }
 

@@ -7,6 +7,7 @@ use super::log_bins::{BINS, Weights};
 
 /// The serialized form of a history. Its field names are a format: stored histories carry them.
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "a stored history")]
 pub(super) struct StoredHistory {
     /// The number of each bin and its weight.
     ended: Vec<(u8, u32)>,

@@ -81,6 +81,10 @@ fn stored_history_out_of_range_is_refused() {
         let json = format!(r#"{{"ended":{ended},"unfinished":[],"recent":{recent},"drift":{drift},"recorded":1}}"#);
         serde_json::from_str::<History>(&json).is_ok()
     };
+    for nonsense in ["[]", "5"] {
+        let error = serde_json::from_str::<History>(nonsense).unwrap_err().to_string();
+        assert!(error.contains("expected a stored history"), "{error}");
+    }
     assert!(stored("[[100,1048576]]", "[100]", "[0,0.5]"));
     assert!(!stored("[[100,4294967295]]", "[]", "[0,0]"));
     assert!(!stored("[[1,200000000],[2,200000000]]", "[]", "[0,0]"));

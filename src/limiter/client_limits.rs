@@ -6,7 +6,7 @@ use super::breaker_state::BreakerState;
 use super::rate_limit::RateLimit;
 use super::refusal::Cooldown;
 
-/// What the limits of a client and its clones stand at now. Made by [`Client::limits`](crate::Client::limits).
+/// The current state of the limits of a client and its clones. Made by [`Client::limits`](crate::Client::limits).
 ///
 /// `Display` writes one line for a log or a page.
 ///
@@ -57,13 +57,20 @@ impl ClientLimits {
     /// Why a request that waits does not go: the limit that holds it up.
     pub(crate) fn reason(&self) -> String {
         let Self { in_flight, in_flight_allowed, waiting, .. } = self;
+        let others = match waiting {
+            0 => String::new(),
+            1 => ", and 1 request waits".to_owned(),
+            _ => format!(", and {waiting} requests wait"),
+        };
         match (&self.cooldown, self.rate_limit) {
             (Some(cooldown), _) => cooldown.to_string(),
             (None, Some(limit)) if self.rate_limit_left == Some(0) => {
                 let (requests, period) = (limit.requests(), limit.period());
-                format!("the rate limit of {requests} per {period:?} is used up, and {waiting} requests wait")
+                format!("the rate limit of {requests} per {period:?} is used up{others}")
             }
-            _ if in_flight >= in_flight_allowed => format!("{in_flight} requests are in flight, and {waiting} wait"),
+            _ if in_flight >= in_flight_allowed => {
+                format!("{in_flight} of {in_flight_allowed} requests are in flight{others}")
+            }
             _ => format!("{waiting} requests wait"),
         }
     }

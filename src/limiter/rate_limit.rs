@@ -123,7 +123,10 @@ impl RateLimit {
             return Err(Error::config("the rate limit's burst is 0 requests: no request could ever be sent"));
         }
         if self.max_burst > self.requests {
-            return Err(Error::config("the rate limit's burst is more than its requests per period"));
+            let Self { max_burst, requests, .. } = self;
+            return Err(Error::config(format!(
+                "the rate limit's burst ({max_burst}) is more than its requests per period ({requests})"
+            )));
         }
         Ok(())
     }

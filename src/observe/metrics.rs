@@ -28,9 +28,10 @@ use crate::limiter::{BreakerState, ClientLimits, Cooldown};
 /// | `luma_watch.retries.left` | gauge | | failed polls that may be repeated early now |
 ///
 /// `outcome` of a poll is `answered`, `dropped` or an error's [kind](crate::ErrorKind::as_str); of a watch `success`,
-/// `callback_failed` (a success, too), `dropped` or an error's kind. The status code is absent if there was no answer. The
-/// last four gauges are written with each poll. With several clients, each gauge except the first two is that of the client that
-/// polled last: give each client [labels](Self::label) of its own.
+/// `callback_failed` (a success, too), `dropped` or an error's kind. The status code is absent if there was no answer. All
+/// gauges except `luma_watch.watches` are written with each poll. If several clients write to one recorder, `luma_watch.watches`
+/// and `luma_watch.polls.in_flight` are their sums, and the other gauges show the client that polled last: give each client
+/// [labels](Self::label) of its own.
 ///
 /// ```
 /// use luma_watch::{Client, MetricsObserver};

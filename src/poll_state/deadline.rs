@@ -74,5 +74,8 @@ impl Deadline<'_> {
 }
 
 pub(super) fn seconds(elapsed: Duration) -> String {
-    format!("{:?}", Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)))
+    match u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX) {
+        0 => "0s".to_owned(), // and not "0ns"
+        millis => format!("{:?}", Duration::from_millis(millis)),
+    }
 }

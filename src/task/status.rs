@@ -147,7 +147,11 @@ impl Visitor<'_> for StatusVisitor {
     type Value = Status;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a status: its name or its flag")
+        f.write_str("a status: ")?;
+        for name in (0..=4).filter_map(|flag| Status::from_flag(flag).name()) {
+            write!(f, "{name}, ")?;
+        }
+        f.write_str("or a flag as a number")
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Status, E> {

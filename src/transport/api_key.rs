@@ -9,7 +9,8 @@ use reqwest::header::HeaderValue;
 use crate::error::Error;
 use crate::spelling::is_quotation_mark;
 
-/// An API key, as a source returns it that is given to [`ClientBuilder::api_key_from`](crate::ClientBuilder::api_key_from).
+/// An API key with its expiry: what the function given to
+/// [`ClientBuilder::api_key_from`](crate::ClientBuilder::api_key_from) can return.
 ///
 /// Its text is in no `Debug` output. A key without an expiry is used until the gateway refuses it.
 ///
@@ -20,7 +21,7 @@ use crate::spelling::is_quotation_mark;
 /// let key = ApiKey::new("sk-5up3rs3cr3t").expires_in(Duration::from_secs(3600));
 /// assert_eq!(format!("{key:?}"), "ApiKey { expires_in: Some(3600s), .. }");
 ///
-/// // Of a source that says the time itself:
+/// // If the source names the moment at which the key expires:
 /// # let expires_at = SystemTime::now() + Duration::from_secs(60);
 /// let left = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
 /// let key = ApiKey::new("sk-5up3rs3cr3t").expires_in(left);
@@ -44,7 +45,7 @@ impl ApiKey {
 
     /// Sets for how long the key is valid, from when the source has returned it. Default: until it is refused.
     ///
-    /// A fresh key is asked for a minute before the end, or, of a time under 10 minutes, when nine tenths of it are over.
+    /// A fresh key is requested one minute before the end. If `time` is under 10 minutes, it is requested after nine tenths of it.
     #[must_use]
     pub const fn expires_in(mut self, time: Duration) -> Self {
         self.expires_in = Some(time);

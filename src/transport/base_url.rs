@@ -7,7 +7,6 @@ use reqwest::Url;
 use super::api_key::{is_quoted, is_unexpanded};
 use crate::error::Error;
 
-const NO_URL: &str = "the base URL is not a URL: it should look like https://api.apikley.ru";
 const EXAMPLE: &str = "https://api.apikley.ru";
 
 /// The endpoint's URL below the base URL, which is checked.
@@ -15,6 +14,9 @@ const EXAMPLE: &str = "https://api.apikley.ru";
 /// What is wrong is said with the scheme and the host at most: the rest may hold a password.
 pub(super) fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
     let text = base_url.trim();
+    if text.is_empty() {
+        return Err(Error::config(format!("the base URL is empty: it should look like {EXAMPLE}")));
+    }
     if is_quoted(text) {
         return Err(Error::config("the base URL is in quotes: give it without them"));
     }
@@ -31,12 +33,15 @@ pub(super) fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
         let port = given.get(host.len()..).unwrap_or_default();
         return Err(Error::config(format!("the base URL {given} has no scheme: write {}", advised(host, port))));
     }
-    let mut url = Url::parse(text).map_err(|error| Error::config(NO_URL).caused_by(error))?;
+    let mut url = Url::parse(text).map_err(|error| {
+        // The parser's words hold nothing of the text.
+        Error::config(format!("the base URL is not a URL ({error}): it should look like {EXAMPLE}")).caused_by(error)
+    })?;
     let host = url.host_str().unwrap_or_default().to_owned();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let Some((_, after_scheme)) = text.split_once("://") else {
         // What stands before the colon may be a user's name, or anything else.
-        return Err(Error::config(NO_URL));
+        return Err(Error::config(format!("the base URL is not a URL: it should look like {EXAMPLE}")));
     };
     match url.scheme() {
         "http" | "https" if after_scheme.starts_with(['/', '\\']) => {

@@ -161,7 +161,7 @@ impl Watch {
 
     /// The future that awaiting the watch makes: [`wait_until_done`](Self::wait_until_done).
     ///
-    /// It stands before the methods of this name of `IntoFuture` and `StreamExt`, of which the compiler could not choose one.
+    /// `IntoFuture` and `StreamExt` each have a method of this name. This one is chosen before both, so that a call is not ambiguous.
     pub fn into_future(self) -> Wait {
         self.wait_until_done()
     }

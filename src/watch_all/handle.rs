@@ -24,8 +24,9 @@ use crate::task::TaskId;
 /// # let ids = [simulator.add(SimulatedTask::new()), simulator.add(SimulatedTask::new())];
 /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
 /// use futures::StreamExt;
+/// use luma_watch::TaskId;
 ///
-/// let mut all = client.watch_all([""; 0]);
+/// let mut all = client.watch_all(Vec::<TaskId>::new());
 /// let handle = all.handle();
 /// tokio::spawn(async move {
 ///     for id in ids {

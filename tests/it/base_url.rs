@@ -7,13 +7,13 @@ use crate::bad_input::{HAS_TLS, assert_refused};
 #[test]
 fn malformed_base_url_is_refused() {
     let cases = [
-        ("", "not a URL"),
-        (" ", "not a URL"),
+        ("", "base URL is empty: it should look like https://"),
+        (" ", "base URL is empty"),
         ("/api/v1", "not a URL"),
-        ("https://", "not a URL"),
+        ("https://", "not a URL (empty host)"),
         ("http://", "not a URL"),
         ("https://a b", "not a URL"),
-        ("https://host:99999", "not a URL"),
+        ("https://host:99999", "not a URL (invalid port number)"),
         ("https://[::1", "not a URL"),
         ("https:///x", "names no host: it should look like https://api.apikley.ru"),
         ("http:////127.0.0.1", "names no host"),

@@ -122,3 +122,24 @@ async fn priority_prefers_likely_ends_and_starves_no_task() {
         assert!(even.windows(11).all(|window| window[10] - window[0] >= secs(10) - ms(1)));
     }
 }
+
+/// Tasks with a fixed schedule are beside tasks whose schedule learns, in one `WatchAll`.
+#[tokio::test(start_paused = true)]
+async fn fixed_schedules_are_not_starved_by_learned_ones() {
+    let simulator = Simulator::new();
+    let history: History = (0..100).map(|task| secs(200 + (task * 37) % 200)).collect();
+    let learned = builder(&simulator).schedule(Schedule::learned(&history).no_max_wait());
+    let client = learned.rate_limit(RateLimit::per(1, secs(2))).build().unwrap();
+    let mut all = client.watch_all(endless(&simulator, 40));
+    let fixed = endless(&simulator, 40);
+    for id in &fixed {
+        all.push_with(id, Schedule::every(secs(30)).no_max_wait()).unwrap();
+    }
+    assert!(tokio::time::timeout(secs(1_800), async { while all.next().await.is_some() {} }).await.is_err());
+    let requests = simulator.requests();
+    let of_fixed = requests.iter().filter(|request| fixed.contains(&request.task_id)).count();
+    assert!(of_fixed > requests.len() / 4, "{of_fixed} of {}", requests.len());
+    for id in &fixed {
+        assert!(requests.iter().filter(|request| request.task_id == *id).count() > 2, "{id}");
+    }
+}

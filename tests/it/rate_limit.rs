@@ -196,7 +196,7 @@ fn bad_limits_are_refused_with_the_reason() {
         (build(RateLimit::per(20, Duration::ZERO)), "period is zero"),
         (build(RateLimit::per(20, Duration::MAX)), "31 days"),
         (build(RateLimit::per(20, secs(1)).burst(0)), "burst is 0"),
-        (build(RateLimit::per(20, secs(1)).burst(21)), "burst is more than its requests"),
+        (build(RateLimit::per(20, secs(1)).burst(21)), "burst (21) is more than its requests per period (20)"),
         (client().max_in_flight(0).build().map(drop), "max_in_flight is 0"),
     ] {
         let error = result.unwrap_err();

@@ -27,7 +27,9 @@ fn status_reads_back_from_name_and_flag() {
         assert_eq!(status.is_terminal(), (1..=4).contains(&flag));
     }
     for nonsense in [json!("DONE"), json!(null), json!(1.5), json!(u64::MAX)] {
-        assert!(from_value::<Status>(nonsense.clone()).is_err(), "{nonsense}");
+        let error = from_value::<Status>(nonsense.clone()).unwrap_err().to_string();
+        assert!(error.contains("expected a status: GENERATING, SUCCESS, "), "{nonsense}: {error}");
+        assert!(error.ends_with(", CALLBACK_FAILED, or a flag as a number"), "{nonsense}: {error}");
     }
 }
 

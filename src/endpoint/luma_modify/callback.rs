@@ -13,7 +13,7 @@ pub(super) fn read(body: &[u8]) -> Result<CallbackBody, String> {
     let (json, no_data) = match envelope.data.map(Field::only_object) {
         Some(Ok(json)) => (Some(json), None),
         Some(Err(unreadable)) => (None, Some(unreadable.to_string())),
-        None => (None, Some("there is no data".to_owned())),
+        None => (None, Some("taskId is missing".to_owned())),
     };
     let data = json.as_deref().and_then(|json| Object::parse(json.as_bytes(), "data").ok());
 

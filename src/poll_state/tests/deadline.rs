@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::limiter::{BreakerState, ClientLimits, Cooldown};
+use crate::limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
 
 #[test]
 fn the_last_pause_ends_on_the_deadline() {
@@ -25,6 +25,10 @@ fn the_last_pause_ends_on_the_deadline() {
 
 #[test]
 fn the_deadlines_text_says_what_to_do() {
+    let mut at_once = Bench::new(Schedule::every(secs(30)).max_wait(secs(0)));
+    let text = at_once.end(bad(ErrorKind::Server), secs(0)).to_string();
+    assert!(text.contains("no end after 0s and 1 poll;"), "{text}");
+
     let mut unseen = every(30);
     let text = unseen.end(bad(ErrorKind::Server), secs(900)).to_string();
     assert!(text.contains("after 900s and 1 poll;") && text.contains("never seen"), "{text}");
@@ -150,6 +154,23 @@ fn a_poll_without_a_permit_ends_as_deadline() {
     let said = "there was no final poll, because no permit came in time: task other was answered 503 on Thu, 01 Jan 1970 00:00:00 GMT; \
                 the client holds back for 118s more; the task may still finish";
     assert!(error.to_string().contains(said), "{error}");
+}
+
+#[test]
+fn limit_without_waiters_is_told_without_a_count() {
+    let limits = |waiting| ClientLimits {
+        cooldown: None,
+        waiting,
+        rate_limit_left: Some(0),
+        rate_limit: Some(RateLimit::per(1, secs(3600))),
+        ..closed()
+    };
+    assert_eq!(limits(0).reason(), "the rate limit of 1 per 3600s is used up");
+    assert_eq!(limits(1).reason(), "the rate limit of 1 per 3600s is used up, and 1 request waits");
+    assert_eq!(limits(3).reason(), "the rate limit of 1 per 3600s is used up, and 3 requests wait");
+    let full = |waiting| ClientLimits { in_flight: 9, rate_limit: None, ..limits(waiting) };
+    assert_eq!(full(0).reason(), "9 of 9 requests are in flight");
+    assert_eq!(full(2).reason(), "9 of 9 requests are in flight, and 2 requests wait");
 }
 
 #[test]

@@ -95,8 +95,8 @@ fn no_retry_after_is_obeyed_beyond_its_cap() {
 #[test]
 fn retry_after_beyond_the_cap_says_so() {
     for (cap, said) in [
-        (secs(120), "; retry after 3600s, of which watches wait 120s"),
-        (secs(0), "; retry after 3600s, for which watches do not wait"),
+        (secs(120), "; retry after 3600s, but watches wait 120s at most"),
+        (secs(0), "; retry after 3600s, but watches do not wait"),
         (secs(3600), "; retry after 3600s"),
     ] {
         let mut bench = every(30);
