@@ -2,8 +2,8 @@
 //!
 //! `response.resultUrls` is where the vendor documents the results. Only if it holds none and the task has succeeded, other
 //! places count, as sibling endpoints use them: the names in `NAMES` in this order, inside `response` first, then beside it.
-//! Before that a field may be about the video that is edited. A text that is no URL of the web, and the URL of a source (see
-//! `sources.rs`), are left out in each place.
+//! Before that a field may be about the video that is edited. A text that is no URL of the web is left out in each place, and so is,
+//! once the task has succeeded, the URL of a source (see `sources.rs`).
 
 use std::cell::OnceCell;
 
@@ -79,7 +79,8 @@ pub(super) fn read(
         })
     };
     let check = |url: &str| match is_url(url) {
-        true if sources().contain(url) => UrlCheck::Skip,
+        // Before the end nothing is fetched, so it does not matter.
+        true if has_succeeded && sources().contain(url) => UrlCheck::Skip,
         true => UrlCheck::Take,
         false => UrlCheck::Reject,
     };
