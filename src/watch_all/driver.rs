@@ -37,6 +37,8 @@ enum News {
 
 pub(super) struct Driver {
     core: Arc<ClientCore>,
+    /// Before the slots, so that each poll is dropped before its watch: observers see its end first.
+    in_flight: InFlightPolls,
     /// The same with the last schedule of a task of its own: the next one is often equal.
     last_core: Option<Arc<ClientCore>>,
     slots: TaskSlots,
@@ -46,7 +48,6 @@ pub(super) struct Driver {
     lanes: Lanes,
     inbox: Inbox,
     pending: PendingPolls,
-    in_flight: InFlightPolls,
     /// Not yielded yet.
     news: VecDeque<(Key, News)>,
     /// Empty between two polls, to be filled again.

@@ -142,6 +142,25 @@ async fn dropped_poll_and_dropped_watch_are_seen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn poll_of_a_dropped_watch_ends_before_it() {
+    for ending in ["dropped", "stopped", "removed"] {
+        let (simulator, client, lines) = observed(Schedule::default());
+        simulator.add_as("t", SimulatedTask::new());
+        simulator.inject(Fault::stall());
+        let mut all = client.watch_all(["t"]);
+        assert!(timeout(secs(7), all.next()).await.is_err());
+        lines.take();
+        match ending {
+            "dropped" => drop(all),
+            "stopped" => assert_eq!(all.stop(), ["t"]),
+            _ => assert!(all.remove("t")),
+        }
+        let seen = lines.take();
+        assert_eq!(seen, ["dropped t in 7s", "end t: dropped, 0 polls, 7s, late None"], "{ending}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn refusal_that_holds_a_client_back_is_seen_once() {
     let (simulator, client, lines) = observed(Schedule::default());
     let ids = ["a", "b", "c"];
