@@ -6,24 +6,32 @@ use std::sync::Arc;
 
 use crate::one_line::OneLine;
 
+/// How many causes below an error count. A stored error may name any number, and each stands in the one before.
+const MAX_CAUSES: usize = 64;
+
+/// This cause and those below it.
+pub(super) fn chain<'a>(cause: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(cause), |&cause| cause.source()).take(MAX_CAUSES)
+}
+
 /// The cause itself, to be downcast. Or, if a text in its chain is not harmless on one line, the escaped texts of the chain.
 pub(super) fn harmless(cause: Arc<dyn StdError + Send + Sync>) -> Arc<dyn StdError + Send + Sync> {
     let mut is_harmless = true;
     let mut texts = Vec::new();
-    let mut next = Some(&*cause as &(dyn StdError + 'static));
-    while let Some(cause) = next {
+    for cause in chain(&*cause) {
         let text = cause.to_string();
         let escaped = OneLine(&text).to_string();
         is_harmless &= text == escaped;
         texts.push(escaped);
-        next = cause.source();
     }
     if is_harmless { cause } else { of_texts(texts.into_iter()).unwrap_or(cause) }
 }
 
 /// Causes of which only the texts are known, the outermost first.
-pub(super) fn of_texts(texts: impl DoubleEndedIterator<Item = String>) -> Option<Arc<dyn StdError + Send + Sync>> {
-    let outermost = texts.rfold(None, |source, text| Some(Box::new(Escaped { text, source })))?;
+pub(super) fn of_texts(
+    texts: impl DoubleEndedIterator<Item = String> + ExactSizeIterator,
+) -> Option<Arc<dyn StdError + Send + Sync>> {
+    let outermost = texts.take(MAX_CAUSES).rfold(None, |source, text| Some(Box::new(Escaped { text, source })))?;
     Some(Arc::new(*outermost))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::cause;
 use super::kind::{EndsWatch, ErrorKind};
 use crate::millis;
 use crate::one_line::OneLine;
@@ -78,7 +79,7 @@ impl Details {
     }
 
     pub(super) fn causes(&self) -> Vec<String> {
-        std::iter::successors(self.source(), |&cause| cause.source()).map(ToString::to_string).collect()
+        self.source().into_iter().flat_map(cause::chain).map(ToString::to_string).collect()
     }
 }
 

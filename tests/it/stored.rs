@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use luma_watch::{Status, Task, TaskId};
+use luma_watch::{Error, Status, Task, TaskId};
 use serde_json::{from_value, json, to_value};
 
 fn task(status: &str) -> Task {
@@ -39,4 +39,12 @@ fn task_id_is_found_by_its_text() {
     let map = HashMap::from([(id.clone(), 1)]);
     assert_eq!(map.get("x"), Some(&1));
     assert!(id == "x" && id == *"x" && id.as_str() == "x");
+}
+
+#[test]
+fn error_with_countless_causes_is_read_and_dropped() {
+    let stored = json!({ "kind": "server", "message": "m", "causes": vec!["c"; 1_000_000] });
+    let error: Error = from_value(stored).unwrap();
+    assert!(format!("{:?}", std::error::Error::source(&error)).len() < 10_000);
+    assert_eq!(error, from_value(to_value(&error).unwrap()).unwrap());
 }
