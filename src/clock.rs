@@ -34,6 +34,26 @@ impl Epoch {
     }
 }
 
+/// When something began, in half the bytes of nanoseconds: in steps of 10 ms, for 497 days.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Began(u32);
+
+impl Began {
+    /// At this number of nanoseconds after an epoch.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it wraps
+    pub(crate) const fn at(nanos: i64) -> Self {
+        Self((nanos / 10_000_000) as u32)
+    }
+
+    /// How long ago that was at `nanos` after the same epoch.
+    pub(crate) fn elapsed(self, nanos: i64) -> Duration {
+        let steps = Self::at(nanos).0.wrapping_sub(self.0);
+        // What seems to have begun later, by another clock, has not begun yet.
+        let steps = if steps > u32::MAX / 2 { 0 } else { steps };
+        Duration::from_millis(10).saturating_mul(steps)
+    }
+}
+
 /// A duration in nanoseconds.
 pub(crate) fn nanos(duration: Duration) -> i64 {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);

@@ -132,9 +132,9 @@ impl Permit {
         self.waited
     }
 
-    /// The same permit, for a request that has waited since then.
-    pub(crate) fn waiting_since(mut self, since: Instant) -> Self {
-        self.waited = self.acquired_at.saturating_duration_since(since);
+    /// The same permit, for a request that has waited this long.
+    pub(crate) fn after(mut self, waited: Duration) -> Self {
+        self.waited = waited;
         self
     }
 

@@ -18,9 +18,9 @@ impl Priority {
         Self(Arc::new(value))
     }
 
-    /// Of a request of which no more is known than since when it waits.
-    pub(crate) fn waiting_since(since: Instant) -> Self {
-        Self::new(move |now| prior(now.saturating_duration_since(since)))
+    /// Of a request of which no more is known than that it has waited this long.
+    pub(crate) fn of_waiting(waited: Duration, at: Instant) -> Self {
+        Self::new(move |now| prior(waited.saturating_add(now.saturating_duration_since(at))))
     }
 
     pub(super) fn value(&self, now: Instant) -> f64 {

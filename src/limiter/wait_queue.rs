@@ -18,10 +18,10 @@ use super::calls::Calls;
 use super::leader::Leader;
 use super::limits::Limits;
 use super::visit::Visit;
-use super::waiter::{AcquireRequest, Class, Presence, Waiter, since};
+use super::waiter::{AcquireRequest, Class, Presence, Waiter};
 use super::waiters::{Key, Waiters};
 use super::wakers::Wakers;
-use crate::clock::Epoch;
+use crate::clock::{Began, Epoch};
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
@@ -172,7 +172,7 @@ impl WaitQueue {
             let (waker, priority, at) = (waker.clone(), priority.cloned(), visit.at);
             let presence = Presence::Away; // until it is in the queue
             let waiter =
-                Waiter { waker, priority, ticket, since: since(visit.at), at, weight, index: 0, class, presence };
+                Waiter { waker, priority, ticket, since: Began::at(visit.at), at, weight, index: 0, class, presence };
             let key = self.waiters.add(waiter);
             self.waiters.enqueue(key);
             return (key, false);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::priority::{Priority, prior};
+use crate::clock::Began;
 
 /// Which limits a waiter is under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +43,12 @@ pub(super) struct Waiter {
     /// When its own timer brings it back; of one that was called, when that was.
     pub(super) at: i64,
     pub(super) weight: u32,
-    /// When it began to wait, as [`since`] writes it.
-    pub(super) since: u32,
+    /// When it began to wait.
+    pub(super) since: Began,
     /// Its index in the list from which samples are drawn.
     pub(super) index: u32,
     pub(super) class: Class,
     pub(super) presence: Presence,
-}
-
-/// Half the bytes are enough for when a waiter began to wait: in steps of 10 ms, for 497 days.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it wraps
-pub(super) const fn since(nanos: i64) -> u32 {
-    (nanos / 10_000_000) as u32
 }
 
 /// Whether a waiter is there to take a permit. It is known for certain only while it comes.
@@ -75,9 +70,6 @@ impl Waiter {
 
     /// How long it has waited now, which is `at` nanoseconds after the epoch.
     pub(super) fn waited(&self, at: i64) -> Duration {
-        let waited = since(at).wrapping_sub(self.since);
-        // One that seems to have begun later, by another clock, has not waited yet.
-        let waited = if waited > u32::MAX / 2 { 0 } else { waited };
-        Duration::from_millis(10).saturating_mul(waited)
+        self.since.elapsed(at)
     }
 }

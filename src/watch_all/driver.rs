@@ -16,6 +16,7 @@ use super::step_budget::{REQUEST_STEPS, STEPS, StepBudget};
 use super::summary::TaskSummary;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
 use crate::client_core::{ClientCore, PollOutcome};
+use crate::clock::Began;
 use crate::event::StatusEvent;
 use crate::limiter::{Class, Permit};
 use crate::notify::Inbox;
@@ -249,8 +250,11 @@ impl Driver {
             Class::Normal => Stage::Queued,
             Class::Urgent => Stage::FinalQueued,
         };
+        if slot.queued().is_none() {
+            slot.waits_since = Began::at(self.core.epoch.nanos(now)); // else it waits on
+        }
         self.slots.set_due(key, stage, until);
-        self.lanes.push(class, key, now, &self.slots);
+        self.lanes.push(class, key, &self.slots);
     }
 
     fn settle(&mut self, key: Key, outcome: PollOutcome) {
@@ -301,6 +305,7 @@ impl Driver {
     fn send(&mut self, key: Key, permit: Permit) {
         let Some(slot) = self.slots.slot_mut(key) else { return };
         let now = permit.acquired_at();
+        let permit = permit.after(slot.waited(now));
         let wait = slot.watch.permit_wait(now);
         let timeout = wait.map_or(Duration::ZERO, |wait| slot.watch.time_for_request(wait, now));
         if slot.watch.is_extra(now) {

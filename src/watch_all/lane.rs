@@ -44,8 +44,8 @@ impl Lane {
         self.class
     }
 
-    pub(super) fn push(&mut self, key: Key, since: Instant, slots: &TaskSlots) {
-        self.ready.push(key, since, slots);
+    pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
+        self.ready.push(key, slots);
     }
 
     pub(super) fn is_empty(&mut self, slots: &TaskSlots) -> bool {
@@ -61,7 +61,7 @@ impl Lane {
         // An early repeat needs a token as well.
         let free = if self.class == Class::Retry { None } else { self.core.try_acquire() };
         if let Some(permit) = free {
-            return Poll::Ready(self.ready.pop_first(slots).map(|(key, since)| (permit.waiting_since(since), key)));
+            return Poll::Ready(self.ready.pop_first(slots).map(|key| (permit, key)));
         }
         self.ready.take_tickets(|count| self.core.limiter.issue(count));
         let ticket = self.ready.first(slots).and_then(|(_, ticket)| ticket);
@@ -76,7 +76,7 @@ impl Lane {
                 Some(Acquired::Permit(permit)) => {
                     (*refusal, self.ranked) = (None, None);
                     let best = ready.best(slots, Instant::now());
-                    return Poll::Ready(ready.pop(best, slots).map(|(key, since)| (permit.waiting_since(since), key)));
+                    return Poll::Ready(ready.pop(best, slots).map(|key| (permit, key)));
                 }
                 Some(Acquired::HeldBack(number)) => {
                     *refusal = Some(number);

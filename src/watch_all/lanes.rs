@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
-
 use super::lane::Lane;
 use super::task_slots::{Key, TaskSlots};
 use crate::client_core::ClientCore;
@@ -17,9 +15,9 @@ impl Lanes {
         Self([Class::Urgent, Class::Normal, Class::Retry].map(|class| Lane::new(Arc::clone(core), class)))
     }
 
-    pub(super) fn push(&mut self, class: Class, key: Key, since: Instant, slots: &TaskSlots) {
+    pub(super) fn push(&mut self, class: Class, key: Key, slots: &TaskSlots) {
         if let Some(lane) = self.0.iter_mut().find(|lane| lane.class() == class) {
-            lane.push(key, since, slots);
+            lane.push(key, slots);
         }
     }
 

@@ -29,8 +29,6 @@ struct Entry {
     key: Key,
     /// When the slot was due then. An entry that does not agree with its slot is stale.
     due: Option<i64>,
-    /// When it came.
-    since: Instant,
     /// Its place in the client's queue, if it has one.
     ticket: Option<u64>,
 }
@@ -46,13 +44,13 @@ impl ReadyQueue {
         Self { class, waiting: VecDeque::new(), taken: 0, seen: 0, sampler: Sampler::new(), learns: false }
     }
 
-    pub(super) fn push(&mut self, key: Key, since: Instant, slots: &TaskSlots) {
+    pub(super) fn push(&mut self, key: Key, slots: &TaskSlots) {
         if slots.is_mostly_stale(self.waiting.len()) {
             self.clean(slots);
         }
         let due = slots.slot(key).and_then(Slot::due);
         self.learns |= slots.slot(key).is_some_and(|slot| slot.watch.learns());
-        self.waiting.push_back(Entry { key, due, since, ticket: None });
+        self.waiting.push_back(Entry { key, due, ticket: None });
     }
 
     fn clean(&mut self, slots: &TaskSlots) {
@@ -119,20 +117,20 @@ impl ReadyQueue {
         }
     }
 
-    /// Takes out the next task. Returns when it came as well.
-    pub(super) fn pop_first(&mut self, slots: &TaskSlots) -> Option<(Key, Instant)> {
+    /// Takes out the next task.
+    pub(super) fn pop_first(&mut self, slots: &TaskSlots) -> Option<Key> {
         let first = self.first_entry(slots)?;
         self.remove_first();
-        Some((first.key, first.since))
+        Some(first.key)
     }
 
     /// Takes out the next task: `best`, as [`best`](Self::best) found it, or now and then the one that has waited longest.
-    pub(super) fn pop(&mut self, best: Option<(usize, Key)>, slots: &TaskSlots) -> Option<(Key, Instant)> {
+    pub(super) fn pop(&mut self, best: Option<(usize, Key)>, slots: &TaskSlots) -> Option<Key> {
         let best = best.filter(|_| !self.sampler.is_fifo());
         self.sampler.count();
         let best = best.and_then(|(index, _)| self.waiting.get_mut(index));
         let Some(entry) = best else { return self.pop_first(slots) };
-        let taken = (mem::replace(&mut entry.key, Key::NONE), entry.since);
+        let taken = mem::replace(&mut entry.key, Key::NONE);
         self.taken = self.taken.saturating_add(1);
         if self.taken > self.waiting.len() / 2 {
             self.clean(slots);
@@ -150,8 +148,9 @@ impl ReadyQueue {
         let Self { class, waiting, sampler, .. } = self;
         let gain = |index: usize| {
             let entry = waiting.get(index)?;
-            let gain = entry.slot(*class, slots)?.watch.expected_gain(now);
-            Some((gain.unwrap_or_else(|| prior(now.saturating_duration_since(entry.since))), index, entry.key))
+            let slot = entry.slot(*class, slots)?;
+            let gain = slot.watch.expected_gain(now).unwrap_or_else(|| prior(slot.waited(now)));
+            Some((gain, index, entry.key))
         };
         let gains = sampler.sample(waiting.len(), SAMPLE_SIZE).filter_map(gain);
         // Of equal gains, the first.
@@ -161,8 +160,8 @@ impl ReadyQueue {
 
     /// The priority of that task.
     pub(super) fn best_priority(&mut self, slots: &TaskSlots, now: Instant) -> Option<Priority> {
-        let (index, key) = self.best(slots, now)?;
-        let since = self.waiting.get(index)?.since;
-        Some(slots.slot(key)?.watch.priority().unwrap_or_else(|| Priority::waiting_since(since)))
+        let (_, key) = self.best(slots, now)?;
+        let slot = slots.slot(key)?;
+        Some(slot.watch.priority().unwrap_or_else(|| Priority::of_waiting(slot.waited(now), now)))
     }
 }

@@ -5,12 +5,15 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::mem;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use slab::Slab;
+use tokio::time::Instant;
 
 use super::step_budget::StepBudget;
 use super::timer_queue::TimerQueue;
+use crate::clock::Began;
 use crate::limiter::Class;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
@@ -43,6 +46,8 @@ pub(super) struct TaskSlots {
 pub(super) struct Slot {
     pub(super) watch: TaskWatch,
     pub(super) stage: Stage,
+    /// When its poll began to wait for a permit.
+    pub(super) waits_since: Began,
     generation: u32,
     /// In nanoseconds from the client's epoch, or `NEVER`: the one entry of this slot in the timer queue that is not stale.
     due: i64,
@@ -103,7 +108,13 @@ impl TaskSlots {
         let index = u32::try_from(self.slots.vacant_key()).ok()?; // 4,294,967,296 are enough
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        self.slots.insert(Slot { watch, stage: Stage::Scheduled, generation, due: NEVER });
+        self.slots.insert(Slot {
+            watch,
+            stage: Stage::Scheduled,
+            waits_since: Began::default(),
+            generation,
+            due: NEVER,
+        });
         let Self { slots, hasher, by_id, .. } = self;
         let hash_of =
             |index: &u32| slots.get(*index as usize).map_or(0, |slot| hasher.hash_one(slot.watch.id().as_str()));
@@ -224,6 +235,11 @@ impl Slot {
             Stage::FinalQueued => Some(Class::Urgent),
             Stage::Scheduled | Stage::InFlight(_) | Stage::Settled => None,
         }
+    }
+
+    /// How long its poll has waited for a permit.
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        self.waits_since.elapsed(self.watch.core().epoch.nanos(now))
     }
 
     /// In nanoseconds from the client's epoch. `None`: not by time.

@@ -202,6 +202,25 @@ async fn wait_for_a_permit_is_measured() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn wait_for_a_permit_goes_on_as_that_of_the_final_poll() {
+    for many in [false, true] {
+        let (simulator, lines) = (Simulator::new(), Lines::default());
+        let builder = Client::builder("test-key").rate_limit(RateLimit::per(1, secs(100))).simulator(&simulator);
+        let builder = builder.schedule(Schedule::default().max_wait(secs(90)));
+        let client = builder.observe(lines.clone()).build().unwrap();
+        simulator.add_as("t", SimulatedTask::new().generates_for(Duration::ZERO));
+        client.status("t").await.unwrap();
+        lines.take();
+        if many {
+            client.watch_all(["t"]).count().await;
+        } else {
+            client.wait_until_done("t").await.unwrap();
+        }
+        assert_eq!(lines.take()[1], "sent t after 100s, 1 in flight", "{many}");
+    }
+}
+
 /// Panics in each call.
 struct Panics(Arc<AtomicBool>);
 
