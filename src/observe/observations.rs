@@ -22,8 +22,8 @@ pub struct WatchStarted<'a> {
 pub struct PollSent<'a> {
     /// The task that is asked about.
     pub task_id: &'a TaskId,
-    /// How long it waited for a permit: for its turn under the client's limits. For a single watch in steps of 10 ms. It counts
-    /// from when the poll came into the queue last: a [`HeldBack`](crate::StatusEvent::HeldBack) event begins it anew.
+    /// How long it waited for a permit: for its turn under the client's limits. In steps of 10 ms. After a
+    /// [`HeldBack`](crate::StatusEvent::HeldBack) event, a single watch counts anew.
     pub waited: Duration,
     pub(super) limiter: &'a Limiter,
 }

@@ -48,6 +48,7 @@ mod learning;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod no_response;
+mod observed_refusals;
 mod observers;
 mod outage;
 mod priority;
