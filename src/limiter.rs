@@ -23,6 +23,7 @@ mod refusal;
 mod retry_budget;
 mod sliding_window;
 mod state;
+mod tickets;
 mod token_bucket;
 mod visit;
 mod wait_queue;

@@ -1,6 +1,7 @@
 //! Many tasks in one stream, in a few dozen bytes each.
 
 mod coalescing_timer;
+mod cores;
 mod driver;
 mod handle;
 mod in_flight;

@@ -32,12 +32,12 @@ impl Limiter {
 
     /// The first of `count` tickets: places in the order of waiting.
     pub(crate) fn issue(&self, count: usize) -> u64 {
-        self.locked(|state| state.queue.issue(count))
+        self.locked(|state| state.queue.tickets.issue(count))
     }
 
     /// A ticket in front of all those, for the second request of a poll that has waited already.
     pub(crate) fn issue_front(&self) -> u64 {
-        self.locked(|state| state.queue.issue_front())
+        self.locked(|state| state.queue.tickets.issue_front())
     }
 
     /// How many permits are free now.

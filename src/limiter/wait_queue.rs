@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::calls::Calls;
 use super::leader::Leader;
 use super::limits::Limits;
+use super::tickets::Tickets;
 use super::visit::Visit;
 use super::waiter::{AcquireRequest, Class, Presence, Waiter};
 use super::waiters::{Key, Waiters};
@@ -30,12 +31,11 @@ pub(super) struct WaitQueue {
     pub(super) wake: Wakers,
     pub(super) retired: Wakers,
     waiters: Waiters,
+    pub(super) tickets: Tickets,
     calls: Calls,
     leader: Leader,
     /// The other requests of the waiter that got the last permit, and comes again at once.
     remaining_weight: usize,
-    next_ticket: u64,
-    next_front_ticket: u64,
     epoch: Epoch,
 }
 
@@ -48,9 +48,6 @@ pub(super) struct Grant {
     pub(super) waited: Duration,
 }
 
-/// Smaller tickets are for waiters in front of all others.
-const FIRST_TICKET: u64 = 1 << 62;
-
 impl WaitQueue {
     pub(super) fn new() -> Self {
         let epoch = Epoch::now();
@@ -61,24 +58,9 @@ impl WaitQueue {
             calls: Calls::new(),
             leader: Leader::new(epoch),
             remaining_weight: 0,
-            next_ticket: FIRST_TICKET,
-            next_front_ticket: 0,
+            tickets: Tickets::new(),
             epoch,
         }
-    }
-
-    /// The first of `count` tickets in a row.
-    pub(super) fn issue(&mut self, count: usize) -> u64 {
-        let first = self.next_ticket;
-        self.next_ticket = first.saturating_add(count as u64);
-        first
-    }
-
-    /// A ticket in front of those that [`issue`](Self::issue) gives, and behind those of this kind before it.
-    pub(super) const fn issue_front(&mut self) -> u64 {
-        let ticket = self.next_front_ticket;
-        self.next_front_ticket = ticket.saturating_add(1);
-        ticket
     }
 
     pub(super) fn ticket(&self, key: Key) -> Option<u64> {
@@ -168,7 +150,7 @@ impl WaitQueue {
             stays
         });
         let Some((key, waiter)) = place.and_then(|key| Some((key, self.waiters.get_mut(key)?))) else {
-            let ticket = ticket.unwrap_or_else(|| self.issue(1));
+            let ticket = ticket.unwrap_or_else(|| self.tickets.issue(1));
             let (waker, priority, at) = (waker.clone(), priority.cloned(), visit.at);
             let presence = Presence::Away; // until it is in the queue
             let waiter =

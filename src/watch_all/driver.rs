@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::coalescing_timer::CoalescingTimer;
+use super::cores::Cores;
 use super::in_flight::InFlightPolls;
 use super::lanes::Lanes;
 use super::pending_polls::PendingPolls;
@@ -20,7 +21,7 @@ use crate::clock::Began;
 use crate::event::StatusEvent;
 use crate::limiter::{Class, Permit};
 use crate::notify::Inbox;
-use crate::poll_state::{PermitWait, WatchConfig};
+use crate::poll_state::PermitWait;
 use crate::schedule::Schedule;
 use crate::task::TaskId;
 use crate::task_watch::TaskWatch;
@@ -40,8 +41,7 @@ pub(super) struct Driver {
     core: Arc<ClientCore>,
     /// Before the slots, so that each poll is dropped before its watch: observers see its end first.
     in_flight: InFlightPolls,
-    /// The same with the last schedule of a task of its own: the next one is often equal.
-    last_core: Option<Arc<ClientCore>>,
+    cores: Cores,
     slots: TaskSlots,
     /// Pushed since the last poll of the stream. As in all these lists, some have left meanwhile.
     fresh: VecDeque<Key>,
@@ -62,8 +62,8 @@ impl Driver {
         let inbox = Inbox::new(core.registry.clone());
         Self {
             lanes: Lanes::new(&core),
+            cores: Cores::default(),
             core,
-            last_core: None,
             slots: TaskSlots::new(),
             fresh: VecDeque::new(),
             inbox,
@@ -101,14 +101,7 @@ impl Driver {
         if self.slots.find(task_id.as_str()).is_some() {
             return false;
         }
-        let known = [Some(&self.core), self.last_core.as_ref()].into_iter().flatten();
-        let core = known.into_iter().find(|core| core.config.schedule == schedule).cloned();
-        let core = core.unwrap_or_else(|| {
-            let config = WatchConfig { schedule, ..self.core.config.clone() };
-            let core = Arc::new(self.core.with_config(config));
-            self.last_core = Some(Arc::clone(&core));
-            core
-        });
+        let core = self.cores.with_schedule(&self.core, schedule);
         self.add(TaskWatch::new(core, task_id))
     }
 
@@ -131,12 +124,7 @@ impl Driver {
     }
 
     pub(super) fn summary(&self, task_id: &str) -> Option<TaskSummary> {
-        let slot = self.slots.slot(self.slots.find(task_id)?)?;
-        let now = Instant::now();
-        let due = slot.due().filter(|_| slot.stage == Stage::Scheduled).and_then(|due| self.core.epoch.instant(due));
-        let next_poll_in = due.map(|due| due.saturating_duration_since(now));
-        let (status, polls, elapsed) = slot.watch.progress(now);
-        Some(TaskSummary { status, polls, elapsed, next_poll_in })
+        Some(TaskSummary::of(self.slots.slot(self.slots.find(task_id)?)?, Instant::now()))
     }
 
     pub(super) fn drain(&mut self) {

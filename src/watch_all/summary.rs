@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
+use super::task_slots::{Slot, Stage};
 use crate::task::Status;
 
 /// What a [`WatchAll`](crate::WatchAll) knows of one of its tasks, see [`WatchAll::get`](crate::WatchAll::get).
@@ -22,4 +24,14 @@ pub struct TaskSummary {
     /// yielded.
     #[serde(rename = "next_poll_in_ms", serialize_with = "crate::millis::serialize_option")]
     pub next_poll_in: Option<Duration>,
+}
+
+impl TaskSummary {
+    pub(super) fn of(slot: &Slot, now: Instant) -> Self {
+        let due = slot.due().filter(|_| slot.stage == Stage::Scheduled);
+        let due = due.and_then(|due| slot.watch.core().epoch.instant(due));
+        let next_poll_in = due.map(|due| due.saturating_duration_since(now));
+        let (status, polls, elapsed) = slot.watch.progress(now);
+        Self { status, polls, elapsed, next_poll_in }
+    }
 }
