@@ -290,8 +290,10 @@ impl WatchAll {
         }
     }
 
+    /// What they ask for meanwhile comes later: they may ask without an end.
     fn take_all_commands(&mut self) {
-        while let Some(command) = self.commands.try_next() {
+        for _ in 0..self.commands.len() {
+            let Some(command) = self.commands.try_next() else { break };
             self.obey(command);
         }
     }

@@ -78,8 +78,8 @@ impl RateLimit {
         self.max_burst
     }
 
-    /// How many tasks can be watched under this limit if each is polled once per `pause`. With more tasks polls come late:
-    /// then the client logs one warning, see [the guide](crate::guide::logs).
+    /// How many tasks can be watched under this limit if each is polled once per `pause`. With more tasks polls come late. When
+    /// they wait for longer than the pause, the client logs one warning, see [the guide](crate::guide::logs).
     ///
     /// ```
     /// use std::time::Duration;

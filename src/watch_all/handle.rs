@@ -139,6 +139,11 @@ impl Commands {
         }
     }
 
+    /// How many commands there are now.
+    pub(super) fn len(&self) -> usize {
+        self.channel.as_ref().map_or(0, |(receiver, _)| receiver.len())
+    }
+
     /// The next command, if there is one now.
     pub(super) fn try_next(&mut self) -> Option<Command> {
         self.channel.as_mut()?.0.try_recv().ok()

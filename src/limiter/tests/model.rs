@@ -165,7 +165,7 @@ impl World {
         });
         self.waiters.push(Waiter {
             place: None,
-            ticket: self.limiter.queue.issue(weight),
+            ticket: self.limiter.queue.tickets.issue(weight),
             returns_at: self.now,
             woken: Arc::new(CountingWaker(AtomicUsize::new(1))),
             class,
