@@ -60,6 +60,7 @@ mod random_drops;
 mod random_stories;
 mod rate_limit;
 mod readme;
+mod redacted;
 mod redirects;
 mod retry_after;
 mod runtimes;

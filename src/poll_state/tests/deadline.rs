@@ -151,9 +151,10 @@ fn a_poll_without_a_permit_ends_as_deadline() {
     let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
     assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));
     assert_eq!(error.retry_after(), Some(Duration::from_millis(117_500)));
-    let said = "there was no final poll, because no permit came in time: task other was answered 503 on Thu, 01 Jan 1970 00:00:00 GMT; \
+    let said = "there was no final poll, because no permit came in time: another request was answered 503 on Thu, 01 Jan 1970 00:00:00 GMT; \
                 the client holds back for 118s more; the task may still finish";
     assert!(error.to_string().contains(said), "{error}");
+    assert!(!error.to_string().contains("other was"), "the owner of this task may read it: {error}");
 }
 
 #[test]
