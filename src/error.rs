@@ -190,6 +190,18 @@ impl Error {
         self.with(|details| (details.task_id, details.task) = (None, None))
     }
 
+    /// Without the task and its id, in the sentence too: the gateway may have named it there.
+    pub(crate) fn without_refused_task(self) -> Self {
+        const MIN_ID_LEN: usize = 8; // a shorter one may be an ordinary word
+        let Some(id) = self.task_id().cloned() else { return self };
+        self.with(|details| {
+            details.forget_task();
+            if id.as_str().len() >= MIN_ID_LEN && details.detail.contains(id.as_str()) {
+                details.detail = details.detail.replace(id.as_str(), "[task]").into();
+            }
+        })
+    }
+
     /// For eyes that should see neither the causes nor what the task was made with.
     pub(crate) fn redacted(&self) -> Self {
         self.clone().with(|details| {

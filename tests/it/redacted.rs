@@ -11,7 +11,7 @@ use crate::support::in_memory::{gateway, held_back, secs};
 async fn refused_task_of_others_is_not_shown_even_from_a_store() {
     let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
     simulator.add_as("task-of-another", SimulatedTask::new());
-    simulator.inject(Fault::status(503).retry_after("60"));
+    simulator.inject(Fault::code(429, "task-of-another asks too often").retry_after("60"));
     client.status("task-of-another").await.unwrap_err();
     let event = StatusEvent::HeldBack(held_back(&mut client.watch(&id)).await);
     let stored = serde_json::to_string(&event).unwrap();
@@ -19,7 +19,7 @@ async fn refused_task_of_others_is_not_shown_even_from_a_store() {
     let read: StatusEvent = serde_json::from_str(&stored).unwrap();
     for event in [event.redacted(), read.redacted()] {
         let shown = serde_json::to_string(&event).unwrap();
-        assert!(!shown.contains("another") && shown.contains("HTTP 503"), "{shown}");
+        assert!(!shown.contains("another") && shown.contains("[task] asks too often (HTTP 200, code 429)"), "{shown}");
     }
     assert_eq!(event.redacted(), read.redacted());
 }
