@@ -29,7 +29,7 @@ impl StatusEvent {
             Self::Generating(progress) => progress.task = progress.task.redacted(),
             Self::Done(finished) => finished.task = finished.task.redacted(),
             Self::PollFailed(failure) => failure.error = failure.error.redacted(),
-            Self::HeldBack(hold) => hold.error = hold.error.redacted().without_refused_task(),
+            Self::HeldBack(hold) => hold.error = hold.error.redacted().without_task(),
             Self::GaveUp(error) => *error = error.redacted(),
         }
         event
