@@ -166,12 +166,12 @@ fn limit_without_waiters_is_told_without_a_count() {
         rate_limit: Some(RateLimit::per(1, secs(3600))),
         ..closed()
     };
-    assert_eq!(limits(0).reason(), "the rate limit of 1 per 3600s is used up");
-    assert_eq!(limits(1).reason(), "the rate limit of 1 per 3600s is used up, and 1 request waits");
-    assert_eq!(limits(3).reason(), "the rate limit of 1 per 3600s is used up, and 3 requests wait");
+    assert_eq!(limits(0).reason(&TaskId::from("t")), "the rate limit of 1 per 3600s is used up");
+    assert_eq!(limits(1).reason(&TaskId::from("t")), "the rate limit of 1 per 3600s is used up, and 1 request waits");
+    assert_eq!(limits(3).reason(&TaskId::from("t")), "the rate limit of 1 per 3600s is used up, and 3 requests wait");
     let full = |waiting| ClientLimits { in_flight: 9, rate_limit: None, ..limits(waiting) };
-    assert_eq!(full(0).reason(), "9 of 9 requests are in flight");
-    assert_eq!(full(2).reason(), "9 of 9 requests are in flight, and 2 requests wait");
+    assert_eq!(full(0).reason(&TaskId::from("t")), "9 of 9 requests are in flight");
+    assert_eq!(full(2).reason(&TaskId::from("t")), "9 of 9 requests are in flight, and 2 requests wait");
 }
 
 #[test]
