@@ -22,6 +22,7 @@ mod callbacks;
 #[cfg(feature = "callback")]
 mod callbacks_in_memory;
 mod cancel;
+mod checkpoints;
 mod circuit_breaker;
 mod confirmed;
 mod connections;
@@ -70,6 +71,7 @@ mod shared;
 mod shared_by_id;
 mod simulator;
 mod stagger;
+mod steps;
 mod stored;
 mod stream;
 mod support;
