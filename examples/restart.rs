@@ -17,6 +17,7 @@ use luma_watch::{Checkpoint, Client};
 use tokio::time::timeout;
 
 /// Waits for these tasks, and for those whose checkpoints are in the folder.
+#[allow(clippy::missing_errors_doc)] // public for its test only
 pub async fn wait(client: &Client, folder: &Path, ids: &[String]) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let mut all = client.watch_all(ids);
@@ -52,7 +53,7 @@ fn store(folder: &Path, checkpoint: &Checkpoint) -> Result<(), Box<dyn Error>> {
 
 /// The id may hold what no file name should.
 fn path(folder: &Path, id: &str) -> PathBuf {
-    let name: String = id.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let name = id.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     folder.join(name).with_extension("json")
 }
 

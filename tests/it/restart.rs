@@ -1,6 +1,6 @@
 //! The example `restart`, killed in the middle: the list of tasks, their deadlines and their results hold.
 
-#[allow(dead_code)] // its `main`
+#[allow(dead_code, unreachable_pub)] // it is a program
 #[path = "../../examples/restart.rs"]
 mod example;
 
@@ -56,7 +56,7 @@ async fn killed_process_loses_no_task_and_no_deadline() {
     // The first task ends, the others do not.
     let only_two_left = async {
         while simulator.requests().len() < 9 || checkpoints(&folder).len() != 2 {
-            sleep(ms(10)).await
+            sleep(ms(10)).await;
         }
     };
     timeout(Duration::from_secs(20), only_two_left).await.unwrap();
