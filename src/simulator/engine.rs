@@ -118,13 +118,13 @@ impl Engine {
         self.tasks.insert(id, CreatedTask { created, task });
     }
 
-    /// When the clock reaches the simulator's time `at`. `None` where time stands still.
-    #[cfg(feature = "callback")]
     /// The date now, at the speed of tokio's clock.
     pub(super) fn wall_clock(&self) -> SystemTime {
         self.start_date.checked_add(self.start.elapsed()).unwrap_or(self.start_date)
     }
 
+    /// When the clock reaches the simulator's time `at`. `None` where time stands still.
+    #[cfg(feature = "callback")]
     pub(super) fn instant(&self, at: Duration) -> Option<Instant> {
         let after = at.checked_div(self.speed)?;
         // The division rounds down, and a callback is not due before its time.
