@@ -7,8 +7,9 @@ use std::future::{Future, IntoFuture};
 use futures::future::FusedFuture;
 use futures::stream::FusedStream;
 use luma_watch::{
-    Client, ClientBuilder, Error, ErrorKind, Finished, History, Params, PollFailure, Progress, RateLimit, Schedule,
-    SharedWait, SharedWatch, Status, StatusEvent, Task, TaskId, Wait, Watch, WatchAll,
+    Checkpoint, Client, ClientBuilder, ClientLimits, Cooldown, Drive, Error, ErrorKind, Finished, HeldBack, History,
+    NextStep, Params, PollFailure, Progress, RateLimit, Schedule, SharedWait, SharedWatch, Status, StatusEvent, Step,
+    Task, TaskId, TaskSummary, Wait, Watch, WatchAll, WatchAllHandle,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,17 @@ const _: () = {
         Progress,
         PollFailure,
         Finished
+    );
+    shared_by_threads!(
+        Checkpoint,
+        Step,
+        NextStep,
+        Drive,
+        WatchAllHandle,
+        TaskSummary,
+        HeldBack,
+        Cooldown,
+        ClientLimits
     );
     shared_by_threads!(Task, TaskId, Status, Params, Error, ErrorKind);
     #[cfg(feature = "simulator")]
@@ -65,6 +77,9 @@ assert_impl_all!(SharedWatch: FusedStream<Item = StatusEvent>, IntoFuture<Output
 assert_impl_all!(SharedWait: FusedFuture<Output = Result<Task, Error>>, Unpin);
 assert_impl_all!(StatusEvent: Clone, Eq, Serialize, DeserializeOwned);
 assert_impl_all!(Error: Clone, Eq, Serialize, DeserializeOwned);
+assert_impl_all!(Checkpoint: Clone, Eq, Serialize, DeserializeOwned);
+assert_impl_all!(Drive: Future<Output = ()>, Unpin);
+assert_impl_all!(WatchAllHandle: Clone, Unpin);
 assert_impl_all!(RateLimit: Copy, Eq, std::hash::Hash);
 assert_impl_all!(Client: Clone, Unpin);
 assert_impl_all!(StatusEvent: Clone, Serialize, Unpin);
