@@ -13,28 +13,35 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use luma_watch::simulator::{SimulatedTask, Simulator};
-use luma_watch::{Checkpoint, Client};
+use luma_watch::{Checkpoint, Client, ErrorKind};
 use tokio::time::timeout;
 
 /// Waits for these tasks, and for those whose checkpoints are in the folder.
 #[allow(clippy::missing_errors_doc)] // public for its test only
 pub async fn wait(client: &Client, folder: &Path, ids: &[String]) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
-    let mut all = client.watch_all(ids);
-    for checkpoint in all.checkpoints() {
-        store(folder, &checkpoint)?; // before the first poll: nothing is to be stored after that
-    }
+    let mut all = client.watch_all([""; 0]);
     for file in fs::read_dir(folder)? {
         let path = file?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            // A task that is watched already stays as it is.
-            all.push_checkpoint(&serde_json::from_slice::<Checkpoint>(&fs::read(path)?)?);
+            all.push_checkpoint(serde_json::from_slice::<Checkpoint>(&fs::read(path)?)?);
         }
+    }
+    for id in ids.iter().filter(|id| !path(folder, id).exists()) {
+        store(folder, &client.watch(id).checkpoint())?; // before the first poll: nothing is to be stored after that
+        all.push(id);
     }
     while let Some((id, event)) = all.next().await {
         let Some(outcome) = event.outcome() else { continue };
         match outcome {
             Ok(task) => println!("{id}: fetch {}", task.result_urls().join(", ")),
+            // These say nothing about the task: mend them, and start again.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Config | ErrorKind::Unauthorized | ErrorKind::OutOfCredit) =>
+            {
+                println!("{error}");
+                continue;
+            }
             Err(error) => println!("{error}"),
         }
         fs::remove_file(path(folder, id.as_str()))?; // after the outcome is in safe hands

@@ -99,6 +99,12 @@ impl Checkpoint {
         self.state.polls
     }
 
+    /// How many of them failed, as far as is known.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.state.failures
+    }
+
     /// The last event, if the watch has ended. A watch that is resumed from it yields this event, and sends nothing.
     #[must_use]
     pub fn last_event(&self) -> Option<&StatusEvent> {

@@ -304,7 +304,7 @@ impl Client {
 
     /// Goes on with a watch from its [checkpoint](Checkpoint), after a restart or on another machine.
     ///
-    /// It polls at once, unless a `Retry-After` still holds, and has the deadline that it had, by the wall clock. If the deadline
+    /// It polls at once, unless the checkpoint knows of a `Retry-After` that still holds, and has the deadline that it had, by the wall clock. If the deadline
     /// has passed meanwhile, there is one more poll; if that finds no end either, it gives up as it would have. The schedule
     /// apart from `max_wait` is this client's. A checkpoint of a watch that has ended yields its last event, and sends nothing.
     ///
@@ -315,7 +315,7 @@ impl Client {
     pub fn resume(&self, checkpoint: impl Borrow<Checkpoint>) -> Watch {
         let checkpoint = checkpoint.borrow();
         match self.core.end_of(checkpoint) {
-            Some(end) => Watch::ended(Arc::clone(&self.core), checkpoint.task_id().clone(), end),
+            Some(end) => Watch::ended(Arc::clone(&self.core), checkpoint.clone(), end),
             None => Watch::resumed(TaskWatch::resumed(self.core.with_deadline_of(checkpoint), checkpoint)),
         }
     }

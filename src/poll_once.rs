@@ -51,9 +51,6 @@ pub(crate) async fn poll_once(core: &Arc<ClientCore>, checkpoint: &Checkpoint) -
         Some(outcome) => outcome,
         None => match permit(&core, &mut watch).await {
             Ok(Some((permit, wait))) => {
-                if checkpoint.polls() == 0 {
-                    watch.observe_start();
-                }
                 let timeout = watch.time_for_request(wait, permit.acquired_at());
                 watch.poll(permit, timeout).await
             }

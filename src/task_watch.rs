@@ -44,8 +44,8 @@ impl TaskWatch {
         if checkpoint.started_at().is_none() {
             return Self::new(core, id);
         }
-        let state = PollState::restore(&core.config, checkpoint.state().clone());
         let lasted = checkpoint.elapsed(core.gateway.wall_clock());
+        let state = PollState::restore(&core.config, checkpoint.state().clone(), lasted);
         let started = core.epoch.nanos(Instant::now()).saturating_sub(nanos(lasted));
         Self { core, id, state, started, span: None }
     }
@@ -69,7 +69,7 @@ impl TaskWatch {
         let now = Instant::now();
         self.note_start(now);
         self.state.start(self.core.stagger.register(now));
-        self.observe_start();
+        self.core.observers.call(|observer| observer.watch_started(&WatchStarted { task_id: &self.id }));
         self.first_poll(now)
     }
 
@@ -81,10 +81,6 @@ impl TaskWatch {
         self.first_poll(now)
     }
 
-    pub(crate) fn observe_start(&self) {
-        self.core.observers.call(|observer| observer.watch_started(&WatchStarted { task_id: &self.id }));
-    }
-
     fn note_start(&mut self, now: Instant) {
         if !self.state.is_resumed() {
             self.started = self.core.epoch.nanos(now);
@@ -93,7 +89,9 @@ impl TaskWatch {
 
     fn first_poll(&self, now: Instant) -> Option<Instant> {
         let first = if self.state.polls() == 0 { self.core.config.schedule.first_pause() } else { Duration::ZERO };
-        let pause = first.max(self.state.not_before()).saturating_sub(self.elapsed(now));
+        // Not after the deadline, when the final poll comes whatever was asked for.
+        let due = first.max(self.state.not_before()).min(self.core.config.schedule.limit().unwrap_or(Duration::MAX));
+        let pause = due.saturating_sub(self.elapsed(now));
         (!pause.is_zero()).then(|| add_or_now(now, pause))
     }
 
@@ -224,7 +222,7 @@ impl TaskWatch {
             self.state.clear_offset();
         }
         let was_answered = matches!(response, Response::Polled(Ok(_)));
-        let core = &self.core;
+        let (core, is_step) = (&self.core, self.state.is_step());
         let take_retry = || core.limiter.take_retry();
         let decision = self.state.on_response(&core.config, &self.id, response, context, take_retry);
         self.learn(&decision.event, context);
@@ -239,6 +237,9 @@ impl TaskWatch {
             // From the end of the response, wherever the consumer is meanwhile.
             Next::Poll { after } => Some(add_or_now(now, after)),
             Next::End => {
+                if is_step {
+                    return (decision.event, None); // it is no watch that runs
+                }
                 let outcome = decision.event.outcome();
                 let delay = detection_delay(&decision.event, age);
                 self.end(outcome.as_ref().map(Result::as_ref), elapsed, delay);

@@ -9,8 +9,9 @@ use crate::limiter::Cooldown;
 /// [`ClientBuilder::observe`](crate::ClientBuilder::observe).
 ///
 /// It is called for every watch of the client and of its clones, each task of a [`WatchAll`](crate::WatchAll) and
-/// each [`wait_until_done`](crate::Client::wait_until_done) included, and for each [`status`](crate::Client::status) check. All
-/// methods do nothing unless they are written.
+/// each [`wait_until_done`](crate::Client::wait_until_done) included, and for each [`status`](crate::Client::status) check. Of
+/// [`poll_once`](crate::Client::poll_once) it sees polls and events, and no start and end of a watch. All methods do nothing unless
+/// they are written.
 ///
 /// # When and where
 /// The methods are called one after the other where the watch is polled, and never under a lock of this crate: they may

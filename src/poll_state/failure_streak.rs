@@ -46,13 +46,14 @@ impl FailureStreak {
         (*count > 0).then(|| SavedStreak {
             count: *count,
             unconfirmed_since: unconfirmed_since.map(millis::number),
-            last_error: last_error.clone(),
+            // The record in it may hold what the task was made with.
+            last_error: last_error.clone().map(Error::without_task),
         })
     }
 
-    pub(super) fn restore(&mut self, saved: SavedStreak) {
+    pub(super) fn restore(&mut self, saved: SavedStreak, lasted: Duration) {
         let SavedStreak { count, unconfirmed_since, last_error } = saved;
-        let unconfirmed_since = unconfirmed_since.map(Duration::from_millis);
+        let unconfirmed_since = unconfirmed_since.map(|since| Duration::from_millis(since).min(lasted));
         *self = Self { count, unconfirmed_since, last_error };
     }
 

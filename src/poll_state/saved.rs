@@ -56,8 +56,9 @@ impl PollState {
         }
     }
 
-    /// A state that goes on from where another one was.
-    pub(crate) fn restore(config: &WatchConfig, saved: SavedState) -> Self {
+    /// A state that goes on from where another one was, after this time. A clock that was set back makes no time lie further ahead
+    /// than it could.
+    pub(crate) fn restore(config: &WatchConfig, saved: SavedState, lasted: Duration) -> Self {
         let mut state = Self::new(config);
         state.resumed();
         state.polls = saved.polls;
@@ -70,9 +71,10 @@ impl PollState {
             uncommon.last_record.observation = saved
                 .age
                 .map(|(age, at)| LastObservation { age: Duration::from_millis(age), at: Duration::from_millis(at) });
-            uncommon.not_before = Duration::from_millis(saved.not_before);
+            let latest = lasted.saturating_add(config.retry_after_cap);
+            uncommon.not_before = Duration::from_millis(saved.not_before).min(latest);
             if let Some(streak) = saved.streak {
-                uncommon.streak.restore(streak);
+                uncommon.streak.restore(streak, lasted);
             }
         }
         state

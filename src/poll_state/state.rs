@@ -26,6 +26,8 @@ pub(crate) struct PollState {
     pub(super) lifecycle: Lifecycle,
     /// In 1/65536 of a pause: how far its polls are from those of the watches that started with it. 0: not staggered.
     pub(super) offset: u16,
+    /// It began before those with which it was resumed, and is spread with them all the same.
+    keeps_offset: bool,
     /// Boxed: most watches never have any.
     pub(super) uncommon: Option<Box<Uncommon>>,
 }
@@ -45,7 +47,7 @@ impl PollState {
     pub(crate) fn new(config: &WatchConfig) -> Self {
         let policy = config.schedule.start();
         let uncommon = policy.has_state().then(|| Box::new(Uncommon { policy, ..Uncommon::default() }));
-        Self { polls: 0, lifecycle: Lifecycle::Idle, offset: 0, uncommon }
+        Self { polls: 0, lifecycle: Lifecycle::Idle, offset: 0, keeps_offset: false, uncommon }
     }
 
     /// The stream is polled for the first time.
@@ -57,11 +59,16 @@ impl PollState {
     /// It goes on from where another watch was, when the stream is polled for the first time.
     pub(super) fn resumed(&mut self) {
         self.lifecycle = Lifecycle::Resumed;
+        self.keeps_offset = true;
     }
 
     /// Whether it has no start yet.
     pub(crate) fn is_new(&self) -> bool {
         self.lifecycle == Lifecycle::Idle
+    }
+
+    pub(crate) fn is_step(&self) -> bool {
+        self.lifecycle == Lifecycle::Step
     }
 
     pub(crate) fn is_resumed(&self) -> bool {
@@ -76,7 +83,9 @@ impl PollState {
 
     /// The watch does not belong to a group that is staggered.
     pub(crate) fn clear_offset(&mut self) {
-        self.offset = 0;
+        if !self.keeps_offset {
+            self.offset = 0;
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {

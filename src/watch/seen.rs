@@ -16,7 +16,7 @@ use crate::task_watch::TaskWatch;
 #[derive(Clone)]
 pub(super) struct Seen {
     core: Arc<ClientCore>,
-    /// In milliseconds from the client's epoch. It wraps after 49 days, and no wait is as long.
+    /// In milliseconds from the client's epoch. It wraps after 49 days.
     started: u32,
     /// The number of polls, and whether there was a good answer, or no start.
     polls: u32,
@@ -37,6 +37,13 @@ impl Seen {
             seen.note_progress(polls, polls > failures, lasted);
         }
         seen
+    }
+
+    /// The stream is polled.
+    pub(super) fn note_poll(&mut self) {
+        if self.polls & NOT_STARTED != 0 {
+            self.note_progress(0, false, Duration::ZERO);
+        }
     }
 
     /// The watch yields this event.

@@ -120,12 +120,12 @@ impl Inner {
         let mut cx = Context::from_waker(&self.waker);
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut watch).poll_next(&mut cx)));
         let mut state = self.state();
+        state.seen = watch.seen().clone();
         let mut before = None;
         let is_new = polled.map(|polled| match polled {
             Poll::Ready(event) => {
                 before = event.and_then(|event| state.latest.replace(event));
                 state.outcome = watch.outcome();
-                state.seen = watch.seen().clone();
                 state.version = state.version.saturating_add(1);
                 true
             }

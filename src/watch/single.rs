@@ -64,9 +64,15 @@ pub struct Watch {
 enum WatchState {
     Running(Pin<Box<dyn Stream<Item = StatusEvent> + Send>>),
     /// It had ended before, and its last event is still to come. Boxed, so that a running watch is smaller.
-    Resumed(Box<StatusEvent>),
-    /// With its last event.
-    Ended(Box<StatusEvent>),
+    Resumed(Box<End>),
+    Ended(Box<End>),
+}
+
+struct End {
+    /// The last event.
+    event: StatusEvent,
+    /// What it was resumed from, if it had ended then, or was another gateway's.
+    checkpoint: Option<Checkpoint>,
 }
 
 impl Watch {
@@ -80,8 +86,9 @@ impl Watch {
     }
 
     /// Yields this event, which was its last one before.
-    pub(crate) fn ended(core: Arc<ClientCore>, task_id: TaskId, end: StatusEvent) -> Self {
-        let seen = Seen::new(core);
+    pub(crate) fn ended(core: Arc<ClientCore>, checkpoint: Checkpoint, event: StatusEvent) -> Self {
+        let (task_id, seen) = (checkpoint.task_id().clone(), Seen::new(core));
+        let end = End { event, checkpoint: Some(checkpoint) };
         Self { task_id, state: WatchState::Resumed(Box::new(end)), seen }
     }
 
@@ -105,21 +112,24 @@ impl Watch {
 
     /// The watch as data, to go on in another process: see [`Checkpoint`].
     ///
-    /// Before the first poll of the stream, the wait counts from now. Between two polls the failed polls in a row are not in it:
-    /// what would end the watch is confirmed anew.
+    /// Before the first poll of the stream, the wait counts from now. How many polls failed, and a `Retry-After`, are not in it, as
+    /// they are in those of a [`WatchAll`](crate::WatchAll): what would end the watch is confirmed anew. Of a watch that has run for
+    /// over 49 days, the start is wrong.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
-        let end = match &self.state {
-            WatchState::Running(_) => None,
-            WatchState::Resumed(end) | WatchState::Ended(end) => Some((**end).clone()),
-        };
-        self.seen.checkpoint(&self.task_id, end)
+        match &self.state {
+            WatchState::Running(_) => self.seen.checkpoint(&self.task_id, None),
+            WatchState::Resumed(end) | WatchState::Ended(end) => {
+                let of_end = || self.seen.checkpoint(&self.task_id, Some(end.event.clone()));
+                end.checkpoint.clone().unwrap_or_else(of_end)
+            }
+        }
     }
 
     pub(crate) fn outcome(&self) -> Option<Result<Task, Error>> {
         match &self.state {
             WatchState::Running(_) | WatchState::Resumed(_) => None,
-            WatchState::Ended(end) => end.outcome(),
+            WatchState::Ended(end) => end.event.outcome(),
         }
     }
 
@@ -220,14 +230,21 @@ impl Stream for Watch {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
         let this = self.get_mut();
         let event = match &mut this.state {
-            WatchState::Running(events) => ready!(events.as_mut().poll_next(cx)),
-            WatchState::Resumed(end) => Some((**end).clone()),
+            WatchState::Running(events) => {
+                this.seen.note_poll();
+                ready!(events.as_mut().poll_next(cx))
+            }
+            WatchState::Resumed(end) => Some(end.event.clone()),
             WatchState::Ended(_) => None,
         };
         let Some(event) = event else { return Poll::Ready(None) };
         this.seen.note(&event);
         if event.is_terminal() {
-            this.state = WatchState::Ended(Box::new(event.clone()));
+            let checkpoint = match &this.state {
+                WatchState::Resumed(end) => end.checkpoint.clone(),
+                WatchState::Running(_) | WatchState::Ended(_) => None,
+            };
+            this.state = WatchState::Ended(Box::new(End { event: event.clone(), checkpoint }));
         }
         Poll::Ready(Some(event))
     }
@@ -254,7 +271,7 @@ impl fmt::Debug for Watch {
         out.field("task_id", &self.task_id);
         match &self.state {
             WatchState::Running(_) | WatchState::Resumed(_) => out.finish_non_exhaustive(),
-            WatchState::Ended(end) => out.field("outcome", &end.outcome()).finish(),
+            WatchState::Ended(end) => out.field("outcome", &end.event.outcome()).finish(),
         }
     }
 }

@@ -223,3 +223,81 @@ async fn checkpoint_is_short_and_holds_no_secret() {
     let json = to_value(watch.checkpoint()).unwrap();
     assert!(!json.to_string().contains("test-key") && !json.to_string().contains("prompt"), "{json}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn start_counts_from_the_first_poll_of_the_stream() {
+    let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::default());
+    simulator.inject(Fault::stall().always());
+    for shared in [false, true] {
+        let (mut watch, mut reader) = (client.watch(&id), client.watch(&id).shared());
+        let before = client.watch(&id).checkpoint().started_at();
+        let ended = async { if shared { drop(reader.next().await) } else { drop(watch.next().await) } };
+        assert!(timeout(secs(15), ended).await.is_err(), "no event yet");
+        let checkpoint = if shared { reader.checkpoint() } else { watch.checkpoint() };
+        assert_eq!(checkpoint.started_at(), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_that_was_set_back_does_not_stop_the_polls() {
+    let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
+    simulator.inject(Fault::status(429).retry_after("20").after(10));
+    let mut all = client.watch_all([&id]);
+    while progress_or_failed(all.next().await.map(|(_, event)| event)) {}
+    let mut stored = to_value(all.checkpoints().next().unwrap()).unwrap();
+    drop(all);
+    let asked = simulator.requests().len();
+    // An hour ahead, as it would be after the clock was set back by an hour; and a mangled time.
+    stored["start_ms"] = json!(stored["start_ms"].as_u64().unwrap() + 3_600_000);
+    stored["state"]["not_before"] = json!(u64::MAX);
+    let resumed = restarted(&simulator).resume(from_value::<Checkpoint>(stored).unwrap());
+    assert!(timeout(secs(200), resumed).await.unwrap().is_ok());
+    assert_eq!(asked_at(&simulator)[asked], asked_at(&simulator)[asked - 1] + secs(120), "the cap of a Retry-After");
+}
+
+fn progress_or_failed(event: Option<StatusEvent>) -> bool {
+    matches!(event, Some(StatusEvent::Generating(_)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn checkpoint_of_a_failing_watch_holds_no_record() {
+    let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
+    let secret = r#"{"code":200,"data":{"taskId":"ID","successFlag":1,"paramJson":"{\"prompt\":\"secret\"}"}}"#;
+    simulator.inject(Fault::body(secret.replace("ID", id.as_str())).always());
+    let mut all = client.watch_all([&id]);
+    failure(all.next().await.map(|(_, event)| event));
+    let checkpoint = to_string(&all.checkpoints().next().unwrap()).unwrap();
+    assert!(checkpoint.contains("missing_result") && !checkpoint.contains("secret"), "{checkpoint}");
+    let step = client.poll_once(client.watch(&id).checkpoint()).await;
+    let checkpoint = step.next.unwrap().checkpoint;
+    assert_eq!((checkpoint.polls(), checkpoint.failures()), (1, 1));
+    assert!(!to_string(&checkpoint).unwrap().contains("secret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_checkpoint_is_handed_back() {
+    let (simulator, _, id) = gateway(SimulatedTask::new(), Schedule::default());
+    let elsewhere = Client::builder("key").base_url("https://gateway.example").build().unwrap();
+    let checkpoint = elsewhere.watch(&id).checkpoint();
+    let mut refused = restarted(&simulator).resume(&checkpoint);
+    assert_eq!(refused.checkpoint(), checkpoint);
+    refused.done().await.unwrap_err();
+    assert_eq!(refused.checkpoint(), checkpoint);
+}
+
+#[tokio::test(start_paused = true)]
+async fn resumed_watches_are_spread_like_new_ones() {
+    let (simulator, client, _) = gateway(SimulatedTask::new(), Schedule::default());
+    let ids: Vec<_> = (0..100).map(|_| simulator.add(SimulatedTask::new().never_ends())).collect();
+    let checkpoints: Vec<_> = client.watch_all(&ids).checkpoints().collect();
+    sleep(secs(100)).await;
+    let mut all = restarted(&simulator).watch_all([""; 0]);
+    for checkpoint in &checkpoints {
+        all.push_checkpoint(checkpoint);
+    }
+    assert!(timeout(secs(200), async { while all.next().await.is_some() {} }).await.is_err());
+    let later: Vec<_> = asked_at(&simulator).into_iter().filter(|at| *at >= secs(200) && *at < secs(230)).collect();
+    assert!(later.len() >= 99, "{}", later.len());
+    let most = (200..230).map(|second| later.iter().filter(|at| at.as_secs() == second).count()).max().unwrap();
+    assert!(most <= 6, "{most} of 100 in one second");
+}

@@ -48,7 +48,7 @@ async fn steps_make_the_events_of_a_watch() {
     let minutes = |minutes: u64| SimulatedTask::new().generates_for(secs(60 * minutes));
     // Between two polls, wherever jitter puts the repeats of failed ones.
     let around_200 = SimulatedTask::new().generates_for(secs(200));
-    let stories: [(SimulatedTask, Story); 9] = [
+    let stories: [(SimulatedTask, Story); 11] = [
         (minutes(3), |_| {}),
         (minutes(3).ends_with(Status::GenerateFailed), |_| {}),
         (around_200.clone().ends_with(Status::CallbackFailed), |simulator| {
@@ -59,6 +59,9 @@ async fn steps_make_the_events_of_a_watch() {
         (minutes(9).unknown_for(secs(500)), |_| {}),
         (minutes(9), |simulator| simulator.inject(Fault::status(401).after(2).always())),
         (minutes(9), |simulator| simulator.inject(Fault::status(401).always())),
+        // It asks to wait for longer than the wait lasts, and a poll is answered after its end.
+        (minutes(30), |simulator| simulator.inject(Fault::status(429).retry_after("100").after(28).always())),
+        (minutes(30), |simulator| simulator.inject(Fault::stall().after(25).times(9))),
         (around_200.meanwhile(Status::Unknown(9)), |simulator| simulator.inject(Fault::page(403).after(3).times(2))),
     ];
     for (number, (task, story)) in stories.into_iter().enumerate() {
@@ -81,8 +84,9 @@ async fn step_that_may_not_ask_says_when() {
     let simulator = Simulator::new();
     let limit = RateLimit::per(1, secs(60));
     let client = Client::builder("test-key").rate_limit(limit).simulator(&simulator).build().unwrap();
-    let ids = ["a", "b"].map(|id| simulator.add_as(id, SimulatedTask::new().never_ends()));
-    assert_eq!(ids.len(), 2);
+    for id in ["a", "b"] {
+        simulator.add_as(id, SimulatedTask::new().never_ends());
+    }
     let [a, b] = ["a", "b"].map(|id| client.watch(id).checkpoint());
     let first = client.poll_once(&a).await;
     assert!(matches!(first.event, Some(StatusEvent::Generating(_))));
@@ -107,7 +111,7 @@ async fn step_that_may_not_ask_says_when() {
     client.status(&id).await.unwrap_err();
     let step = client.poll_once(&last).await;
     let Some(StatusEvent::GaveUp(error)) = step.event else { panic!("{step:?}") };
-    assert_eq!((error.kind(), error.elapsed(), step.next), (ErrorKind::Deadline, secs(900), None));
+    assert_eq!((error.kind(), error.elapsed(), error.polls(), step.next), (ErrorKind::Deadline, secs(900), 1, None));
 }
 
 #[tokio::test(start_paused = true)]
