@@ -1,0 +1,89 @@
+//! The job: one poll of one task. It ends in one transaction that records the outcome, or adds the job of the next poll.
+
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use luma_watch::{Checkpoint, Client, ErrorKind, StatusEvent, Step};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::{PgConnection, PgPool};
+
+use crate::{Failure, db, pace};
+
+#[derive(Serialize, Deserialize)]
+pub struct Poll {
+    pub id: String,
+}
+
+impl TaskHandler for Poll {
+    const IDENTIFIER: &'static str = db::POLL;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        self.poll(&context).await.map_err(|error| error.to_string())
+    }
+}
+
+impl Poll {
+    async fn poll(&self, context: &WorkerContext) -> Result<(), Failure> {
+        let pool = context.pg_pool();
+        let client = context.get_ext::<Client>().ok_or("the worker has no client")?;
+        let Some(checkpoint) = self.checkpoint(pool).await? else { return Ok(()) }; // it has ended
+        pace::acquire(pool).await?;
+        let step = client.poll_once(&checkpoint).await?;
+        if let Some(StatusEvent::PollFailed(failure)) = &step.event
+            && failure.error.kind() == ErrorKind::RateLimited
+            && let Some(pause) = failure.error.retry_after()
+        {
+            pace::hold(pool, pause).await?;
+        }
+
+        let mut tx = pool.begin().await?;
+        if !is_ours(&mut tx, context).await? {
+            // Never `Ok` here: the queue would delete the job, whoever runs it now.
+            return Err("the job was given to another worker".into());
+        }
+        self.record(&mut tx, &step).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// `None`: the wait is over.
+    async fn checkpoint(&self, pool: &PgPool) -> Result<Option<Checkpoint>, Failure> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT checkpoint::text FROM luma.waits WHERE task_id = $1")
+            .bind(&self.id)
+            .fetch_optional(pool)
+            .await?;
+        Ok(row.map(|(json,)| serde_json::from_str(&json)).transpose()?)
+    }
+
+    async fn record(&self, tx: &mut PgConnection, step: &Step) -> Result<(), Failure> {
+        if let Some(next) = &step.next {
+            sqlx::query("UPDATE luma.waits SET checkpoint = $2::json WHERE task_id = $1")
+                .bind(&self.id)
+                .bind(serde_json::to_string(&next.checkpoint)?)
+                .execute(&mut *tx)
+                .await?;
+            db::poll_after(tx, &self.id, next.after).await?;
+        } else {
+            // A second poll, which a callback started beside this one, may have been first.
+            sqlx::query("INSERT INTO luma.outcomes (task_id, event) VALUES ($1, $2::json) ON CONFLICT DO NOTHING")
+                .bind(&self.id)
+                .bind(serde_json::to_string(&step.event)?)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query("DELETE FROM luma.waits WHERE task_id = $1").bind(&self.id).execute(tx).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the job is still this worker's, and keeps it so until the transaction ends. A worker that stood still, or could not
+/// reach the database, for longer than the sweep's threshold has lost its jobs to others, and does not know it.
+///
+/// The table is private to graphile_worker 0.14.1: Cargo.toml pins that version.
+async fn is_ours(tx: &mut PgConnection, context: &WorkerContext) -> Result<bool, sqlx::Error> {
+    let row: Option<(i32,)> =
+        sqlx::query_as("SELECT 1 FROM graphile_worker._private_jobs WHERE id = $1 AND locked_by = $2 FOR UPDATE")
+            .bind(*context.job().id())
+            .bind(context.worker_id())
+            .fetch_optional(tx)
+            .await?;
+    Ok(row.is_some())
+}
