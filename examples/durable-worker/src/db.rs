@@ -12,12 +12,17 @@ use crate::Failure;
 pub const POLL: &str = "luma_poll";
 /// Where graphile_worker keeps its tables. `job.rs` names it too.
 pub const QUEUE_SCHEMA: &str = "graphile_worker";
+/// Of one process. A job holds one only while it reads or writes.
+const CONNECTIONS: u32 = 10;
 /// Any number: migrations of several processes go one after the other.
 const MIGRATION_LOCK: i64 = 0x6c75_6d61;
 
-pub async fn connect(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
-    // A short timeout: where the database is away, a job fails at once, and runs again later.
-    PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(2)).connect(url).await
+/// Short: where the database is away, a job fails at once, and runs again later.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A pool that connects, and connects again, when a connection is needed.
+pub fn pool(url: &str) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy(url)
 }
 
 /// Creates the tables of the queue and of this program, where they are missing.
@@ -31,7 +36,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Failure> {
 
 /// Begins to wait for a task. `false` if it is waited for already, or has ended.
 pub async fn enqueue(pool: &PgPool, client: &Client, id: &str) -> Result<bool, Failure> {
-    let checkpoint = serde_json::to_string(&client.watch(id).checkpoint())?;
+    let checkpoint = { let _ = client; serde_json::to_string(&crate::step::Checkpoint { id: id.to_owned(), polls: 0, failures: 0 })? };
     let mut tx = pool.begin().await?;
     let new = sqlx::query(
         "INSERT INTO luma.waits (task_id, checkpoint) SELECT $1, $2::json
@@ -48,6 +53,17 @@ pub async fn enqueue(pool: &PgPool, client: &Client, id: &str) -> Result<bool, F
     }
     tx.commit().await?;
     Ok(new)
+}
+
+/// What a callback asks for. Does nothing for a task that has ended.
+pub async fn poll_now_if_waiting(pool: &PgPool, id: &str) -> Result<(), sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    let waiting: Option<(i32,)> =
+        sqlx::query_as("SELECT 1 FROM luma.waits WHERE task_id = $1").bind(id).fetch_optional(&mut *tx).await?;
+    if waiting.is_some() {
+        poll_now(&mut tx, id).await?;
+    }
+    tx.commit().await
 }
 
 /// Moves the task's job to now, ahead of others, wherever it is to run. Replaces the job that waits, and follows one that runs.

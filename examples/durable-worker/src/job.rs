@@ -1,7 +1,8 @@
 //! The job: one poll of one task. It ends in one transaction that records the outcome, or adds the job of the next poll.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
-use luma_watch::{Checkpoint, Client, ErrorKind, StatusEvent, Step};
+use crate::step::{Checkpoint, Step};
+use luma_watch::{Client, ErrorKind, StatusEvent};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnection, PgPool};
 
@@ -26,7 +27,7 @@ impl Poll {
         let client = context.get_ext::<Client>().ok_or("the worker has no client")?;
         let Some(checkpoint) = self.checkpoint(pool).await? else { return Ok(()) }; // it has ended
         pace::acquire(pool).await?;
-        let step = client.poll_once(&checkpoint).await?;
+        let step = crate::step::poll_once(client, &checkpoint).await?;
         if let Some(StatusEvent::PollFailed(failure)) = &step.event
             && failure.error.kind() == ErrorKind::RateLimited
             && let Some(pause) = failure.error.retry_after()
@@ -55,14 +56,17 @@ impl Poll {
 
     async fn record(&self, tx: &mut PgConnection, step: &Step) -> Result<(), Failure> {
         if let Some(next) = &step.next {
-            sqlx::query("UPDATE luma.waits SET checkpoint = $2::json WHERE task_id = $1")
+            let update = sqlx::query("UPDATE luma.waits SET checkpoint = $2::json WHERE task_id = $1")
                 .bind(&self.id)
                 .bind(serde_json::to_string(&next.checkpoint)?)
                 .execute(&mut *tx)
                 .await?;
-            db::poll_after(tx, &self.id, next.after).await?;
+            // None: a second poll, which a callback started beside this one, has recorded the outcome.
+            if update.rows_affected() == 1 {
+                db::poll_after(tx, &self.id, next.after).await?;
+            }
         } else {
-            // A second poll, which a callback started beside this one, may have been first.
+            // The second poll may have been first.
             sqlx::query("INSERT INTO luma.outcomes (task_id, event) VALUES ($1, $2::json) ON CONFLICT DO NOTHING")
                 .bind(&self.id)
                 .bind(serde_json::to_string(&step.event)?)
