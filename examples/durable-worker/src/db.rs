@@ -36,7 +36,10 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Failure> {
 
 /// Begins to wait for a task. `false` if it is waited for already, or has ended.
 pub async fn enqueue(pool: &PgPool, client: &Client, id: &str) -> Result<bool, Failure> {
-    let checkpoint = { let _ = client; serde_json::to_string(&crate::step::Checkpoint { id: id.to_owned(), polls: 0, failures: 0 })? };
+    let checkpoint = {
+        let _ = client;
+        serde_json::to_string(&crate::step::Checkpoint { id: id.to_owned(), polls: 0, failures: 0 })?
+    };
     let mut tx = pool.begin().await?;
     let new = sqlx::query(
         "INSERT INTO luma.waits (task_id, checkpoint) SELECT $1, $2::json

@@ -1,1 +1,134 @@
-use crate::Failure; pub struct Plan; pub const FULL: Plan = Plan; pub const SHORT: Plan = Plan; pub async fn run(_: &Plan) -> Result<(), Failure> { Ok(()) }
+//! The drill: three workers and a simulated gateway, with workers killed and stopped and the database away, and what must hold
+//! all the same.
+
+mod checks;
+mod gateway;
+mod workers;
+
+use std::time::Duration;
+
+use luma_watch::Client;
+use sqlx::postgres::PgPool;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::cluster::Cluster;
+use crate::{Failure, db, pace};
+use gateway::{Gateway, Given};
+use workers::Workers;
+
+/// Longer than the threshold after which a worker's jobs are taken away: 4 s.
+const LONG: Duration = Duration::from_secs(7);
+/// Shorter than it.
+const SHORT_OUTAGE: Duration = Duration::from_millis(1500);
+/// From the last task to the last outcome. Tasks take up to 20 s.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub struct Plan {
+    tasks: u32,
+    /// From the first task to the last.
+    duration: Duration,
+    requests: u32,
+    period: Duration,
+}
+
+pub const FULL: Plan =
+    Plan { tasks: 500, duration: Duration::from_secs(240), requests: 80, period: Duration::from_secs(2) };
+pub const SHORT: Plan =
+    Plan { tasks: 60, duration: Duration::from_secs(48), requests: 60, period: Duration::from_secs(2) };
+
+pub async fn run(plan: &Plan) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let cluster = Running(Cluster::start(&folder.path().join("database"))?);
+    let result = tokio::select! {
+        result = drill(plan, &cluster.0, folder.path()) => result,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
+    if result.is_err() {
+        println!("the workers' logs: {}", folder.keep().display());
+    }
+    result
+}
+
+/// Stops the cluster at the end, whatever that is.
+struct Running(Cluster);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.stop();
+    }
+}
+
+async fn drill(plan: &Plan, cluster: &Cluster, folder: &std::path::Path) -> Result<(), Failure> {
+    let pool = db::pool(&cluster.url())?;
+    db::migrate(&pool).await?;
+    pace::set(&pool, plan.requests, plan.period).await?;
+    let gateway = Gateway::start().await?;
+    let client = Client::builder(gateway::API_KEY).base_url(gateway.url()).build()?;
+    let mut workers = Workers::start(&cluster.url(), &gateway.url(), folder)?;
+
+    println!(
+        "{} tasks in {:?}, 3 workers, {} requests per {:?}",
+        plan.tasks, plan.duration, plan.requests, plan.period
+    );
+    let ports = workers.ports();
+    let (given, disturbed) =
+        tokio::join!(give(plan, &gateway, &client, &pool, &ports), disturb(plan, &mut workers, cluster));
+    disturbed?;
+    let given = given?;
+    // A timeout is seen by the checks, which say what is missing.
+    let _ = timeout(PATIENCE, until_ended(&pool, plan.tasks)).await;
+    let requests = gateway.request_times();
+    let lost_jobs = workers.stop().await?;
+    checks::check(plan, &gateway, &pool, &given, &requests, lost_jobs).await
+}
+
+/// Creates the tasks one after the other, as customers would, and enqueues each.
+async fn give(
+    plan: &Plan,
+    gateway: &Gateway,
+    client: &Client,
+    pool: &PgPool,
+    ports: &[u16],
+) -> Result<Vec<Given>, Failure> {
+    let begin = Instant::now();
+    let mut given = Vec::new();
+    for number in 0..plan.tasks {
+        let task = gateway.create(number, ports);
+        // The database may be away.
+        while let Err(error) = db::enqueue(pool, client, &task.id).await {
+            tracing::debug!("enqueued again in 0.2 s: {error}");
+            sleep(Duration::from_millis(200)).await;
+        }
+        given.push(task);
+        tokio::time::sleep_until(begin + plan.duration * (number + 1) / plan.tasks).await;
+    }
+    Ok(given)
+}
+
+/// Twelve disturbances: most are SIGKILL.
+async fn disturb(plan: &Plan, workers: &mut Workers, cluster: &Cluster) -> Result<(), Failure> {
+    let begin = Instant::now();
+    for number in 1..12 {
+        tokio::time::sleep_until(begin + plan.duration * number / 12).await;
+        match number {
+            3 => workers.stand_still(LONG).await?,
+            6 => outage(cluster, SHORT_OUTAGE).await?,
+            8 => outage(cluster, LONG).await?,
+            _ => workers.kill_one().await?,
+        }
+    }
+    Ok(())
+}
+
+async fn outage(cluster: &Cluster, duration: Duration) -> Result<(), Failure> {
+    println!("the database is away for {duration:?}");
+    tokio::task::block_in_place(|| cluster.stop())?;
+    sleep(duration).await;
+    tokio::task::block_in_place(|| cluster.resume())
+}
+
+async fn until_ended(pool: &PgPool, tasks: u32) {
+    while db::counts(pool).await.map_or(true, |counts| counts.waiting > 0 || counts.ended < i64::from(tasks)) {
+        sleep(Duration::from_millis(500)).await;
+    }
+}

@@ -1,12 +1,15 @@
 //! The job: one poll of one task. It ends in one transaction that records the outcome, or adds the job of the next poll.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use crate::step::{Checkpoint, Step};
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use luma_watch::{Client, ErrorKind, StatusEvent};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnection, PgPool};
 
 use crate::{Failure, db, pace};
+
+/// Why a job ends without a trace.
+pub const LOST: &str = "the job was given to another worker";
 
 #[derive(Serialize, Deserialize)]
 pub struct Poll {
@@ -38,7 +41,7 @@ impl Poll {
         let mut tx = pool.begin().await?;
         if !is_ours(&mut tx, context).await? {
             // Never `Ok` here: the queue would delete the job, whoever runs it now.
-            return Err("the job was given to another worker".into());
+            return Err(LOST.into());
         }
         self.record(&mut tx, &step).await?;
         tx.commit().await?;

@@ -32,9 +32,7 @@ pub async fn poll_once(client: &Client, checkpoint: &Checkpoint) -> Result<Step,
             let error = client.wait_until_done(checkpoint.id.as_str()).await.unwrap_err();
             Step { event: Some(StatusEvent::GaveUp(error)), next: None }
         }
-        Ok(task) => {
-            Step { event: Some(StatusEvent::Generating(Progress::new(task))), next: next(checkpoint, every) }
-        }
+        Ok(task) => Step { event: Some(StatusEvent::Generating(Progress::new(task))), next: next(checkpoint, every) },
         Err(error) => {
             let after = error.retry_after().unwrap_or(every);
             Step { event: Some(StatusEvent::PollFailed(PollFailure::new(error))), next: next(checkpoint, after) }
