@@ -1,8 +1,11 @@
 //! A PostgreSQL cluster of its own, on a Unix socket in a folder: for trying out, for tests and for the drill.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
 
 use crate::Failure;
 
@@ -69,6 +72,43 @@ impl Cluster {
         };
         command.current_dir("/");
         command
+    }
+}
+
+/// A cluster in a folder that is deleted at the end.
+pub struct Temporary {
+    cluster: Cluster,
+    _folder: TempDir,
+}
+
+impl Temporary {
+    pub fn start() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        Ok(Self { cluster: Cluster::start(folder.path())?, _folder: folder })
+    }
+
+    /// For tests: `None`, and a line that says so, where PostgreSQL is not installed.
+    #[cfg(test)]
+    pub fn start_or_skip() -> Option<Self> {
+        if find_programs().is_none() {
+            eprintln!("skipped: PostgreSQL is not installed");
+            return None;
+        }
+        Some(Self::start().unwrap())
+    }
+}
+
+impl Deref for Temporary {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = self.cluster.stop();
     }
 }
 

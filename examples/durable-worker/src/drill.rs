@@ -5,13 +5,14 @@ mod checks;
 mod gateway;
 mod workers;
 
+use std::path::Path;
 use std::time::Duration;
 
 use luma_watch::Client;
 use sqlx::postgres::PgPool;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Temporary};
 use crate::{Failure, db, pace};
 use gateway::{Gateway, Given};
 use workers::Workers;
@@ -32,54 +33,56 @@ pub struct Plan {
 }
 
 pub const FULL: Plan =
-    Plan { tasks: 500, duration: Duration::from_secs(240), requests: 80, period: Duration::from_secs(2) };
+    Plan { tasks: 500, duration: Duration::from_secs(240), requests: 44, period: Duration::from_secs(2) };
 pub const SHORT: Plan =
-    Plan { tasks: 60, duration: Duration::from_secs(48), requests: 60, period: Duration::from_secs(2) };
+    Plan { tasks: 60, duration: Duration::from_secs(60), requests: 24, period: Duration::from_secs(2) };
+
+/// What the drill leaves to the checks.
+struct Seen {
+    given: Vec<Given>,
+    /// When each request came to the gateway.
+    requests: Vec<Duration>,
+    /// Jobs whose end found that they were given to another worker.
+    lost_jobs: usize,
+    slowest_recovery: Duration,
+}
 
 pub async fn run(plan: &Plan) -> Result<(), Failure> {
-    let folder = tempfile::tempdir()?;
-    let cluster = Running(Cluster::start(&folder.path().join("database"))?);
+    let cluster = Temporary::start()?;
+    let logs = tempfile::tempdir()?;
     let result = tokio::select! {
-        result = drill(plan, &cluster.0, folder.path()) => result,
+        result = drill(plan, &cluster, logs.path()) => result,
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
     };
     if result.is_err() {
-        println!("the workers' logs: {}", folder.keep().display());
+        println!("the workers' log is in {}", logs.keep().display());
     }
     result
 }
 
-/// Stops the cluster at the end, whatever that is.
-struct Running(Cluster);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.stop();
-    }
-}
-
-async fn drill(plan: &Plan, cluster: &Cluster, folder: &std::path::Path) -> Result<(), Failure> {
+async fn drill(plan: &Plan, cluster: &Cluster, logs: &Path) -> Result<(), Failure> {
     let pool = db::pool(&cluster.url())?;
     db::migrate(&pool).await?;
     pace::set(&pool, plan.requests, plan.period).await?;
     let gateway = Gateway::start().await?;
     let client = Client::builder(gateway::API_KEY).base_url(gateway.url()).build()?;
-    let mut workers = Workers::start(&cluster.url(), &gateway.url(), folder)?;
+    let mut workers = Workers::start(&cluster.url(), &gateway.url(), logs)?;
 
     println!(
         "{} tasks in {:?}, 3 workers, {} requests per {:?}",
         plan.tasks, plan.duration, plan.requests, plan.period
     );
     let ports = workers.ports();
-    let (given, disturbed) =
-        tokio::join!(give(plan, &gateway, &client, &pool, &ports), disturb(plan, &mut workers, cluster));
-    disturbed?;
-    let given = given?;
+    let (given, slowest_recovery) = tokio::try_join!(
+        give(plan, &gateway, &client, &pool, &ports),
+        disturb(plan, &mut workers, cluster, &gateway, &pool)
+    )?;
     // A timeout is seen by the checks, which say what is missing.
     let _ = timeout(PATIENCE, until_ended(&pool, plan.tasks)).await;
     let requests = gateway.request_times();
     let lost_jobs = workers.stop().await?;
-    checks::check(plan, &gateway, &pool, &given, &requests, lost_jobs).await
+    let seen = Seen { given, requests, lost_jobs, slowest_recovery };
+    checks::check(plan, &gateway, &pool, &seen).await
 }
 
 /// Creates the tasks one after the other, as customers would, and enqueues each.
@@ -100,24 +103,37 @@ async fn give(
             sleep(Duration::from_millis(200)).await;
         }
         given.push(task);
-        tokio::time::sleep_until(begin + plan.duration * (number + 1) / plan.tasks).await;
+        sleep_until(begin + plan.duration * (number + 1) / plan.tasks).await;
     }
     Ok(given)
 }
 
-/// Twelve disturbances: most are SIGKILL.
-async fn disturb(plan: &Plan, workers: &mut Workers, cluster: &Cluster) -> Result<(), Failure> {
+/// Eleven disturbances: most are SIGKILL. Returns the longest time in which the jobs of a killed worker were free again.
+async fn disturb(
+    plan: &Plan,
+    workers: &mut Workers,
+    cluster: &Cluster,
+    gateway: &Gateway,
+    pool: &PgPool,
+) -> Result<Duration, Failure> {
     let begin = Instant::now();
+    let mut slowest_recovery = Duration::ZERO;
     for number in 1..12 {
-        tokio::time::sleep_until(begin + plan.duration * number / 12).await;
+        sleep_until(begin + plan.duration * number / 12).await;
         match number {
             3 => workers.stand_still(LONG).await?,
             6 => outage(cluster, SHORT_OUTAGE).await?,
-            8 => outage(cluster, LONG).await?,
-            _ => workers.kill_one().await?,
+            8 => {
+                // Polls that begin before the outage end after it, when their jobs have been taken away.
+                gateway.set_latency(LONG + Duration::from_secs(2));
+                sleep(Duration::from_secs(1)).await;
+                outage(cluster, LONG).await?;
+                gateway.set_latency(gateway::LATENCY);
+            }
+            _ => slowest_recovery = slowest_recovery.max(workers.kill_one(pool).await?),
         }
     }
-    Ok(())
+    Ok(slowest_recovery)
 }
 
 async fn outage(cluster: &Cluster, duration: Duration) -> Result<(), Failure> {

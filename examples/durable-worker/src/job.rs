@@ -38,12 +38,17 @@ impl Poll {
             pace::hold(pool, pause).await?;
         }
 
+        self.finish(pool, *context.job().id(), context.worker_id(), &step).await
+    }
+
+    /// The transaction. `job` and `worker` say whose job it was when it began.
+    async fn finish(&self, pool: &PgPool, job: i64, worker: &str, step: &Step) -> Result<(), Failure> {
         let mut tx = pool.begin().await?;
-        if !is_ours(&mut tx, context).await? {
+        if !is_ours(&mut tx, job, worker).await? {
             // Never `Ok` here: the queue would delete the job, whoever runs it now.
             return Err(LOST.into());
         }
-        self.record(&mut tx, &step).await?;
+        self.record(&mut tx, step).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -85,12 +90,15 @@ impl Poll {
 /// reach the database, for longer than the sweep's threshold has lost its jobs to others, and does not know it.
 ///
 /// The table is private to graphile_worker 0.14.1: Cargo.toml pins that version.
-async fn is_ours(tx: &mut PgConnection, context: &WorkerContext) -> Result<bool, sqlx::Error> {
+async fn is_ours(tx: &mut PgConnection, job: i64, worker: &str) -> Result<bool, sqlx::Error> {
     let row: Option<(i32,)> =
         sqlx::query_as("SELECT 1 FROM graphile_worker._private_jobs WHERE id = $1 AND locked_by = $2 FOR UPDATE")
-            .bind(*context.job().id())
-            .bind(context.worker_id())
+            .bind(job)
+            .bind(worker)
             .fetch_optional(tx)
             .await?;
     Ok(row.is_some())
 }
+
+#[cfg(test)]
+mod tests;

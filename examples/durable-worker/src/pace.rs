@@ -58,3 +58,69 @@ pub async fn hold(pool: &PgPool, pause: Duration) -> Result<(), sqlx::Error> {
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Temporary;
+    use crate::db;
+
+    /// `None` where PostgreSQL is missing.
+    async fn database(requests: u32, period: Duration) -> Option<(PgPool, Temporary)> {
+        let cluster = Temporary::start_or_skip()?;
+        let pool = db::pool(&cluster.url()).unwrap();
+        db::migrate(&pool).await.unwrap();
+        set(&pool, requests, period).await.unwrap();
+        Some((pool, cluster))
+    }
+
+    #[test]
+    fn spacing_leaves_one_request_free() {
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(spacing(12, seconds(10.0)), (seconds(1.0), seconds(1.0)));
+        for one_or_two in [0, 1, 2] {
+            assert_eq!(spacing(one_or_two, seconds(10.0)), (seconds(11.0), seconds(1.0)));
+        }
+    }
+
+    #[tokio::test]
+    async fn many_callers_never_exceed_the_limit() {
+        let period = Duration::from_millis(500);
+        let Some((pool, _cluster)) = database(11, period).await else { return };
+        let begin = Instant::now();
+        let callers: Vec<_> = (0..40)
+            .map(|_| {
+                let pool = pool.clone();
+                tokio::spawn(async move {
+                    acquire(&pool).await.unwrap();
+                    begin.elapsed()
+                })
+            })
+            .collect();
+        let mut times = Vec::new();
+        for caller in callers {
+            times.push(caller.await.unwrap());
+        }
+        times.sort_unstable();
+        assert!(times.windows(11).all(|few| few[10] - few[0] >= period), "{times:?}");
+        assert!(times[39] < Duration::from_secs(4), "40 requests need 2.2 s: {times:?}");
+    }
+
+    #[tokio::test]
+    async fn hold_delays_all_callers() {
+        let Some((pool, _cluster)) = database(100, Duration::from_secs(1)).await else { return };
+        hold(&pool, Duration::from_secs(60)).await.unwrap();
+        hold(&pool, Duration::from_secs(1)).await.unwrap();
+        let (wait, _) = next(&pool).await.unwrap();
+        assert!(wait > Duration::from_secs(59), "a shorter hold does not end a longer one: {wait:?}");
+    }
+
+    #[tokio::test]
+    async fn no_database_means_no_request() {
+        let Some((pool, cluster)) = database(100, Duration::from_secs(1)).await else { return };
+        cluster.stop().unwrap();
+        assert!(acquire(&pool).await.is_err());
+        cluster.resume().unwrap();
+        acquire(&pool).await.unwrap();
+    }
+}

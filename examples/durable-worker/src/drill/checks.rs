@@ -6,18 +6,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use luma_watch::{StatusEvent, Task};
 use sqlx::postgres::PgPool;
 
-use super::Plan;
 use super::gateway::{Gateway, Given};
+use super::{Plan, Seen};
 use crate::{Failure, db};
 
-pub async fn check(
-    plan: &Plan,
-    gateway: &Gateway,
-    pool: &PgPool,
-    given: &[Given],
-    requests: &[Duration],
-    lost_jobs: usize,
-) -> Result<(), Failure> {
+/// From SIGKILL until the jobs are free for other workers.
+const LONGEST_RECOVERY: Duration = Duration::from_secs(10);
+
+pub async fn check(plan: &Plan, gateway: &Gateway, pool: &PgPool, seen: &Seen) -> Result<(), Failure> {
+    let Seen { given, requests, lost_jobs, slowest_recovery } = seen;
     let mut wrong = Vec::new();
     let outcomes: Vec<(String, String, f64)> =
         sqlx::query_as("SELECT task_id, event::text, extract(epoch FROM recorded_at)::float8 FROM luma.outcomes")
@@ -52,11 +49,15 @@ pub async fn check(
         wrong.push(format!("{most} requests within {:?}, {} are allowed", plan.period, plan.requests));
     }
 
+    if *slowest_recovery > LONGEST_RECOVERY {
+        wrong.push(format!("the jobs of a killed worker were locked for {slowest_recovery:?}"));
+    }
+
     delays.sort_by(f64::total_cmp);
     let delay = |part: f64| delays.get((delays.len() as f64 * part) as usize).or(delays.last()).copied().unwrap_or(0.0);
     println!("\n| what | measured |\n|---|---|");
     println!("| tasks given, outcomes recorded | {}, {} |", given.len(), counts.ended);
-    println!("| outcomes missing, repeated or wrong | {} |", wrong.len());
+    println!("| what is missing, repeated or wrong | {} |", wrong.len());
     println!("| most requests within {:?}, and allowed | {most}, {} |", plan.period, plan.requests);
     println!(
         "| from a task's end to its outcome: median, p99, worst | {:.1} s, {:.1} s, {:.1} s |",
@@ -69,6 +70,7 @@ pub async fn check(
         requests.len(),
         requests.len().saturating_sub(used_polls)
     );
+    println!("| from SIGKILL until the jobs are free for others, worst | {:.1} s |", slowest_recovery.as_secs_f64());
     println!("| jobs that were given to another worker while they ran | {lost_jobs} |");
     println!("| retired jobs left | {} |", counts.retired);
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }

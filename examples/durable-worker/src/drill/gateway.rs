@@ -7,6 +7,7 @@ use luma_watch::{Client, Error, Status, Task};
 
 pub const API_KEY: &str = "test-key";
 pub const CALLBACK_KEY: &str = "signing-key";
+pub const LATENCY: Duration = Duration::from_millis(300);
 const SPEED: u32 = 30;
 
 pub struct Gateway {
@@ -23,7 +24,7 @@ pub struct Given {
 impl Gateway {
     pub async fn start() -> std::io::Result<Self> {
         let simulator = Simulator::new();
-        simulator.speed(SPEED).callback_key(CALLBACK_KEY).seed(fastrand::u64(..));
+        simulator.speed(SPEED).latency(LATENCY).callback_key(CALLBACK_KEY).seed(fastrand::u64(..));
         simulator.inject(Fault::status(502).probability(0.04).always());
         simulator.inject(Fault::truncated().probability(0.02).always());
         simulator.inject(Fault::code(429, "too many requests").retry_after("1").probability(0.005).always());
@@ -35,6 +36,11 @@ impl Gateway {
         self.server.url()
     }
 
+    pub fn set_latency(&self, latency: Duration) {
+        self.simulator.latency(latency);
+    }
+
+    /// Creates a task that takes 2 to 20 s.
     pub fn create(&self, number: u32, ports: &[u16]) -> Given {
         let generation_time = Duration::from_secs(fastrand::u64(60..600));
         let mut task = SimulatedTask::new()

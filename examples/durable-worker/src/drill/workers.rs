@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use sqlx::postgres::PgPool;
 use tokio::process::{Child, Command};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::gateway;
 use crate::Failure;
@@ -49,6 +50,8 @@ impl Workers {
             .env("APIKLEY_API_KEY", gateway::API_KEY)
             .env("CALLBACK_ADDRESS", format!("127.0.0.1:{port}"))
             .env("CALLBACK_KEY", gateway::CALLBACK_KEY)
+            // Few, so that jobs wait for a free place.
+            .env("CONCURRENCY", "4")
             .env("POLL_EVERY", "1")
             .env("MAX_WAIT", "300")
             .stdin(Stdio::null())
@@ -59,15 +62,20 @@ impl Workers {
         Ok(worker)
     }
 
-    /// SIGKILL, and a new process in its place.
-    pub async fn kill_one(&mut self) -> Result<(), Failure> {
+    /// SIGKILL, and a new process in its place. Returns after what time its jobs were free again.
+    pub async fn kill_one(&mut self, pool: &PgPool) -> Result<Duration, Failure> {
         let number = fastrand::usize(..WORKERS);
         println!("worker {number} is killed");
-        let (worker, _) = &mut self.running[number];
+        let (worker, port) = &mut self.running[number];
+        let (process, port) = (worker.id().ok_or("a worker has ended")?, *port);
         worker.kill().await?;
+        let killed = Instant::now();
         sleep(Duration::from_millis(500)).await;
-        self.running[number].0 = self.spawn(self.running[number].1)?;
-        Ok(())
+        self.running[number].0 = self.spawn(port)?;
+        while locked_jobs(pool, process).await? > 0 {
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(killed.elapsed())
     }
 
     /// SIGSTOP, and SIGCONT after this duration.
@@ -100,4 +108,16 @@ impl Workers {
         let log = fs::read_to_string(&self.log)?;
         Ok(log.lines().filter(|line| line.contains(crate::job::LOST)).count())
     }
+}
+
+/// The jobs that are locked by the workers of a process.
+async fn locked_jobs(pool: &PgPool, process: u32) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM graphile_worker._private_jobs AS jobs
+         JOIN graphile_worker._private_workers AS workers ON jobs.locked_by = workers.id
+         WHERE workers.metadata->>'pid' = $1",
+    )
+    .bind(process.to_string())
+    .fetch_one(pool)
+    .await
 }
