@@ -34,28 +34,34 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Failure> {
     Ok(lock.commit().await?)
 }
 
-/// Begins to wait for a task. `false` if it is waited for already, or has ended.
-pub async fn enqueue(pool: &PgPool, client: &Client, id: &str) -> Result<bool, Failure> {
+/// Begins to wait for a task. `false` if it is waited for already, or has ended. In one transaction with what your program
+/// stores about the task, neither can be there without the other.
+pub async fn enqueue(tx: &mut PgConnection, client: &Client, id: &str) -> Result<bool, Failure> {
     let checkpoint = {
         let _ = client;
         serde_json::to_string(&crate::step::Checkpoint { id: id.to_owned(), polls: 0, failures: 0 })?
     };
-    let mut tx = pool.begin().await?;
-    let new = sqlx::query(
+    let insert = sqlx::query(
         "INSERT INTO luma.waits (task_id, checkpoint) SELECT $1, $2::json
          WHERE NOT EXISTS (SELECT FROM luma.outcomes WHERE task_id = $1) ON CONFLICT DO NOTHING",
     )
     .bind(id)
     .bind(checkpoint)
     .execute(&mut *tx)
-    .await?
-    .rows_affected()
-        == 1;
-    if new {
-        poll_now(&mut tx, id).await?;
+    .await?;
+    let is_new = insert.rows_affected() == 1;
+    if is_new {
+        poll_now(tx, id).await?;
     }
+    Ok(is_new)
+}
+
+/// The same in a transaction of its own.
+pub async fn enqueue_one(pool: &PgPool, client: &Client, id: &str) -> Result<bool, Failure> {
+    let mut tx = pool.begin().await?;
+    let is_new = enqueue(&mut tx, client, id).await?;
     tx.commit().await?;
-    Ok(new)
+    Ok(is_new)
 }
 
 /// What a callback asks for. Does nothing for a task that has ended.

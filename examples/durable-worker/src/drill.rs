@@ -98,7 +98,7 @@ async fn give(
     for number in 0..plan.tasks {
         let task = gateway.create(number, ports);
         // The database may be away.
-        while let Err(error) = db::enqueue(pool, client, &task.id).await {
+        while let Err(error) = db::enqueue_one(pool, client, &task.id).await {
             tracing::debug!("enqueued again in 0.2 s: {error}");
             sleep(Duration::from_millis(200)).await;
         }

@@ -1,6 +1,8 @@
 //! The job: one poll of one task. It ends in one transaction that records the outcome, or adds the job of the next poll.
 
 use crate::step::{Checkpoint, Step};
+use std::time::Duration;
+
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use luma_watch::{Client, ErrorKind, StatusEvent};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,9 @@ use crate::{Failure, db, pace};
 
 /// Why a job ends without a trace.
 pub const LOST: &str = "the job was given to another worker";
+
+/// As the library's `retry_after_cap`.
+const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
 #[derive(Serialize, Deserialize)]
 pub struct Poll {
@@ -35,7 +40,7 @@ impl Poll {
             && failure.error.kind() == ErrorKind::RateLimited
             && let Some(pause) = failure.error.retry_after()
         {
-            pace::hold(pool, pause).await?;
+            pace::hold(pool, pause.min(LONGEST_HOLD)).await?;
         }
 
         self.finish(pool, *context.job().id(), context.worker_id(), &step).await

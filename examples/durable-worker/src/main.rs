@@ -65,7 +65,7 @@ async fn enqueue(ids: &[&str]) -> Result<(), Failure> {
     let pool = db::pool(&settings::database_url()?)?;
     db::migrate(&pool).await?;
     for id in ids {
-        let is_new = db::enqueue(&pool, &client, id).await?;
+        let is_new = db::enqueue_one(&pool, &client, id).await?;
         println!("{id}: {}", if is_new { "enqueued" } else { "is known already" });
     }
     Ok(())

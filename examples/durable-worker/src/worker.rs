@@ -15,8 +15,9 @@ use crate::job::Poll;
 use crate::settings::{self, variable};
 use crate::{Failure, callback, db};
 
-/// Jobs that a process runs at once. Most of them wait for their instant, or for the gateway's answer.
-const CONCURRENCY: usize = 16;
+/// Jobs that a process runs at once: they wait for their instant, or for the gateway's answer. With more than the limit needs, each
+/// takes its instant long before it, and a callback's poll comes behind them.
+const CONCURRENCY: usize = 4;
 /// A worker that is not heard of for this long has its jobs taken away.
 const SWEEP_THRESHOLD: Duration = Duration::from_secs(4);
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);

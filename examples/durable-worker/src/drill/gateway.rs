@@ -54,7 +54,7 @@ impl Gateway {
         }
         if let Some(port) = fastrand::choice(ports).filter(|_| number % 5 < 3) {
             let to_worker = Delivery::to(format!("http://127.0.0.1:{port}/callbacks"));
-            task = task.callback(if number % 7 == 0 { to_worker.times(3) } else { to_worker });
+            task = task.callback(if number.is_multiple_of(7) { to_worker.times(3) } else { to_worker });
         }
         let id = self.simulator.add(task);
         Given { id: id.as_str().to_owned(), ends_at: SystemTime::now() + generation_time / SPEED }

@@ -27,7 +27,7 @@ impl Setting {
         let simulator = Simulator::new();
         let id = simulator.add(task);
         let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
-        assert!(db::enqueue(&pool, &client, id.as_str()).await.unwrap());
+        assert!(db::enqueue_one(&pool, &client, id.as_str()).await.unwrap());
         Some(Self { pool, client, id, _cluster: cluster })
     }
 
@@ -97,7 +97,7 @@ async fn outcome_is_recorded_once_and_stays() {
     setting.poll(second, "b").await.unwrap();
     assert_eq!(setting.counts().await.1, 1);
     setting.callback().await;
-    assert!(!db::enqueue(&setting.pool, &setting.client, setting.id.as_str()).await.unwrap());
+    assert!(!db::enqueue_one(&setting.pool, &setting.client, setting.id.as_str()).await.unwrap());
     assert_eq!(setting.take("a").await, None);
 }
 
