@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 #[cfg(feature = "callback")]
 use crate::callback::Callback;
+use crate::checkpoint::Checkpoint;
 use crate::client_core::ClientCore;
 use crate::error::Error;
 use crate::gateway::PollRequest;
 use crate::limiter::ClientLimits;
+use crate::poll_once::{Step, poll_once};
 use crate::poll_state::WatchConfig;
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskId};
-use crate::task_watch::validate;
+use crate::task_watch::{TaskWatch, validate};
 use crate::watch::{SharedWatch, SharedWatches, Wait, Watch};
 use crate::watch_all::WatchAll;
 
@@ -297,6 +299,66 @@ impl Client {
         let mut all = WatchAll::new(Arc::clone(&self.core));
         all.extend(task_ids);
         all
+    }
+
+    /// Goes on with a watch from its [checkpoint](Checkpoint), after a restart or on another machine.
+    ///
+    /// It polls at once, unless a `Retry-After` still holds, and has the deadline that it had, by the wall clock. If the deadline
+    /// has passed meanwhile, there is one more poll; if that finds no end either, it gives up as it would have. The schedule
+    /// apart from `max_wait` is this client's. A checkpoint of a watch that has ended yields its last event, and sends nothing.
+    ///
+    /// A checkpoint of another gateway, by the host of the base URL, is refused: the first event is
+    /// [`GaveUp`](crate::StatusEvent::GaveUp) with an error of the kind [`Config`](crate::ErrorKind::Config).
+    ///
+    /// See [`Checkpoint`] for an example, and [the guide](crate::guide::restarts).
+    pub fn resume(&self, checkpoint: Checkpoint) -> Watch {
+        match self.core.end_of(&checkpoint) {
+            Some(end) => Watch::ended(Arc::clone(&self.core), checkpoint.task_id().clone(), end),
+            None => Watch::resumed(TaskWatch::resumed(self.core.with_deadline_of(&checkpoint), &checkpoint)),
+        }
+    }
+
+    /// Makes the next poll of a watch that lives as data between its polls: for job queues, cron and functions that run on
+    /// demand.
+    ///
+    /// It decides as a [`Watch`] does: the events are the same, one for each step, and [`NextStep`](crate::NextStep) says when the
+    /// next poll is. It does not wait: if the client holds back, its rate limit is used up, or it is too early, the step has no
+    /// event, and says when to come again. Only the final poll at the deadline waits for its permit, for the request timeout at
+    /// most.
+    ///
+    /// A backoff policy ([`Schedule::from_backoff`]) begins anew with each step, and the polls of steps are not spread.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let mut checkpoint = client.watch(&id).checkpoint();
+    /// loop {
+    ///     let step = client.poll_once(&checkpoint).await;
+    ///     match step.next {
+    ///         Some(next) => {
+    ///             // In a job queue: store the checkpoint in a job that is due after this time.
+    ///             tokio::time::sleep(next.after).await;
+    ///             checkpoint = next.checkpoint;
+    ///         }
+    ///         None => break println!("{:?}", step.event.and_then(|event| event.outcome())),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the request. The step can be made again.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its timer and I/O enabled.
+    pub async fn poll_once(&self, checkpoint: &Checkpoint) -> Step {
+        poll_once(&self.core, checkpoint).await
     }
 
     /// Waits for a task's end and returns the task: the same as `watch(task_id).wait_until_done()`, see

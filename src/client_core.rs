@@ -12,16 +12,20 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, Span};
 
+use crate::checkpoint::Checkpoint;
 use crate::clock::Epoch;
 use crate::error::Error;
+use crate::event::StatusEvent;
 use crate::failure_log::FailureLog;
 use crate::gateway::{Failed, Gateway, PollRequest, PollResponse};
 use crate::late_polls::LatePolls;
 use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
 use crate::notify::Registry;
 use crate::observe::{ObservedPoll, Observers};
-use crate::poll_state::WatchConfig;
+use crate::poll_state::{SavedState, WatchConfig};
+use crate::schedule::Schedule;
 use crate::stagger::Stagger;
+use crate::task::TaskId;
 use release::{release, settle};
 use second_request::SecondRequest;
 
@@ -68,6 +72,47 @@ impl ClientCore {
             late_polls: Arc::clone(&self.late_polls),
             observers: self.observers.clone(),
         }
+    }
+
+    /// A watch of this client as data, which has lasted this long.
+    pub(crate) fn checkpoint(
+        &self,
+        id: &TaskId,
+        lasted: Duration,
+        state: SavedState,
+        end: Option<StatusEvent>,
+    ) -> Checkpoint {
+        let now = self.gateway.wall_clock();
+        let start = now.checked_sub(lasted).unwrap_or(now);
+        Checkpoint::new(id, self.gateway.host(), start, self.config.schedule.limit(), state, end)
+    }
+
+    /// The schedule for a watch that goes on from a checkpoint: with its deadline.
+    pub(crate) fn schedule_of(&self, checkpoint: &Checkpoint) -> Schedule {
+        let schedule = self.config.schedule.clone();
+        match checkpoint.max_wait() {
+            Some(limit) => schedule.max_wait(limit),
+            None => schedule.no_max_wait(),
+        }
+    }
+
+    /// The same client with the checkpoint's deadline for its watches.
+    pub(crate) fn with_deadline_of(self: &Arc<Self>, checkpoint: &Checkpoint) -> Arc<Self> {
+        let schedule = self.schedule_of(checkpoint);
+        if schedule == self.config.schedule {
+            return Arc::clone(self);
+        }
+        Arc::new(self.with_config(WatchConfig { schedule, ..self.config.clone() }))
+    }
+
+    /// The last event of a watch that goes on from a checkpoint, if it does not go on: it has ended, or is another gateway's.
+    pub(crate) fn end_of(&self, checkpoint: &Checkpoint) -> Option<StatusEvent> {
+        let (theirs, ours) = (checkpoint.host(), self.gateway.host());
+        if theirs == ours {
+            return checkpoint.last_event().cloned();
+        }
+        let text = format!("the checkpoint is of a watch at {theirs}, and this client asks {ours}");
+        Some(StatusEvent::GaveUp(Error::config(text).of_task(checkpoint.task_id(), None)))
     }
 
     /// A permit, if one is free now and nothing waits for it.

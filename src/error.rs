@@ -185,9 +185,16 @@ impl Error {
         })
     }
 
-    /// Without the task and its id.
+    /// Without the task and its id, in the sentence too: the gateway may have named it there.
     pub(crate) fn without_task(self) -> Self {
-        self.with(|details| (details.task_id, details.task) = (None, None))
+        const MIN_ID_LEN: usize = 8; // a shorter one may be an ordinary word
+        let Some(id) = self.task_id().cloned() else { return self };
+        self.with(|details| {
+            (details.task_id, details.task) = (None, None);
+            if id.as_str().len() >= MIN_ID_LEN && details.detail.contains(id.as_str()) {
+                details.detail = details.detail.replace(id.as_str(), "[task]").into();
+            }
+        })
     }
 
     /// For eyes that should see neither the causes nor what the task was made with.

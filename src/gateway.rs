@@ -97,6 +97,24 @@ impl Gateway {
         Self { transport: Arc::new(transport), endpoint, timeout, keys }
     }
 
+    /// The wall clock: a simulator in memory has one that goes with tokio's.
+    pub(crate) fn wall_clock(&self) -> SystemTime {
+        match &*self.transport {
+            Transport::Http(_) => SystemTime::now(),
+            #[cfg(feature = "simulator")]
+            Transport::InMemory(simulator) => simulator.wall_clock(),
+        }
+    }
+
+    /// Which gateway it is: the host of its URL.
+    pub(crate) fn host(&self) -> &str {
+        match &*self.transport {
+            Transport::Http(http) => http.host(),
+            #[cfg(feature = "simulator")]
+            Transport::InMemory(_) => "simulator",
+        }
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "callback")]
 mod callback;
+mod checkpoint;
 mod client;
 mod client_core;
 mod clock;
@@ -23,6 +24,7 @@ mod millis;
 mod notify;
 mod observe;
 mod one_line;
+mod poll_once;
 mod poll_state;
 mod schedule;
 #[cfg(feature = "simulator")]
@@ -40,6 +42,7 @@ mod wire;
 #[cfg(feature = "callback")]
 #[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
 pub use callback::{Callback, CallbackVerifier};
+pub use checkpoint::Checkpoint;
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
 pub use event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
@@ -49,6 +52,7 @@ pub use limiter::{BreakerState, ClientLimits, Cooldown, RateLimit};
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use observe::MetricsObserver;
 pub use observe::{Observer, PollEnded, PollSent, WatchEnded, WatchEvent, WatchStarted};
+pub use poll_once::{NextStep, Step};
 pub use schedule::Schedule;
 pub use task::{Params, Status, Task, TaskId, UnreadableField};
 pub use transport::ApiKey;

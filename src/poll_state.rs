@@ -17,6 +17,7 @@ mod on_response;
 mod permit_wait;
 mod poll_priority;
 mod response;
+mod saved;
 mod state;
 mod uncommon;
 mod wait_state;
@@ -25,6 +26,7 @@ pub(crate) use config::WatchConfig;
 pub(crate) use decision::Next;
 pub(crate) use permit_wait::{PermitWait, was_away};
 pub(crate) use response::{Response, ResponseContext};
+pub(crate) use saved::SavedState;
 pub(crate) use state::PollState;
 
 #[cfg(test)]

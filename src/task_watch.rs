@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Span;
 
+use crate::checkpoint::Checkpoint;
 use crate::client_core::{ClientCore, PollFuture, PollOutcome};
-use crate::clock::add_or_now;
+use crate::clock::{add_or_now, nanos};
 use crate::error::{Error, ErrorKind};
 use crate::event::{StatusEvent, outcome_name};
 use crate::gateway::{PollRequest, PollResponse};
@@ -37,14 +38,62 @@ impl TaskWatch {
         Self { core, id, state, started: 0, span: None }
     }
 
+    /// Goes on from a checkpoint of a watch that has not ended. `core`: with the checkpoint's deadline.
+    pub(crate) fn resumed(core: Arc<ClientCore>, checkpoint: &Checkpoint) -> Self {
+        let id = checkpoint.task_id().clone();
+        if checkpoint.started_at().is_none() {
+            return Self::new(core, id);
+        }
+        let state = PollState::restore(&core.config, checkpoint.state().clone());
+        let lasted = checkpoint.elapsed(core.gateway.wall_clock());
+        let started = core.epoch.nanos(Instant::now()).saturating_sub(nanos(lasted));
+        Self { core, id, state, started, span: None }
+    }
+
+    /// When the watch before this one began, in nanoseconds from the client's epoch, and how many polls it made, and how many of
+    /// them failed. `None`: there was none, or this one has started.
+    pub(crate) fn resumed_from(&self) -> Option<(i64, u32, u32)> {
+        let saved = self.state.is_resumed().then(|| self.state.save())?;
+        Some((self.started, saved.polls, saved.failures))
+    }
+
+    /// The same watch as data.
+    pub(crate) fn checkpoint(&self, now: Instant) -> Checkpoint {
+        let lasted = if self.state.is_new() { Duration::ZERO } else { self.elapsed(now) };
+        self.core.checkpoint(&self.id, lasted, self.state.save(), None)
+    }
+
     /// At the first poll of the stream. Returns when the first poll is, unless it is now.
     pub(crate) fn start(&mut self) -> Option<Instant> {
         self.span = log::span(&self.id);
         let now = Instant::now();
-        self.started = self.core.epoch.nanos(now);
+        self.note_start(now);
         self.state.start(self.core.stagger.register(now));
+        self.observe_start();
+        self.first_poll(now)
+    }
+
+    /// Begins one step of a watch that lives as data between its polls. Returns when its poll is, unless it is now.
+    pub(crate) fn start_step(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        self.note_start(now);
+        self.state.start_step();
+        self.first_poll(now)
+    }
+
+    pub(crate) fn observe_start(&self) {
         self.core.observers.call(|observer| observer.watch_started(&WatchStarted { task_id: &self.id }));
-        let pause = self.core.config.schedule.first_pause();
+    }
+
+    fn note_start(&mut self, now: Instant) {
+        if !self.state.is_resumed() {
+            self.started = self.core.epoch.nanos(now);
+        }
+    }
+
+    fn first_poll(&self, now: Instant) -> Option<Instant> {
+        let first = if self.state.polls() == 0 { self.core.config.schedule.first_pause() } else { Duration::ZERO };
+        let pause = first.max(self.state.not_before()).saturating_sub(self.elapsed(now));
         (!pause.is_zero()).then(|| add_or_now(now, pause))
     }
 

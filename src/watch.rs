@@ -2,6 +2,7 @@
 
 mod drive;
 mod due_poll;
+mod seen;
 mod shared;
 mod shared_state;
 mod shared_watches;

@@ -25,6 +25,7 @@ use futures::Stream;
 use futures::stream::FusedStream;
 use tokio::task::yield_now;
 
+use crate::checkpoint::Checkpoint;
 use crate::client_core::ClientCore;
 use crate::error::Error;
 use crate::event::StatusEvent;
@@ -142,6 +143,37 @@ impl WatchAll {
         let added = self.driver.push_with(task_id.into(), schedule);
         self.wake();
         Ok(added)
+    }
+
+    /// Goes on with a watch from its [checkpoint](Checkpoint), with the deadline that it had, as
+    /// [`Client::resume`](crate::Client::resume). Returns `false` if the task is watched already.
+    pub fn push_checkpoint(&mut self, checkpoint: &Checkpoint) -> bool {
+        let added = self.driver.push_checkpoint(checkpoint);
+        self.wake();
+        added
+    }
+
+    /// The tasks that are still watched as data, in no particular order: to go on with them in another process.
+    ///
+    /// ```
+    /// # use luma_watch::simulator::{SimulatedTask, Simulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), luma_watch::Error> {
+    /// # tokio::time::pause();
+    /// # let simulator = Simulator::new();
+    /// # let id = simulator.add(SimulatedTask::new());
+    /// # let client = luma_watch::Client::builder("test-key").simulator(&simulator).build()?;
+    /// let checkpoints: Vec<_> = client.watch_all([&id]).checkpoints().collect();
+    /// let mut all = client.watch_all([""; 0]);
+    /// for checkpoint in &checkpoints {
+    ///     all.push_checkpoint(checkpoint);
+    /// }
+    /// assert!(all.contains(&id));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn checkpoints(&self) -> impl Iterator<Item = Checkpoint> {
+        self.driver.checkpoints()
     }
 
     /// A handle to push, remove and drain from other tasks. As long as there is one, the stream does not end, unless it drains.

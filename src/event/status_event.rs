@@ -1,5 +1,7 @@
 //! One item of a watch.
 
+use std::time::Duration;
+
 use super::details::{Finished, HeldBack, PollFailure, Progress};
 use crate::error::Error;
 use crate::task::Task;
@@ -87,6 +89,17 @@ impl StatusEvent {
             Self::HeldBack(_) => None,
             Self::Done(finished) => Some(&finished.task),
             Self::GaveUp(error) => error.task(),
+        }
+    }
+
+    /// The number of polls, and the time since the first poll of the stream.
+    pub(crate) fn progress(&self) -> (u32, Duration) {
+        match self {
+            Self::Generating(progress) => (progress.polls, progress.elapsed),
+            Self::PollFailed(failure) => (failure.polls, failure.elapsed),
+            Self::HeldBack(hold) => (hold.polls, hold.elapsed),
+            Self::Done(finished) => (finished.polls, finished.elapsed),
+            Self::GaveUp(error) => (error.polls(), error.elapsed()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::breaker_state::BreakerState;
 use super::rate_limit::RateLimit;
 use super::refusal::Cooldown;
+use crate::task::TaskId;
 
 /// The current state of the limits of a client and its clones. Made by [`Client::limits`](crate::Client::limits).
 ///
@@ -54,8 +55,8 @@ pub struct ClientLimits {
 }
 
 impl ClientLimits {
-    /// Why a request that waits does not go: the limit that holds it up.
-    pub(crate) fn reason(&self) -> String {
+    /// Why a request about this task does not go: the limit that holds it up.
+    pub(crate) fn reason(&self, id: &TaskId) -> String {
         let Self { in_flight, in_flight_allowed, waiting, .. } = self;
         let others = match waiting {
             0 => String::new(),
@@ -63,7 +64,7 @@ impl ClientLimits {
             _ => format!(", and {waiting} requests wait"),
         };
         match (&self.cooldown, self.rate_limit) {
-            (Some(cooldown), _) => cooldown.to_string(),
+            (Some(cooldown), _) => cooldown.for_task(id).to_string(),
             (None, Some(limit)) if self.rate_limit_left == Some(0) => {
                 let (requests, period) = (limit.requests(), limit.period());
                 format!("the rate limit of {requests} per {period:?} is used up{others}")

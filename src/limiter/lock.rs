@@ -60,6 +60,11 @@ impl Limiter {
         self.locked(|state| state.report(Instant::now()))
     }
 
+    /// How long a request that is not sent now should wait before it comes again.
+    pub(crate) fn not_before(&self) -> Duration {
+        self.locked(|state| state.not_before(Instant::now()))
+    }
+
     /// Ends a cooldown at once. Returns whether there was one.
     pub(crate) fn resume(&self) -> bool {
         self.locked(|state| state.resume(Instant::now()))

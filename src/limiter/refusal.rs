@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::error::Error;
 use crate::millis;
 use crate::one_line::OneLine;
+use crate::task::TaskId;
 
 /// An answer that asks for fewer requests.
 #[derive(Clone, Debug)]
@@ -35,12 +36,21 @@ pub struct Cooldown {
     pub(crate) number: u32,
 }
 
+impl Cooldown {
+    /// As the error of this task says it: another task is not named.
+    pub(crate) fn for_task(&self, id: &TaskId) -> Self {
+        let is_other = self.error.task_id().is_some_and(|refused| refused != id);
+        let error = self.error.clone();
+        Self { error: if is_other { error.without_task() } else { error }, ..self.clone() }
+    }
+}
+
 impl fmt::Display for Cooldown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { error, answered_at, remaining, .. } = self;
         match error.task_id() {
             Some(id) => write!(f, "task {} was answered ", OneLine(id.as_str()))?,
-            None => f.write_str("a request was answered ")?,
+            None => f.write_str("another request was answered ")?,
         }
         match (error.http_status(), error.code()) {
             (Some(status), Some(code)) if i64::from(status) != code => write!(f, "{status} with code {code}")?,

@@ -2,6 +2,8 @@
 
 use tokio::time::Instant;
 
+use std::time::Duration;
+
 use super::client_limits::ClientLimits;
 use super::limits::{LimiterConfig, Limits, Release, Sent};
 use super::refusal::Cooldown;
@@ -77,6 +79,16 @@ impl LimiterState {
             queue.dispatch(limits, now());
         }
         if is_held_back { limits.cooldown(now()).map(Box::new) } else { None }
+    }
+
+    /// How long a request that is not sent now should wait before it comes again.
+    pub(super) fn not_before(&mut self, now: Instant) -> Duration {
+        /// The limits may let it go sooner than is known, or it may come just too late.
+        const RANGE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+        let Self { limits, queue } = self;
+        let (opens, is_sure) = limits.opens(Class::Normal, queue.waiting(), 0, now);
+        let wait = opens.saturating_duration_since(now).max(RANGE.0);
+        if is_sure { wait } else { wait.min(RANGE.1) }
     }
 
     /// What the limits stand at.

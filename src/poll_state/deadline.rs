@@ -52,7 +52,7 @@ impl Deadline<'_> {
             }
         };
         let reason = unpolled.map_or_else(String::new, |limits| {
-            format!("; there was no final poll, because no permit came in time: {}", limits.reason())
+            format!("; there was no final poll, because no permit came in time: {}", limits.reason(id))
         });
         let plural = if polls == 1 { "" } else { "s" };
         let error = Error::new(

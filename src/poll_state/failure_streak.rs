@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{EndsWatch, Error, ErrorKind};
+use crate::millis;
 
 #[derive(Debug, Default)]
 pub(super) struct FailureStreak {
@@ -13,6 +16,14 @@ pub(super) struct FailureStreak {
     unconfirmed_since: Option<Duration>,
     /// Why the last poll failed. `None`: it did not.
     pub(super) last_error: Option<Error>,
+}
+
+/// A streak as data. Times count from the start of the watch, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedStreak {
+    count: u32,
+    unconfirmed_since: Option<u64>,
+    last_error: Option<Error>,
 }
 
 /// What a failed poll means for the watch.
@@ -29,6 +40,22 @@ pub(super) enum FailureAction {
 }
 
 impl FailureStreak {
+    /// `None`: there is none.
+    pub(super) fn save(&self) -> Option<SavedStreak> {
+        let Self { count, unconfirmed_since, last_error } = self;
+        (*count > 0).then(|| SavedStreak {
+            count: *count,
+            unconfirmed_since: unconfirmed_since.map(millis::number),
+            last_error: last_error.clone(),
+        })
+    }
+
+    pub(super) fn restore(&mut self, saved: SavedStreak) {
+        let SavedStreak { count, unconfirmed_since, last_error } = saved;
+        let unconfirmed_since = unconfirmed_since.map(Duration::from_millis);
+        *self = Self { count, unconfirmed_since, last_error };
+    }
+
     /// One more poll failed. `was_answered`: there was a record before. `is_first`: it was the first poll of the watch.
     ///
     /// What would end the watch ends it at once, but not after a good answer: then such answers must come for the whole `grace`.

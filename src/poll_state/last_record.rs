@@ -30,6 +30,10 @@ impl LastRecord {
         self.flag = flag;
     }
 
+    pub(super) fn flag(&self) -> Option<i64> {
+        self.flag
+    }
+
     /// The status that was kept.
     pub(super) fn status(&self) -> Option<Status> {
         self.flag.map(Status::from_flag)

@@ -33,7 +33,11 @@ pub(crate) struct PollState {
 #[derive(Debug, PartialEq)]
 pub(super) enum Lifecycle {
     Idle,
+    /// It is to go on from where another watch was.
+    Resumed,
     Running,
+    /// It makes one poll, and then lives on as data.
+    Step,
     Over,
 }
 
@@ -48,6 +52,26 @@ impl PollState {
     pub(crate) fn start(&mut self, offset: u16) {
         self.lifecycle = Lifecycle::Running;
         self.offset = offset;
+    }
+
+    /// It goes on from where another watch was, when the stream is polled for the first time.
+    pub(super) fn resumed(&mut self) {
+        self.lifecycle = Lifecycle::Resumed;
+    }
+
+    /// Whether it has no start yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.lifecycle == Lifecycle::Idle
+    }
+
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.lifecycle == Lifecycle::Resumed
+    }
+
+    /// The watch makes one poll. Its place among others is not known.
+    pub(crate) fn start_step(&mut self) {
+        self.lifecycle = Lifecycle::Step;
+        self.offset = 0;
     }
 
     /// The watch does not belong to a group that is staggered.

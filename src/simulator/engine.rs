@@ -120,6 +120,11 @@ impl Engine {
 
     /// When the clock reaches the simulator's time `at`. `None` where time stands still.
     #[cfg(feature = "callback")]
+    /// The date now, at the speed of tokio's clock.
+    pub(super) fn wall_clock(&self) -> SystemTime {
+        self.start_date.checked_add(self.start.elapsed()).unwrap_or(self.start_date)
+    }
+
     pub(super) fn instant(&self, at: Duration) -> Option<Instant> {
         let after = at.checked_div(self.speed)?;
         // The division rounds down, and a callback is not due before its time.

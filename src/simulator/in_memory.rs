@@ -1,6 +1,7 @@
 //! The gateway in memory: a transport that takes no time but the simulated latency.
 
 use std::future;
+use std::time::SystemTime;
 
 use super::engine::{Exchange, HttpResponse};
 use super::shared_engine::SharedEngine;
@@ -41,6 +42,11 @@ impl InMemory {
             Exchange::Reset => Err(broken()),
             Exchange::Stall => future::pending().await,
         }
+    }
+
+    /// The date at the simulator, which goes with tokio's clock.
+    pub(crate) fn wall_clock(&self) -> SystemTime {
+        self.engine.lock().wall_clock()
     }
 
     /// The key, to be taken out of what the gateway writes.

@@ -154,6 +154,11 @@ impl Http {
         within_origin(request.url(), reply.status, &reply.headers)
     }
 
+    /// The gateway's host.
+    pub(crate) fn host(&self) -> &str {
+        self.request.url().host_str().unwrap_or_default()
+    }
+
     /// The key, to be taken out of what the gateway writes.
     pub(crate) fn api_key(&self) -> &str {
         self.api_key.as_deref().unwrap_or_default()

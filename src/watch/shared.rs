@@ -14,6 +14,7 @@ use super::drive::Drive;
 use super::shared_state::Inner;
 use super::shared_watches::SharedWatches;
 use super::single::Watch;
+use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -119,6 +120,16 @@ impl SharedWatch {
     #[must_use]
     pub fn last(&self) -> Option<StatusEvent> {
         self.inner.state().latest.clone()
+    }
+
+    /// The watch as data, see [`Watch::checkpoint`].
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let state = self.inner.state();
+        let end = state.latest.clone().filter(StatusEvent::is_terminal);
+        let seen = state.seen.clone();
+        drop(state);
+        seen.checkpoint(self.task_id(), end)
     }
 
     /// A future that polls the watch for its readers, so that it goes on while none of them is polled. Spawn it: this crate spawns

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 
+use super::seen::Seen;
 use super::single::Watch;
 use super::waker_set::WakerSet;
 use crate::error::Error;
@@ -42,11 +43,12 @@ pub(super) struct SharedState {
     /// The number of events so far.
     pub(super) version: u64,
     pub(super) outcome: Option<Result<Task, Error>>,
+    pub(super) seen: Seen,
 }
 
 impl Inner {
     pub(super) fn new(watch: Watch, on_close: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        let (task_id, outcome) = (watch.task_id().clone(), watch.outcome().cloned());
+        let (task_id, outcome, seen) = (watch.task_id().clone(), watch.outcome(), watch.seen().clone());
         let wakers = Arc::new(WakerSet::default());
         let waker = Waker::from(Arc::clone(&wakers));
         let state = SharedState {
@@ -58,6 +60,7 @@ impl Inner {
             latest: None,
             version: 0,
             outcome,
+            seen,
         };
         Arc::new(Self { task_id, state: Mutex::new(state), wakers, waker, on_close: Box::new(on_close) })
     }
@@ -121,7 +124,8 @@ impl Inner {
         let is_new = polled.map(|polled| match polled {
             Poll::Ready(event) => {
                 before = event.and_then(|event| state.latest.replace(event));
-                state.outcome = watch.outcome().cloned();
+                state.outcome = watch.outcome();
+                state.seen = watch.seen().clone();
                 state.version = state.version.saturating_add(1);
                 true
             }

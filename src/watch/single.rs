@@ -12,7 +12,9 @@ use futures::stream::FusedStream;
 use futures::{FutureExt, Stream};
 
 use super::due_poll::DuePoll;
+use super::seen::Seen;
 use super::subscribed::Subscribed;
+use crate::checkpoint::Checkpoint;
 use crate::client_core::ClientCore;
 use crate::error::Error;
 #[cfg(doc)]
@@ -56,24 +58,43 @@ use crate::task_watch::TaskWatch;
 pub struct Watch {
     task_id: TaskId,
     state: WatchState,
+    seen: Seen,
 }
 
 enum WatchState {
     Running(Pin<Box<dyn Stream<Item = StatusEvent> + Send>>),
-    /// Boxed, so that a running watch is smaller.
-    Ended(Box<Result<Task, Error>>),
+    /// It had ended before, and its last event is still to come. Boxed, so that a running watch is smaller.
+    Resumed(Box<StatusEvent>),
+    /// With its last event.
+    Ended(Box<StatusEvent>),
 }
 
 impl Watch {
     pub(crate) fn new(core: Arc<ClientCore>, task_id: TaskId) -> Self {
-        let state = WatchState::Running(Box::pin(events(Subscribed::new(TaskWatch::new(core, task_id.clone())))));
-        Self { task_id, state }
+        Self::of(TaskWatch::new(core, task_id))
+    }
+
+    /// Goes on from a checkpoint.
+    pub(crate) fn resumed(watch: TaskWatch) -> Self {
+        Self::of(watch)
+    }
+
+    /// Yields this event, which was its last one before.
+    pub(crate) fn ended(core: Arc<ClientCore>, task_id: TaskId, end: StatusEvent) -> Self {
+        let seen = Seen::new(core);
+        Self { task_id, state: WatchState::Resumed(Box::new(end)), seen }
+    }
+
+    fn of(watch: TaskWatch) -> Self {
+        let (task_id, seen) = (watch.id().clone(), Seen::of(&watch));
+        Self { task_id, state: WatchState::Running(Box::pin(events(Subscribed::new(watch)))), seen }
     }
 
     /// A watch of these events.
     #[cfg(test)]
     pub(super) fn of_events(events: impl Stream<Item = StatusEvent> + Send + 'static) -> Self {
-        Self { task_id: TaskId::from("t"), state: WatchState::Running(Box::pin(events)) }
+        let client = crate::client::Client::new("key").unwrap();
+        Self { state: WatchState::Running(Box::pin(events)), ..client.watch("t") }
     }
 
     /// The task that is watched.
@@ -82,11 +103,28 @@ impl Watch {
         &self.task_id
     }
 
-    pub(crate) const fn outcome(&self) -> Option<&Result<Task, Error>> {
-        match &self.state {
+    /// The watch as data, to go on in another process: see [`Checkpoint`].
+    ///
+    /// Before the first poll of the stream, the wait counts from now. Between two polls the failed polls in a row are not in it:
+    /// what would end the watch is confirmed anew.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let end = match &self.state {
             WatchState::Running(_) => None,
-            WatchState::Ended(outcome) => Some(outcome),
+            WatchState::Resumed(end) | WatchState::Ended(end) => Some((**end).clone()),
+        };
+        self.seen.checkpoint(&self.task_id, end)
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Result<Task, Error>> {
+        match &self.state {
+            WatchState::Running(_) | WatchState::Resumed(_) => None,
+            WatchState::Ended(end) => end.outcome(),
         }
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Waits for the end, from wherever the stream stands: a watch that has already yielded its terminal event answers from
@@ -169,7 +207,7 @@ impl Watch {
     fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Result<Task, Error>> {
         loop {
             if let Some(outcome) = self.outcome() {
-                return Poll::Ready(outcome.clone());
+                return Poll::Ready(outcome);
             }
             ready!(Pin::new(&mut *self).poll_next(cx));
         }
@@ -181,10 +219,15 @@ impl Stream for Watch {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StatusEvent>> {
         let this = self.get_mut();
-        let WatchState::Running(events) = &mut this.state else { return Poll::Ready(None) };
-        let Some(event) = ready!(events.as_mut().poll_next(cx)) else { return Poll::Ready(None) };
-        if let Some(outcome) = event.outcome() {
-            this.state = WatchState::Ended(Box::new(outcome));
+        let event = match &mut this.state {
+            WatchState::Running(events) => ready!(events.as_mut().poll_next(cx)),
+            WatchState::Resumed(end) => Some((**end).clone()),
+            WatchState::Ended(_) => None,
+        };
+        let Some(event) = event else { return Poll::Ready(None) };
+        this.seen.note(&event);
+        if event.is_terminal() {
+            this.state = WatchState::Ended(Box::new(event.clone()));
         }
         Poll::Ready(Some(event))
     }
@@ -210,8 +253,8 @@ impl fmt::Debug for Watch {
         let mut out = f.debug_struct("Watch");
         out.field("task_id", &self.task_id);
         match &self.state {
-            WatchState::Running(_) => out.finish_non_exhaustive(),
-            WatchState::Ended(outcome) => out.field("outcome", outcome).finish(),
+            WatchState::Running(_) | WatchState::Resumed(_) => out.finish_non_exhaustive(),
+            WatchState::Ended(end) => out.field("outcome", &end.outcome()).finish(),
         }
     }
 }

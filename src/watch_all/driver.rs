@@ -16,6 +16,7 @@ use super::pending_polls::PendingPolls;
 use super::step_budget::{REQUEST_STEPS, STEPS, StepBudget};
 use super::summary::TaskSummary;
 use super::task_slots::{Key, Slot, Stage, TaskSlots};
+use crate::checkpoint::Checkpoint;
 use crate::client_core::{ClientCore, PollOutcome};
 use crate::clock::Began;
 use crate::event::StatusEvent;
@@ -35,6 +36,8 @@ enum News {
     Response(PollOutcome),
     /// All watches of the client hold back.
     HeldBack,
+    /// It had ended before it was pushed.
+    Ended(Box<StatusEvent>),
 }
 
 pub(super) struct Driver {
@@ -103,6 +106,24 @@ impl Driver {
         }
         let core = self.cores.with_schedule(&self.core, schedule);
         self.add(TaskWatch::new(core, task_id))
+    }
+
+    pub(super) fn push_checkpoint(&mut self, checkpoint: &Checkpoint) -> bool {
+        if self.slots.find(checkpoint.task_id().as_str()).is_some() {
+            return false;
+        }
+        let schedule = self.core.schedule_of(checkpoint);
+        let core = self.cores.with_schedule(&self.core, schedule);
+        let watch = TaskWatch::resumed(core, checkpoint);
+        let Some(end) = self.core.end_of(checkpoint) else { return self.add(watch) };
+        let key = self.slots.add(watch);
+        self.news.extend(key.map(|key| (key, News::Ended(Box::new(end)))));
+        key.is_some()
+    }
+
+    pub(super) fn checkpoints(&self) -> impl Iterator<Item = Checkpoint> {
+        let now = Instant::now();
+        self.slots.watches().map(move |watch| watch.checkpoint(now))
     }
 
     fn add(&mut self, watch: TaskWatch) -> bool {
@@ -315,6 +336,10 @@ impl Driver {
             let id = slot.watch.id().clone();
             let outcome = match news {
                 News::Response(outcome) => outcome,
+                News::Ended(end) => {
+                    drop(self.dismiss(key));
+                    return Some((id, *end));
+                }
                 // Its request may have gone meanwhile.
                 News::HeldBack if matches!(slot.queued(), Some(Class::Normal | Class::Retry)) => {
                     match self.core.limiter.cooldown() {

@@ -132,6 +132,10 @@ impl TaskSlots {
         Some(slot)
     }
 
+    pub(super) fn watches(&self) -> impl Iterator<Item = &TaskWatch> {
+        self.slots.iter().map(|(_, slot)| &slot.watch)
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = &TaskId> {
         self.slots.iter().map(|(_, slot)| slot.watch.id())
     }

@@ -151,9 +151,10 @@ fn a_poll_without_a_permit_ends_as_deadline() {
     let (StatusEvent::GaveUp(error), Next::End) = (decision.event, decision.next) else { panic!("it goes on") };
     assert_eq!((error.kind(), error.polls()), (ErrorKind::Deadline, 1));
     assert_eq!(error.retry_after(), Some(Duration::from_millis(117_500)));
-    let said = "there was no final poll, because no permit came in time: task other was answered 503 on Thu, 01 Jan 1970 00:00:00 GMT; \
+    let said = "there was no final poll, because no permit came in time: another request was answered 503 on Thu, 01 Jan 1970 00:00:00 GMT; \
                 the client holds back for 118s more; the task may still finish";
     assert!(error.to_string().contains(said), "{error}");
+    assert!(!error.to_string().contains("other was"), "the owner of this task may read it: {error}");
 }
 
 #[test]
@@ -165,12 +166,12 @@ fn limit_without_waiters_is_told_without_a_count() {
         rate_limit: Some(RateLimit::per(1, secs(3600))),
         ..closed()
     };
-    assert_eq!(limits(0).reason(), "the rate limit of 1 per 3600s is used up");
-    assert_eq!(limits(1).reason(), "the rate limit of 1 per 3600s is used up, and 1 request waits");
-    assert_eq!(limits(3).reason(), "the rate limit of 1 per 3600s is used up, and 3 requests wait");
+    assert_eq!(limits(0).reason(&TaskId::from("t")), "the rate limit of 1 per 3600s is used up");
+    assert_eq!(limits(1).reason(&TaskId::from("t")), "the rate limit of 1 per 3600s is used up, and 1 request waits");
+    assert_eq!(limits(3).reason(&TaskId::from("t")), "the rate limit of 1 per 3600s is used up, and 3 requests wait");
     let full = |waiting| ClientLimits { in_flight: 9, rate_limit: None, ..limits(waiting) };
-    assert_eq!(full(0).reason(), "9 of 9 requests are in flight");
-    assert_eq!(full(2).reason(), "9 of 9 requests are in flight, and 2 requests wait");
+    assert_eq!(full(0).reason(&TaskId::from("t")), "9 of 9 requests are in flight");
+    assert_eq!(full(2).reason(&TaskId::from("t")), "9 of 9 requests are in flight, and 2 requests wait");
 }
 
 #[test]
