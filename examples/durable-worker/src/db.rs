@@ -37,10 +37,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Failure> {
 /// Begins to wait for a task. `false` if it is waited for already, or has ended. In one transaction with what your program
 /// stores about the task, neither can be there without the other.
 pub async fn enqueue(tx: &mut PgConnection, client: &Client, id: &str) -> Result<bool, Failure> {
-    let checkpoint = {
-        let _ = client;
-        serde_json::to_string(&crate::step::Checkpoint { id: id.to_owned(), polls: 0, failures: 0 })?
-    };
+    let checkpoint = serde_json::to_string(&client.watch(id).checkpoint())?;
     let insert = sqlx::query(
         "INSERT INTO luma.waits (task_id, checkpoint) SELECT $1, $2::json
          WHERE NOT EXISTS (SELECT FROM luma.outcomes WHERE task_id = $1) ON CONFLICT DO NOTHING",

@@ -1,10 +1,9 @@
 //! The job: one poll of one task. It ends in one transaction that records the outcome, or adds the job of the next poll.
 
-use crate::step::{Checkpoint, Step};
 use std::time::Duration;
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
-use luma_watch::{Client, ErrorKind, StatusEvent};
+use luma_watch::{Checkpoint, Client, ErrorKind, StatusEvent, Step};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnection, PgPool};
 
@@ -15,6 +14,9 @@ pub const LOST: &str = "the job was given to another worker";
 
 /// As the library's `retry_after_cap`.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
+
+/// How long a poll is put off that shows that the worker's settings, key or credit need a person.
+const ACCOUNT_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Serialize, Deserialize)]
 pub struct Poll {
@@ -35,7 +37,7 @@ impl Poll {
         let client = context.get_ext::<Client>().ok_or("the worker has no client")?;
         let Some(checkpoint) = self.checkpoint(pool).await? else { return Ok(()) }; // it has ended
         pace::acquire(pool).await?;
-        let step = crate::step::poll_once(client, &checkpoint).await?;
+        let step = client.poll_once(&checkpoint).await;
         if let Some(StatusEvent::PollFailed(failure)) = &step.event
             && failure.error.kind() == ErrorKind::RateLimited
             && let Some(pause) = failure.error.retry_after()
@@ -68,7 +70,12 @@ impl Poll {
     }
 
     async fn record(&self, tx: &mut PgConnection, step: &Step) -> Result<(), Failure> {
-        if let Some(next) = &step.next {
+        if let Some(StatusEvent::GaveUp(error)) = &step.event
+            && is_about_the_account(error.kind())
+        {
+            tracing::error!("the next poll is in {ACCOUNT_PAUSE:?}: {error}");
+            db::poll_after(tx, &self.id, ACCOUNT_PAUSE).await?;
+        } else if let Some(next) = &step.next {
             let update = sqlx::query("UPDATE luma.waits SET checkpoint = $2::json WHERE task_id = $1")
                 .bind(&self.id)
                 .bind(serde_json::to_string(&next.checkpoint)?)
@@ -89,6 +96,11 @@ impl Poll {
         }
         Ok(())
     }
+}
+
+/// Whether an error ends no wait: it is about the worker's settings, its key or its credit, not about the task.
+fn is_about_the_account(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Config | ErrorKind::Unauthorized | ErrorKind::OutOfCredit)
 }
 
 /// Whether the job is still this worker's, and keeps it so until the transaction ends. A worker that stood still, or could not

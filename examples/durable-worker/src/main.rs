@@ -7,7 +7,6 @@ mod drill;
 mod job;
 mod pace;
 mod settings;
-mod step;
 mod worker;
 
 use std::error::Error;

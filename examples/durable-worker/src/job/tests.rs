@@ -13,6 +13,7 @@ use crate::{Failure, db};
 /// A database, a client of a simulated gateway, and a task that is enqueued.
 struct Setting {
     pool: PgPool,
+    simulator: Simulator,
     client: Client,
     id: TaskId,
     _cluster: Temporary,
@@ -28,7 +29,7 @@ impl Setting {
         let id = simulator.add(task);
         let client = Client::builder("test-key").simulator(&simulator).build().unwrap();
         assert!(db::enqueue_one(&pool, &client, id.as_str()).await.unwrap());
-        Some(Self { pool, client, id, _cluster: cluster })
+        Some(Self { pool, simulator, client, id, _cluster: cluster })
     }
 
     /// Locks the job that is due, as the queue does for a worker. `None`: no job is due.
@@ -47,7 +48,7 @@ impl Setting {
     async fn poll(&self, job: i64, worker: &str) -> Result<(), Failure> {
         let poll = Poll { id: self.id.to_string() };
         let Some(checkpoint) = poll.checkpoint(&self.pool).await? else { return Ok(()) };
-        let step = crate::step::poll_once(&self.client, &checkpoint).await?;
+        let step = self.client.poll_once(&checkpoint).await;
         poll.finish(&self.pool, job, worker, &step).await?;
         self.execute(&format!("DELETE FROM graphile_worker._private_jobs WHERE id = {job}")).await;
         Ok(())
@@ -133,4 +134,18 @@ async fn worker_that_lost_its_job_changes_nothing() {
     assert_eq!(setting.poll(job, "a").await.unwrap_err().to_string(), LOST);
     setting.poll(job, "b").await.unwrap();
     assert_eq!(setting.counts().await, (1, 0));
+}
+
+#[tokio::test]
+async fn refused_key_ends_no_wait() {
+    let Some(setting) = Setting::new(SimulatedTask::new().generates_for(Duration::ZERO)).await else { return };
+    setting.simulator.api_key("replaced");
+    let job = setting.take("a").await.unwrap();
+    setting.poll(job, "a").await.unwrap();
+    assert_eq!(setting.counts().await, (1, 0));
+    setting.simulator.api_key("test-key");
+    setting.callback().await;
+    let job = setting.take("a").await.unwrap();
+    setting.poll(job, "a").await.unwrap();
+    assert_eq!(setting.counts().await, (0, 1));
 }
