@@ -35,15 +35,18 @@ pub async fn run() -> Result<(), Failure> {
     tokio::spawn(clean_up(pool.clone()));
 
     let stop = stop_signal()?;
-    while !*stop.borrow() {
-        // After an error the next worker has a new id, and the jobs of this one are swept.
-        match work(&pool, &client, concurrency, stop.clone()).await {
-            Ok(()) => break,
-            Err(error) => tracing::warn!("the worker starts again in 1 s: {error}"),
+    loop {
+        let result = work(&pool, &client, concurrency, stop.clone()).await;
+        if *stop.borrow() {
+            return result;
         }
+        // The database was away. The next worker has another id, and the jobs of this one are swept.
+        tracing::warn!(
+            "the worker starts again in 1 s: {}",
+            result.err().map_or_else(String::new, |error| error.to_string())
+        );
         sleep(Duration::from_secs(1)).await;
     }
-    Ok(())
 }
 
 async fn work(
@@ -63,7 +66,7 @@ async fn work(
         .pg_pool(pool.clone())
         .schema(db::QUEUE_SCHEMA)
         .concurrency(concurrency)
-        // Jobs are found by notification at once. When the database was away, only by this, until the next start.
+        // Jobs are found at once, by notification. Where the connection for notifications was lost, only this finds them.
         .poll_interval(Duration::from_millis(200))
         .worker_recovery(recovery)
         .listen_os_shutdown_signals(false)
