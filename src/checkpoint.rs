@@ -206,3 +206,33 @@ impl Checkpoint {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use super::*;
+
+    const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn started_after(start: Duration, max_wait: Option<Duration>) -> Checkpoint {
+        Checkpoint::new(&TaskId::from("t"), "h", START + start, max_wait, SavedState::default(), None)
+    }
+
+    #[test]
+    fn wait_is_never_longer_than_whole_nor_shorter_than_nothing() {
+        let (start, max_wait) = (Duration::from_secs(1_000), Duration::from_secs(900));
+        let of = |now: Duration| started_after(start, Some(max_wait)).elapsed(START + now);
+        assert_eq!(of(start), Duration::ZERO);
+        assert_eq!(of(start + Duration::from_millis(1)), Duration::from_millis(1));
+        assert_eq!(of(start + max_wait), max_wait);
+        // The clock was far ahead, or is now.
+        assert_eq!(of(Duration::MAX / 4), max_wait);
+        // It was set back.
+        assert_eq!(of(Duration::ZERO), Duration::ZERO);
+        let endless = started_after(start, None);
+        assert_eq!(endless.elapsed(START + start + max_wait), max_wait);
+        assert_eq!(endless.elapsed(START + Duration::from_secs(1 << 40)), MAX_WAIT);
+        assert_eq!((endless.deadline(), endless.renewed().elapsed(START + start)), (None, Duration::ZERO));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod builder;
 
+use std::borrow::Borrow;
 use std::env;
 use std::fmt;
 use std::sync::Arc;
@@ -311,10 +312,11 @@ impl Client {
     /// [`GaveUp`](crate::StatusEvent::GaveUp) with an error of the kind [`Config`](crate::ErrorKind::Config).
     ///
     /// See [`Checkpoint`] for an example, and [the guide](crate::guide::restarts).
-    pub fn resume(&self, checkpoint: Checkpoint) -> Watch {
-        match self.core.end_of(&checkpoint) {
+    pub fn resume(&self, checkpoint: impl Borrow<Checkpoint>) -> Watch {
+        let checkpoint = checkpoint.borrow();
+        match self.core.end_of(checkpoint) {
             Some(end) => Watch::ended(Arc::clone(&self.core), checkpoint.task_id().clone(), end),
-            None => Watch::resumed(TaskWatch::resumed(self.core.with_deadline_of(&checkpoint), &checkpoint)),
+            None => Watch::resumed(TaskWatch::resumed(self.core.with_deadline_of(checkpoint), checkpoint)),
         }
     }
 
@@ -357,8 +359,8 @@ impl Client {
     ///
     /// # Panics
     /// Outside a tokio runtime with its timer and I/O enabled.
-    pub async fn poll_once(&self, checkpoint: &Checkpoint) -> Step {
-        poll_once(&self.core, checkpoint).await
+    pub async fn poll_once(&self, checkpoint: impl Borrow<Checkpoint>) -> Step {
+        poll_once(&self.core, checkpoint.borrow()).await
     }
 
     /// Waits for a task's end and returns the task: the same as `watch(task_id).wait_until_done()`, see

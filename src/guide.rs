@@ -6,6 +6,7 @@
 //! | [`errors`] | What does each event and each error mean, and does the watch go on? |
 //! | [`answers`] | What can an answer look like, and what is made of it? |
 //! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
+//! | [`restarts`] | How does a wait go on after a restart, or on many machines? |
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
 //! | [`defaults`] | What is the default of each setting? |
@@ -32,6 +33,9 @@ pub mod answers {}
 
 #[doc = include_str!("guide/services.md")]
 pub mod services {}
+
+#[doc = include_str!("guide/restarts.md")]
+pub mod restarts {}
 
 #[doc = include_str!("guide/callbacks.md")]
 pub mod callbacks {}

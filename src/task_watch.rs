@@ -50,11 +50,11 @@ impl TaskWatch {
         Self { core, id, state, started, span: None }
     }
 
-    /// When the watch before this one began, in nanoseconds from the client's epoch, and how many polls it made, and how many of
-    /// them failed. `None`: there was none, or this one has started.
-    pub(crate) fn resumed_from(&self) -> Option<(i64, u32, u32)> {
+    /// How long the watch before this one has lasted, how many polls it made, and how many of them failed. `None`: there was
+    /// none, or this one has started.
+    pub(crate) fn resumed_from(&self, now: Instant) -> Option<(Duration, u32, u32)> {
         let saved = self.state.is_resumed().then(|| self.state.save())?;
-        Some((self.started, saved.polls, saved.failures))
+        Some((self.elapsed(now), saved.polls, saved.failures))
     }
 
     /// The same watch as data.

@@ -14,6 +14,7 @@ mod summary;
 mod task_slots;
 mod timer_queue;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -147,8 +148,8 @@ impl WatchAll {
 
     /// Goes on with a watch from its [checkpoint](Checkpoint), with the deadline that it had, as
     /// [`Client::resume`](crate::Client::resume). Returns `false` if the task is watched already.
-    pub fn push_checkpoint(&mut self, checkpoint: &Checkpoint) -> bool {
-        let added = self.driver.push_checkpoint(checkpoint);
+    pub fn push_checkpoint(&mut self, checkpoint: impl Borrow<Checkpoint>) -> bool {
+        let added = self.driver.push_checkpoint(checkpoint.borrow());
         self.wake();
         added
     }

@@ -56,8 +56,8 @@ async fn idle_watch_holds_few_bytes() {
     let in_watch_all =
         bytes_per_watch(|client| client.watch_all(Vec::<TaskId>::new()), |all, _, id| assert!(all.push(id))).await;
     let in_select_all = bytes_per_watch(|_| SelectAll::new(), |all, client, id| all.push(client.watch(id))).await;
-    // Measured: 213 and 352 bytes; with the feature `callback` 241 and 414. The limits are 3 % above.
-    let (limit_in_all, limit_alone) = if cfg!(feature = "callback") { (248, 426) } else { (220, 362) };
+    // Measured: 213 and 368 bytes; with the feature `callback` 241 and 430. The limits are 3 % above.
+    let (limit_in_all, limit_alone) = if cfg!(feature = "callback") { (248, 443) } else { (220, 379) };
     assert!(in_watch_all <= limit_in_all, "{in_watch_all} bytes per task in a WatchAll, not {limit_in_all}");
     assert!(in_select_all <= limit_alone, "{in_select_all} bytes per Watch in SelectAll, not {limit_alone}");
     assert!(in_watch_all > 100 && in_select_all > 200, "{in_watch_all} and {in_select_all}: something is not counted");

@@ -65,7 +65,7 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(config: LimiterConfig) -> Self {
         Self {
-            rate: config.rate_limit.map(RateLimiter::new),
+            rate: config.rate_limit.map(|limit| RateLimiter::at_start(limit, Instant::now())),
             in_flight: InFlight::new(config.max_in_flight, config.lease),
             breaker: CircuitBreaker::new(),
             retries: RetryBudget::new(),

@@ -24,6 +24,7 @@ pub struct RateLimit {
     requests: u32,
     period: Duration,
     max_burst: u32,
+    starts_used_up: bool,
 }
 
 impl RateLimit {
@@ -33,7 +34,7 @@ impl RateLimit {
     /// days.
     #[must_use]
     pub const fn per(requests: u32, period: Duration) -> Self {
-        Self { requests, period, max_burst: requests }
+        Self { requests, period, max_burst: requests, starts_used_up: false }
     }
 
     /// At most this many requests at once. Default: all requests of the period.
@@ -57,6 +58,25 @@ impl RateLimit {
     #[must_use]
     pub const fn burst(mut self, requests: u32) -> Self {
         self.max_burst = requests;
+        self
+    }
+
+    /// Starts as if the requests of a whole period had just been sent: the first request goes one period after the client was
+    /// built, and then they go at the even rate. Default: the first requests go at once.
+    ///
+    /// For a process that is restarted often: what the one before it sent still counts at the gateway. See [the
+    /// guide](crate::guide::restarts#what-does-not-survive).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::RateLimit;
+    ///
+    /// let limit = RateLimit::per(15, Duration::from_secs(10)).starting_used_up();
+    /// # assert_ne!(limit, RateLimit::per(15, Duration::from_secs(10)));
+    /// ```
+    #[must_use]
+    pub const fn starting_used_up(mut self) -> Self {
+        self.starts_used_up = true;
         self
     }
 
@@ -100,6 +120,10 @@ impl RateLimit {
         let nanos = self.period.as_nanos().saturating_mul(requests as u128);
         let nanos = nanos.checked_div(u128::from(self.requests)).unwrap_or(u128::MAX);
         u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
+    }
+
+    pub(super) const fn starts_used_up(self) -> bool {
+        self.starts_used_up
     }
 
     /// The time between two requests at the even rate of the limit.

@@ -23,6 +23,12 @@ impl RateLimiter {
         Self { limit, quota: Quota::new(limit), pacer: None }
     }
 
+    /// The same, at the start of its client.
+    pub(super) fn at_start(limit: RateLimit, now: Instant) -> Self {
+        let first = now.checked_add(limit.period()).filter(|_| limit.starts_used_up());
+        Self { pacer: first.map(|first| Pacer::new(limit.gap(), first)), ..Self::new(limit) }
+    }
+
     pub(super) const fn limit(&self) -> RateLimit {
         self.limit
     }

@@ -1,6 +1,6 @@
 //! A watch goes on from its checkpoint in another process: with its deadline, its counters and its end.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures::StreamExt;
 use luma_watch::simulator::{Fault, SimulatedTask, Simulator};
@@ -116,7 +116,7 @@ async fn checkpoints_of_many_go_on_with_their_own_deadlines() {
     sleep(secs(39)).await;
     let mut all = restarted(&simulator).watch_all([""; 0]);
     for checkpoint in &checkpoints {
-        assert!(all.push_checkpoint(&stored(checkpoint)));
+        assert!(all.push_checkpoint(stored(checkpoint)));
     }
     let polls = all.get(&first).unwrap().polls;
     assert_eq!(polls, 3);
@@ -177,7 +177,7 @@ fn version_0_is_read_for_ever() {
     let first = r#"{"v":0,"id":"774d9a7dd608a0e49293903095e45a4c","host":"api.apikley.ru","start_ms":1755078296000,"max_wait_ms":900000}"#;
     let checkpoint: Checkpoint = from_str(first).unwrap();
     assert_eq!(checkpoint.task_id(), "774d9a7dd608a0e49293903095e45a4c");
-    let start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_755_078_296_000);
+    let start = SystemTime::UNIX_EPOCH + secs(1_755_078_296);
     assert_eq!((checkpoint.started_at(), checkpoint.deadline()), (Some(start), Some(start + secs(900))));
     assert_eq!(to_string(&checkpoint).unwrap(), first, "it is written as it was");
     let failing = r#"{"v":0,"id":"t","host":"api.apikley.ru","start_ms":1755078296000,"max_wait_ms":900000,"polls":7,"state":{"polls":7,"failures":3,"last_failed_poll":7,"extra":0,"flag":9,"age":[60000,30000],"not_before":45000,"streak":{"count":2,"unconfirmed_since":31000,"last_error":{"kind":"not_found","message":"m","causes":[],"transient":true,"task_id":"t","task":null,"http_status":404,"code":null,"retry_after_ms":null,"polls":7,"elapsed_ms":31000}}}}"#;

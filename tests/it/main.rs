@@ -63,6 +63,7 @@ mod rate_limit;
 mod readme;
 mod redacted;
 mod redirects;
+mod restart;
 mod retry_after;
 mod runtimes;
 mod schedule;

@@ -297,3 +297,14 @@ async fn empty_id_takes_no_permit() {
     assert_eq!(gave_up(&client.watch_all([""]).next().await.unwrap().1), Some(ErrorKind::InvalidRequest));
     assert_eq!(start.elapsed(), secs(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn limit_that_starts_used_up_waits_for_a_period() {
+    let simulator = Simulator::new();
+    let limit = RateLimit::per(4, secs(8)).starting_used_up();
+    let client = builder(&simulator).rate_limit(limit).build().unwrap();
+    let ids = endless(&simulator, 6);
+    join_all(ids.iter().map(|id| client.status(id))).await;
+    let asked: Vec<_> = asked_at(&simulator).iter().map(Duration::as_secs).collect();
+    assert_eq!(asked, [8, 10, 12, 14, 16, 18]);
+}

@@ -52,7 +52,7 @@ async fn steps_make_the_events_of_a_watch() {
         (minutes(3), |_| {}),
         (minutes(3).ends_with(Status::GenerateFailed), |_| {}),
         (around_200.clone().ends_with(Status::CallbackFailed), |simulator| {
-            simulator.inject(Fault::status(502).after(2).times(4))
+            simulator.inject(Fault::status(502).after(2).times(4));
         }),
         (SimulatedTask::new().never_ends(), |simulator| simulator.inject(Fault::reset().after(20))),
         (minutes(3).unknown_for(secs(45)), |_| {}),

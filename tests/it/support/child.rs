@@ -32,6 +32,11 @@ impl Child {
         self
     }
 
+    /// Starts it, to be killed.
+    pub(crate) fn spawn(mut self) -> std::process::Child {
+        self.0.stdout(std::process::Stdio::null()).spawn().unwrap()
+    }
+
     /// Waits for its end, and returns what it [reports](report).
     pub(crate) fn run(mut self) -> String {
         let output = self.0.output().unwrap();
