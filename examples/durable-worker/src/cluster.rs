@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::Failure;
+use crate::BoxError;
 
 pub struct Cluster {
     folder: PathBuf,
@@ -17,7 +17,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// The cluster in this folder, created and started where needed.
-    pub fn start(folder: &Path) -> Result<Self, Failure> {
+    pub fn start(folder: &Path) -> Result<Self, BoxError> {
         let programs = find_programs().ok_or("PostgreSQL is not installed: on Debian, `apt-get install postgresql`")?;
         fs::create_dir_all(folder)?;
         let cluster = Self { folder: folder.to_owned(), programs };
@@ -36,7 +36,7 @@ impl Cluster {
     }
 
     /// Starts it again after [`stop`](Self::stop).
-    pub fn resume(&self) -> Result<(), Failure> {
+    pub fn resume(&self) -> Result<(), BoxError> {
         let server = format!("-c listen_addresses='' -c unix_socket_directories='{}'", self.folder.display());
         let log = self.folder.join("log");
         run(self
@@ -48,7 +48,7 @@ impl Cluster {
     }
 
     /// Stops it at once, as a crash would.
-    pub fn stop(&self) -> Result<(), Failure> {
+    pub fn stop(&self) -> Result<(), BoxError> {
         run(self.command("pg_ctl").args(["stop", "--mode=immediate", "--pgdata"]).arg(self.data()))
     }
 
@@ -82,7 +82,7 @@ pub struct Temporary {
 }
 
 impl Temporary {
-    pub fn start() -> Result<Self, Failure> {
+    pub fn start() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         Ok(Self { cluster: Cluster::start(folder.path())?, _folder: folder })
     }
@@ -128,7 +128,7 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"))
 }
 
-fn run(command: &mut Command) -> Result<(), Failure> {
+fn run(command: &mut Command) -> Result<(), BoxError> {
     // Not piped: the server would keep the pipes open.
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed: {status}").into()) }

@@ -6,7 +6,7 @@ use graphile_worker::WorkerUtils;
 use luma_watch::Client;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 
-use crate::Failure;
+use crate::BoxError;
 
 /// The job's name in the queue.
 pub const POLL: &str = "luma_poll";
@@ -26,7 +26,7 @@ pub fn pool(url: &str) -> Result<PgPool, sqlx::Error> {
 }
 
 /// Creates the tables of the queue and of this program, where they are missing.
-pub async fn migrate(pool: &PgPool) -> Result<(), Failure> {
+pub async fn migrate(pool: &PgPool) -> Result<(), BoxError> {
     let mut lock = pool.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *lock).await?;
     WorkerUtils::new(pool.clone(), QUEUE_SCHEMA).migrate().await?;
@@ -36,7 +36,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Failure> {
 
 /// Begins to wait for a task. `false` if it is waited for already, or has ended. In one transaction with what your program
 /// stores about the task, neither can be there without the other.
-pub async fn enqueue(tx: &mut PgConnection, client: &Client, id: &str) -> Result<bool, Failure> {
+pub async fn enqueue(tx: &mut PgConnection, client: &Client, id: &str) -> Result<bool, BoxError> {
     let checkpoint = serde_json::to_string(&client.watch(id).checkpoint())?;
     let insert = sqlx::query(
         "INSERT INTO luma.waits (task_id, checkpoint) SELECT $1, $2::json
@@ -54,7 +54,7 @@ pub async fn enqueue(tx: &mut PgConnection, client: &Client, id: &str) -> Result
 }
 
 /// The same in a transaction of its own.
-pub async fn enqueue_one(pool: &PgPool, client: &Client, id: &str) -> Result<bool, Failure> {
+pub async fn enqueue_one(pool: &PgPool, client: &Client, id: &str) -> Result<bool, BoxError> {
     let mut tx = pool.begin().await?;
     let is_new = enqueue(&mut tx, client, id).await?;
     tx.commit().await?;

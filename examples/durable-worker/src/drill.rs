@@ -13,8 +13,8 @@ use sqlx::postgres::PgPool;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::cluster::{Cluster, Temporary};
-use crate::{Failure, db, pace};
-use gateway::{Gateway, Given};
+use crate::{BoxError, db, pace};
+use gateway::{CreatedTask, Gateway};
 use workers::Workers;
 
 /// Longer than the threshold after which a worker's jobs are taken away: 4 s.
@@ -38,8 +38,8 @@ pub const SHORT: Plan =
     Plan { tasks: 60, duration: Duration::from_secs(60), requests: 24, period: Duration::from_secs(2) };
 
 /// What the drill leaves to the checks.
-struct Seen {
-    given: Vec<Given>,
+struct Observed {
+    created: Vec<CreatedTask>,
     /// When each request came to the gateway.
     requests: Vec<Duration>,
     /// Jobs whose end found that they were given to another worker.
@@ -47,7 +47,7 @@ struct Seen {
     slowest_recovery: Duration,
 }
 
-pub async fn run(plan: &Plan) -> Result<(), Failure> {
+pub async fn run(plan: &Plan) -> Result<(), BoxError> {
     let cluster = Temporary::start()?;
     let logs = tempfile::tempdir()?;
     let result = tokio::select! {
@@ -60,7 +60,7 @@ pub async fn run(plan: &Plan) -> Result<(), Failure> {
     result
 }
 
-async fn drill(plan: &Plan, cluster: &Cluster, logs: &Path) -> Result<(), Failure> {
+async fn drill(plan: &Plan, cluster: &Cluster, logs: &Path) -> Result<(), BoxError> {
     let pool = db::pool(&cluster.url())?;
     db::migrate(&pool).await?;
     pace::set(&pool, plan.requests, plan.period).await?;
@@ -73,28 +73,28 @@ async fn drill(plan: &Plan, cluster: &Cluster, logs: &Path) -> Result<(), Failur
         plan.tasks, plan.duration, plan.requests, plan.period
     );
     let ports = workers.ports();
-    let (given, slowest_recovery) = tokio::try_join!(
-        give(plan, &gateway, &client, &pool, &ports),
+    let (created, slowest_recovery) = tokio::try_join!(
+        create_tasks(plan, &gateway, &client, &pool, &ports),
         disturb(plan, &mut workers, cluster, &gateway, &pool)
     )?;
     // A timeout is seen by the checks, which say what is missing.
     let _ = timeout(PATIENCE, until_ended(&pool, plan.tasks)).await;
     let requests = gateway.request_times();
     let lost_jobs = workers.stop().await?;
-    let seen = Seen { given, requests, lost_jobs, slowest_recovery };
-    checks::check(plan, &gateway, &pool, &seen).await
+    let observed = Observed { created, requests, lost_jobs, slowest_recovery };
+    checks::check(plan, &gateway, &pool, &observed).await
 }
 
 /// Creates the tasks one after the other, as customers would, and enqueues each.
-async fn give(
+async fn create_tasks(
     plan: &Plan,
     gateway: &Gateway,
     client: &Client,
     pool: &PgPool,
     ports: &[u16],
-) -> Result<Vec<Given>, Failure> {
+) -> Result<Vec<CreatedTask>, BoxError> {
     let begin = Instant::now();
-    let mut given = Vec::new();
+    let mut created = Vec::new();
     for number in 0..plan.tasks {
         let task = gateway.create(number, ports);
         // The database may be away.
@@ -102,10 +102,10 @@ async fn give(
             tracing::debug!("enqueued again in 0.2 s: {error}");
             sleep(Duration::from_millis(200)).await;
         }
-        given.push(task);
+        created.push(task);
         sleep_until(begin + plan.duration * (number + 1) / plan.tasks).await;
     }
-    Ok(given)
+    Ok(created)
 }
 
 /// Eleven disturbances: most are SIGKILL. Returns the longest time in which the jobs of a killed worker were free again.
@@ -115,13 +115,13 @@ async fn disturb(
     cluster: &Cluster,
     gateway: &Gateway,
     pool: &PgPool,
-) -> Result<Duration, Failure> {
+) -> Result<Duration, BoxError> {
     let begin = Instant::now();
     let mut slowest_recovery = Duration::ZERO;
     for number in 1..12 {
         sleep_until(begin + plan.duration * number / 12).await;
         match number {
-            3 => workers.stand_still(LONG).await?,
+            3 => workers.suspend_one(LONG).await?,
             6 => outage(cluster, SHORT_OUTAGE).await?,
             8 => {
                 // Polls that begin before the outage end after it, when their jobs have been taken away.
@@ -136,7 +136,7 @@ async fn disturb(
     Ok(slowest_recovery)
 }
 
-async fn outage(cluster: &Cluster, duration: Duration) -> Result<(), Failure> {
+async fn outage(cluster: &Cluster, duration: Duration) -> Result<(), BoxError> {
     println!("the database is away for {duration:?}");
     tokio::task::block_in_place(|| cluster.stop())?;
     sleep(duration).await;

@@ -7,7 +7,7 @@ use luma_watch::{Checkpoint, Client, ErrorKind, StatusEvent, Step};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnection, PgPool};
 
-use crate::{Failure, db, pace};
+use crate::{BoxError, db, pace};
 
 /// Why a job ends without a trace.
 pub const LOST: &str = "the job was given to another worker";
@@ -32,7 +32,7 @@ impl TaskHandler for Poll {
 }
 
 impl Poll {
-    async fn poll(&self, context: &WorkerContext) -> Result<(), Failure> {
+    async fn poll(&self, context: &WorkerContext) -> Result<(), BoxError> {
         let pool = context.pg_pool();
         let client = context.get_ext::<Client>().ok_or("the worker has no client")?;
         let Some(checkpoint) = self.checkpoint(pool).await? else { return Ok(()) }; // it has ended
@@ -49,7 +49,7 @@ impl Poll {
     }
 
     /// The transaction. `job` and `worker` say whose job it was when it began.
-    async fn finish(&self, pool: &PgPool, job: i64, worker: &str, step: &Step) -> Result<(), Failure> {
+    async fn finish(&self, pool: &PgPool, job: i64, worker: &str, step: &Step) -> Result<(), BoxError> {
         let mut tx = pool.begin().await?;
         if !is_ours(&mut tx, job, worker).await? {
             // Never `Ok` here: the queue would delete the job, whoever runs it now.
@@ -61,7 +61,7 @@ impl Poll {
     }
 
     /// `None`: the wait is over.
-    async fn checkpoint(&self, pool: &PgPool) -> Result<Option<Checkpoint>, Failure> {
+    async fn checkpoint(&self, pool: &PgPool) -> Result<Option<Checkpoint>, BoxError> {
         let row: Option<(String,)> = sqlx::query_as("SELECT checkpoint::text FROM luma.waits WHERE task_id = $1")
             .bind(&self.id)
             .fetch_optional(pool)
@@ -69,7 +69,7 @@ impl Poll {
         Ok(row.map(|(json,)| serde_json::from_str(&json)).transpose()?)
     }
 
-    async fn record(&self, tx: &mut PgConnection, step: &Step) -> Result<(), Failure> {
+    async fn record(&self, tx: &mut PgConnection, step: &Step) -> Result<(), BoxError> {
         if let Some(StatusEvent::GaveUp(error)) = &step.event
             && is_about_the_account(error.kind())
         {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-type Failure = Box<dyn Error + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
 const USAGE: &str = "usage: durable-worker COMMAND
   work                     polls the tasks, until SIGTERM or Ctrl-C
@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &[&str]) -> Result<(), Failure> {
+async fn run(arguments: &[&str]) -> Result<(), BoxError> {
     match arguments {
         ["work"] => worker::run().await,
         ["enqueue", ids @ ..] if !ids.is_empty() => enqueue(ids).await,
@@ -59,7 +59,7 @@ async fn run(arguments: &[&str]) -> Result<(), Failure> {
     }
 }
 
-async fn enqueue(ids: &[&str]) -> Result<(), Failure> {
+async fn enqueue(ids: &[&str]) -> Result<(), BoxError> {
     let client = settings::client()?;
     let pool = db::pool(&settings::database_url()?)?;
     db::migrate(&pool).await?;
@@ -70,7 +70,7 @@ async fn enqueue(ids: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn status() -> Result<(), Failure> {
+async fn status() -> Result<(), BoxError> {
     let pool = db::pool(&settings::database_url()?)?;
     db::migrate(&pool).await?;
     let counts = db::counts(&pool).await?;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use luma_watch::{Client, Schedule};
 
-use crate::Failure;
+use crate::BoxError;
 use crate::cluster::Cluster;
 
 /// A variable, read. `None` if it is not set, or empty.
-pub fn variable<T: FromStr<Err: Display>>(name: &str) -> Result<Option<T>, Failure> {
+pub fn variable<T: FromStr<Err: Display>>(name: &str) -> Result<Option<T>, BoxError> {
     match env::var(name) {
         Ok(text) if !text.is_empty() => {
             text.parse().map(Some).map_err(|error| format!("{name} is {text:?}: {error}").into())
@@ -21,7 +21,7 @@ pub fn variable<T: FromStr<Err: Display>>(name: &str) -> Result<Option<T>, Failu
 }
 
 /// `DATABASE_URL`, or a cluster of its own in the folder for temporary files. The cluster keeps running for the next command.
-pub fn database_url() -> Result<String, Failure> {
+pub fn database_url() -> Result<String, BoxError> {
     if let Some(url) = variable("DATABASE_URL")? {
         return Ok(url);
     }
@@ -32,7 +32,7 @@ pub fn database_url() -> Result<String, Failure> {
 }
 
 /// `APIKLEY_API_KEY`, `APIKLEY_BASE_URL`, and the schedule.
-pub fn client() -> Result<Client, Failure> {
+pub fn client() -> Result<Client, BoxError> {
     let mut schedule = match variable("CALLBACK_ADDRESS")?.map(|_: String| ()) {
         Some(()) => Schedule::expecting_callback(),
         None => Schedule::default(),

@@ -13,7 +13,7 @@ use tokio::time::{interval, sleep};
 
 use crate::job::Poll;
 use crate::settings::{self, variable};
-use crate::{Failure, callback, db};
+use crate::{BoxError, callback, db};
 
 /// Jobs that a process runs at once: they wait for their instant, or for the gateway's answer. With more than the limit needs, each
 /// takes its instant long before it, and a callback's poll comes behind them.
@@ -22,7 +22,7 @@ const CONCURRENCY: usize = 4;
 const SWEEP_THRESHOLD: Duration = Duration::from_secs(4);
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 
-pub async fn run() -> Result<(), Failure> {
+pub async fn run() -> Result<(), BoxError> {
     let client = settings::client()?;
     let concurrency = variable("CONCURRENCY")?.unwrap_or(CONCURRENCY).max(1);
     let pool = db::pool(&settings::database_url()?)?;
@@ -54,7 +54,7 @@ async fn work(
     client: &Client,
     concurrency: usize,
     mut stop: watch::Receiver<bool>,
-) -> Result<(), Failure> {
+) -> Result<(), BoxError> {
     db::migrate(pool).await?;
     // The defaults: off, and 5 min.
     let recovery = WorkerRecoveryConfig::default()
@@ -83,7 +83,7 @@ async fn work(
 }
 
 /// Becomes true at SIGTERM or Ctrl-C: the jobs that run have 5 s to end, the others are left to other workers.
-fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
+fn stop_signal() -> Result<watch::Receiver<bool>, BoxError> {
     let (sender, receiver) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -6,15 +6,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use luma_watch::{StatusEvent, Task};
 use sqlx::postgres::PgPool;
 
-use super::gateway::{Gateway, Given};
-use super::{Plan, Seen};
-use crate::{Failure, db};
+use super::gateway::{CreatedTask, Gateway};
+use super::{Observed, Plan};
+use crate::{BoxError, db};
 
 /// From SIGKILL until the jobs are free for other workers.
 const LONGEST_RECOVERY: Duration = Duration::from_secs(10);
 
-pub async fn check(plan: &Plan, gateway: &Gateway, pool: &PgPool, seen: &Seen) -> Result<(), Failure> {
-    let Seen { given, requests, lost_jobs, slowest_recovery } = seen;
+pub async fn check(plan: &Plan, gateway: &Gateway, pool: &PgPool, observed: &Observed) -> Result<(), BoxError> {
+    let Observed { created, requests, lost_jobs, slowest_recovery } = observed;
     let mut wrong = Vec::new();
     let outcomes: Vec<(String, String, f64)> =
         sqlx::query_as("SELECT task_id, event::text, extract(epoch FROM recorded_at)::float8 FROM luma.outcomes")
@@ -27,7 +27,7 @@ pub async fn check(plan: &Plan, gateway: &Gateway, pool: &PgPool, seen: &Seen) -
 
     let client = gateway.client_without_faults()?;
     let (mut delays, mut used_polls) = (Vec::new(), 0);
-    for Given { id, ends_at } in given {
+    for CreatedTask { id, ends_at } in created {
         let found = by_id.remove(id).unwrap_or_default();
         let [(event, recorded_at)] = &found[..] else {
             wrong.push(format!("task {id} has {} outcomes", found.len()));
@@ -40,7 +40,7 @@ pub async fn check(plan: &Plan, gateway: &Gateway, pool: &PgPool, seen: &Seen) -
         used_polls += polls(event);
         delays.push(recorded_at - ends_at.duration_since(UNIX_EPOCH)?.as_secs_f64());
     }
-    wrong.extend(by_id.keys().map(|id| format!("an outcome of a task that was never given: {id}")));
+    wrong.extend(by_id.keys().map(|id| format!("an outcome of a task that was never created: {id}")));
     let counts = db::counts(pool).await?;
     if counts.waiting > 0 {
         wrong.push(format!("{} tasks are still waited for", counts.waiting));
@@ -57,7 +57,7 @@ pub async fn check(plan: &Plan, gateway: &Gateway, pool: &PgPool, seen: &Seen) -
     delays.sort_by(f64::total_cmp);
     let delay = |part: f64| delays.get((delays.len() as f64 * part) as usize).or(delays.last()).copied().unwrap_or(0.0);
     println!("\n| what | measured |\n|---|---|");
-    println!("| tasks given, outcomes recorded | {}, {} |", given.len(), counts.ended);
+    println!("| tasks created, outcomes recorded | {}, {} |", created.len(), counts.ended);
     println!("| what is missing, repeated or wrong | {} |", wrong.len());
     println!("| most requests within {:?}, and allowed | {most}, {} |", plan.period, plan.requests);
     println!(

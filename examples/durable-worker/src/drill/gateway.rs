@@ -15,8 +15,8 @@ pub struct Gateway {
     server: Server,
 }
 
-/// A task that was given to the workers.
-pub struct Given {
+/// A task that the workers wait for.
+pub struct CreatedTask {
     pub id: String,
     pub ends_at: SystemTime,
 }
@@ -41,7 +41,7 @@ impl Gateway {
     }
 
     /// Creates a task that takes 2 to 20 s.
-    pub fn create(&self, number: u32, ports: &[u16]) -> Given {
+    pub fn create(&self, number: u32, ports: &[u16]) -> CreatedTask {
         let generation_time = Duration::from_secs(fastrand::u64(60..600));
         let mut task = SimulatedTask::new()
             .generates_for(generation_time)
@@ -57,7 +57,7 @@ impl Gateway {
             task = task.callback(if number.is_multiple_of(7) { to_worker.times(3) } else { to_worker });
         }
         let id = self.simulator.add(task);
-        Given { id: id.as_str().to_owned(), ends_at: SystemTime::now() + generation_time / SPEED }
+        CreatedTask { id: id.as_str().to_owned(), ends_at: SystemTime::now() + generation_time / SPEED }
     }
 
     /// When each request came, on the clock, since the start.

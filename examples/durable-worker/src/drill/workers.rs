@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::gateway;
-use crate::Failure;
+use crate::BoxError;
 
 const WORKERS: usize = 3;
+/// The drill waits no longer for what should take seconds.
+const ENOUGH: Duration = Duration::from_secs(30);
 
 pub struct Workers {
     running: Vec<(Child, u16)>,
@@ -23,13 +25,14 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub fn start(database: &str, gateway: &str, folder: &Path) -> Result<Self, Failure> {
+    pub fn start(database: &str, gateway: &str, folder: &Path) -> Result<Self, BoxError> {
         let log = folder.join("workers.log");
         let mut workers = Self { running: Vec::new(), database: database.to_owned(), gateway: gateway.to_owned(), log };
         // All at once, so that the ports differ.
         let ports: Vec<TcpListener> =
             (0..WORKERS).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-        let ports: Vec<u16> = ports.iter().map(|port| Ok(port.local_addr()?.port())).collect::<Result<_, Failure>>()?;
+        let ports: Vec<u16> =
+            ports.iter().map(|port| Ok(port.local_addr()?.port())).collect::<Result<_, BoxError>>()?;
         for port in ports {
             let worker = workers.spawn(port)?;
             workers.running.push((worker, port));
@@ -41,7 +44,7 @@ impl Workers {
         self.running.iter().map(|(_, port)| *port).collect()
     }
 
-    fn spawn(&self, port: u16) -> Result<Child, Failure> {
+    fn spawn(&self, port: u16) -> Result<Child, BoxError> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let worker = Command::new(std::env::current_exe()?)
             .arg("work")
@@ -63,7 +66,7 @@ impl Workers {
     }
 
     /// SIGKILL, and a new process in its place. Returns after what time its jobs were free again.
-    pub async fn kill_one(&mut self, pool: &PgPool) -> Result<Duration, Failure> {
+    pub async fn kill_one(&mut self, pool: &PgPool) -> Result<Duration, BoxError> {
         let number = fastrand::usize(..WORKERS);
         println!("worker {number} is killed");
         let (worker, port) = &mut self.running[number];
@@ -72,22 +75,22 @@ impl Workers {
         let killed = Instant::now();
         sleep(Duration::from_millis(500)).await;
         self.running[number].0 = self.spawn(port)?;
-        while locked_jobs(pool, process).await? > 0 {
+        while killed.elapsed() < ENOUGH && locked_jobs(pool, process).await? > 0 {
             sleep(Duration::from_millis(100)).await;
         }
         Ok(killed.elapsed())
     }
 
     /// SIGSTOP, and SIGCONT after this duration.
-    pub async fn stand_still(&mut self, duration: Duration) -> Result<(), Failure> {
+    pub async fn suspend_one(&mut self, duration: Duration) -> Result<(), BoxError> {
         let number = fastrand::usize(..WORKERS);
-        println!("worker {number} stands still for {duration:?}");
+        println!("worker {number} is suspended for {duration:?}");
         self.signal(number, "STOP").await?;
         sleep(duration).await;
         self.signal(number, "CONT").await
     }
 
-    async fn signal(&self, number: usize, signal: &str) -> Result<(), Failure> {
+    async fn signal(&self, number: usize, signal: &str) -> Result<(), BoxError> {
         let id = self.running[number].0.id().ok_or("a worker has ended")?;
         // The shell's own `kill`.
         let status = Command::new("sh").arg("-c").arg(format!("kill -{signal} {id}")).status().await?;
@@ -95,12 +98,12 @@ impl Workers {
     }
 
     /// SIGTERM, and the end of each. Returns how many jobs were given to another worker while they ran.
-    pub async fn stop(&mut self) -> Result<usize, Failure> {
+    pub async fn stop(&mut self) -> Result<usize, BoxError> {
         for number in 0..WORKERS {
             self.signal(number, "TERM").await?;
         }
         for (worker, _) in &mut self.running {
-            let status = worker.wait().await?;
+            let status = timeout(ENOUGH, worker.wait()).await.map_err(|_| "a worker does not end after SIGTERM")??;
             if !status.success() {
                 return Err(format!("a worker ended with {status} after SIGTERM").into());
             }

@@ -8,10 +8,10 @@ use sqlx::postgres::PgPool;
 
 use super::{LOST, Poll};
 use crate::cluster::Temporary;
-use crate::{Failure, db};
+use crate::{BoxError, db};
 
 /// A database, a client of a simulated gateway, and a task that is enqueued.
-struct Setting {
+struct Fixture {
     pool: PgPool,
     simulator: Simulator,
     client: Client,
@@ -19,7 +19,7 @@ struct Setting {
     _cluster: Temporary,
 }
 
-impl Setting {
+impl Fixture {
     /// `None` where PostgreSQL is missing.
     async fn new(task: SimulatedTask) -> Option<Self> {
         let cluster = Temporary::start_or_skip()?;
@@ -45,7 +45,7 @@ impl Setting {
     }
 
     /// What a worker does with a job: the poll, the transaction, and what the queue does after `Ok`.
-    async fn poll(&self, job: i64, worker: &str) -> Result<(), Failure> {
+    async fn poll(&self, job: i64, worker: &str) -> Result<(), BoxError> {
         let poll = Poll { id: self.id.to_string() };
         let Some(checkpoint) = poll.checkpoint(&self.pool).await? else { return Ok(()) };
         let step = self.client.poll_once(&checkpoint).await;
@@ -81,71 +81,71 @@ impl Setting {
 
 #[tokio::test]
 async fn poll_of_unfinished_task_is_followed_by_one() {
-    let Some(setting) = Setting::new(SimulatedTask::new()).await else { return };
-    let job = setting.take("a").await.unwrap();
-    setting.poll(job, "a").await.unwrap();
-    assert_eq!(setting.counts().await, (1, 0));
-    assert_eq!(setting.take("a").await, None, "it is due after the pause");
+    let Some(fixture) = Fixture::new(SimulatedTask::new()).await else { return };
+    let job = fixture.take("a").await.unwrap();
+    fixture.poll(job, "a").await.unwrap();
+    assert_eq!(fixture.counts().await, (1, 0));
+    assert_eq!(fixture.take("a").await, None, "it is due after the pause");
 }
 
 #[tokio::test]
 async fn outcome_is_recorded_once_and_stays() {
-    let Some(setting) = Setting::new(SimulatedTask::new().generates_for(Duration::ZERO)).await else { return };
-    let job = setting.take("a").await.unwrap();
-    setting.callback().await; // while the job runs: a second poll
-    let second = setting.take("b").await.unwrap();
-    setting.poll(job, "a").await.unwrap();
-    setting.poll(second, "b").await.unwrap();
-    assert_eq!(setting.counts().await.1, 1);
-    setting.callback().await;
-    assert!(!db::enqueue_one(&setting.pool, &setting.client, setting.id.as_str()).await.unwrap());
-    assert_eq!(setting.take("a").await, None);
+    let Some(fixture) = Fixture::new(SimulatedTask::new().generates_for(Duration::ZERO)).await else { return };
+    let job = fixture.take("a").await.unwrap();
+    fixture.callback().await; // while the job runs: a second poll
+    let second = fixture.take("b").await.unwrap();
+    fixture.poll(job, "a").await.unwrap();
+    fixture.poll(second, "b").await.unwrap();
+    assert_eq!(fixture.counts().await.1, 1);
+    fixture.callback().await;
+    assert!(!db::enqueue_one(&fixture.pool, &fixture.client, fixture.id.as_str()).await.unwrap());
+    assert_eq!(fixture.take("a").await, None);
 }
 
 #[tokio::test]
 async fn callback_moves_waiting_job_to_now() {
-    let Some(setting) = Setting::new(SimulatedTask::new()).await else { return };
-    let job = setting.take("a").await.unwrap();
-    setting.poll(job, "a").await.unwrap();
-    setting.callback().await;
-    assert_eq!(setting.counts().await.0, 1);
-    assert!(setting.take("a").await.is_some());
+    let Some(fixture) = Fixture::new(SimulatedTask::new()).await else { return };
+    let job = fixture.take("a").await.unwrap();
+    fixture.poll(job, "a").await.unwrap();
+    fixture.callback().await;
+    assert_eq!(fixture.counts().await.0, 1);
+    assert!(fixture.take("a").await.is_some());
 }
 
 #[tokio::test]
 async fn callback_during_poll_keeps_its_time() {
-    let Some(setting) = Setting::new(SimulatedTask::new()).await else { return };
-    let job = setting.take("a").await.unwrap();
-    setting.callback().await;
-    setting.poll(job, "a").await.unwrap();
-    assert_eq!(setting.counts().await.0, 1);
-    assert!(setting.take("a").await.is_some(), "the pause of the poll does not push it back");
+    let Some(fixture) = Fixture::new(SimulatedTask::new()).await else { return };
+    let job = fixture.take("a").await.unwrap();
+    fixture.callback().await;
+    fixture.poll(job, "a").await.unwrap();
+    assert_eq!(fixture.counts().await.0, 1);
+    assert!(fixture.take("a").await.is_some(), "the pause of the poll does not push it back");
 }
 
 #[tokio::test]
 async fn worker_that_lost_its_job_changes_nothing() {
-    let Some(setting) = Setting::new(SimulatedTask::new()).await else { return };
-    let job = setting.take("a").await.unwrap();
-    setting.sweep().await;
+    let Some(fixture) = Fixture::new(SimulatedTask::new()).await else { return };
+    let job = fixture.take("a").await.unwrap();
+    fixture.sweep().await;
     // Without the check, the job that is free would become its own successor, and then be deleted as ended.
-    assert_eq!(setting.poll(job, "a").await.unwrap_err().to_string(), LOST);
-    assert_eq!(setting.counts().await, (1, 0));
-    assert_eq!(setting.take("b").await, Some(job));
-    assert_eq!(setting.poll(job, "a").await.unwrap_err().to_string(), LOST);
-    setting.poll(job, "b").await.unwrap();
-    assert_eq!(setting.counts().await, (1, 0));
+    assert_eq!(fixture.poll(job, "a").await.unwrap_err().to_string(), LOST);
+    assert_eq!(fixture.counts().await, (1, 0));
+    assert_eq!(fixture.take("b").await, Some(job));
+    assert_eq!(fixture.poll(job, "a").await.unwrap_err().to_string(), LOST);
+    fixture.poll(job, "b").await.unwrap();
+    assert_eq!(fixture.counts().await, (1, 0));
 }
 
 #[tokio::test]
 async fn refused_key_ends_no_wait() {
-    let Some(setting) = Setting::new(SimulatedTask::new().generates_for(Duration::ZERO)).await else { return };
-    setting.simulator.api_key("replaced");
-    let job = setting.take("a").await.unwrap();
-    setting.poll(job, "a").await.unwrap();
-    assert_eq!(setting.counts().await, (1, 0));
-    setting.simulator.api_key("test-key");
-    setting.callback().await;
-    let job = setting.take("a").await.unwrap();
-    setting.poll(job, "a").await.unwrap();
-    assert_eq!(setting.counts().await, (0, 1));
+    let Some(fixture) = Fixture::new(SimulatedTask::new().generates_for(Duration::ZERO)).await else { return };
+    fixture.simulator.api_key("replaced");
+    let job = fixture.take("a").await.unwrap();
+    fixture.poll(job, "a").await.unwrap();
+    assert_eq!(fixture.counts().await, (1, 0));
+    fixture.simulator.api_key("test-key");
+    fixture.callback().await;
+    let job = fixture.take("a").await.unwrap();
+    fixture.poll(job, "a").await.unwrap();
+    assert_eq!(fixture.counts().await, (0, 1));
 }
