@@ -7,6 +7,7 @@ mod drill;
 mod job;
 mod pace;
 mod settings;
+mod speed;
 mod worker;
 
 use std::error::Error;
@@ -24,6 +25,7 @@ const USAGE: &str = "usage: durable-worker COMMAND
   limit REQUESTS SECONDS   sets the limit of requests that all workers share
   migrate                  creates the tables; `work` does so too
   drill [--short]          kills workers and the database, and checks that nothing is lost
+  speed                    measures polls per second
 The settings are variables of the environment: README.md lists them.";
 
 #[tokio::main]
@@ -60,6 +62,7 @@ async fn run(arguments: &[&str]) -> Result<(), BoxError> {
         ["migrate"] => db::migrate(&db::pool(&settings::database_url()?)?).await,
         ["drill"] => drill::run(&drill::FULL).await,
         ["drill", "--short"] => drill::run(&drill::SHORT).await,
+        ["speed"] => speed::run().await,
         _ => Err(USAGE.into()),
     }
 }

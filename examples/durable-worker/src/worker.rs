@@ -49,7 +49,7 @@ pub async fn run() -> Result<(), BoxError> {
     }
 }
 
-async fn work(
+pub async fn work(
     pool: &PgPool,
     client: &Client,
     concurrency: usize,
@@ -105,45 +105,6 @@ async fn clean_up(pool: PgPool) {
         ticks.tick().await;
         if let Err(error) = utils.cleanup(&[CleanupTask::DeletePermanentlyFailedJobs]).await {
             tracing::warn!("retired jobs are not deleted: {error}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use luma_watch::Schedule;
-    use luma_watch::simulator::{SimulatedTask, Simulator};
-    use tokio::time::timeout;
-
-    use super::*;
-    use crate::cluster::Temporary;
-    use crate::pace;
-
-    /// The README's figure: `cargo test --release polls_per_second -- --ignored --nocapture`.
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "measures, and checks nothing"]
-    async fn polls_per_second() {
-        const MEASURED: Duration = Duration::from_secs(20);
-        let Some(cluster) = Temporary::start_or_skip() else { return };
-        let pool = db::pool(&cluster.url()).unwrap();
-        db::migrate(&pool).await.unwrap();
-        pace::set(&pool, 1_000_000, Duration::from_secs(1)).await.unwrap();
-        let simulator = Simulator::new();
-        let schedule = Schedule::every(Duration::from_millis(1)).max_wait(Duration::from_secs(3600));
-        let client = Client::builder("test-key").simulator(&simulator).schedule(schedule).build().unwrap();
-        for _ in 0..1000 {
-            let id = simulator.add(SimulatedTask::new().never_ends());
-            db::enqueue_one(&pool, &client, id.as_str()).await.unwrap();
-        }
-        for concurrency in [4, 8, 16] {
-            let before = simulator.requests().len();
-            let (sender, stop) = watch::channel(false);
-            let mut worker = std::pin::pin!(work(&pool, &client, concurrency, stop));
-            let _ = timeout(MEASURED, &mut worker).await;
-            let polls = simulator.requests().len() - before;
-            println!("concurrency {concurrency}: {} polls per second", polls as u64 / MEASURED.as_secs());
-            sender.send_replace(true);
-            let _ = worker.await;
         }
     }
 }

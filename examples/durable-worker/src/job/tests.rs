@@ -103,6 +103,18 @@ async fn outcome_is_recorded_once_and_stays() {
 }
 
 #[tokio::test]
+async fn outcome_that_was_taken_away_does_not_come_again() {
+    let Some(fixture) = Fixture::new(SimulatedTask::new().generates_for(Duration::ZERO)).await else { return };
+    let job = fixture.take("a").await.unwrap();
+    fixture.callback().await; // while the job runs: a second poll
+    let second = fixture.take("b").await.unwrap();
+    fixture.poll(job, "a").await.unwrap();
+    assert_eq!(sqlx::query("DELETE FROM luma.outcomes").execute(&fixture.pool).await.unwrap().rows_affected(), 1);
+    fixture.poll(second, "b").await.unwrap();
+    assert_eq!(fixture.counts().await.1, 0);
+}
+
+#[tokio::test]
 async fn callback_moves_waiting_job_to_now() {
     let Some(fixture) = Fixture::new(SimulatedTask::new()).await else { return };
     let job = fixture.take("a").await.unwrap();
