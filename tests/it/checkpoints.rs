@@ -255,7 +255,6 @@ async fn clock_that_was_set_back_does_not_stop_the_polls() {
     assert_eq!(asked_at(&simulator)[asked], asked_at(&simulator)[asked - 1] + secs(120), "the cap of a Retry-After");
 }
 
-
 #[tokio::test(start_paused = true)]
 async fn checkpoint_of_a_failing_watch_holds_no_record() {
     let (simulator, client, id) = gateway(SimulatedTask::new(), Schedule::default());
