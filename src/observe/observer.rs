@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::observations::{PollEnded, PollSent, WatchEnded, WatchEvent, WatchStarted};
 use crate::limiter::Cooldown;
 
-/// Sees what a client does, whoever holds its watches: for metrics, traces and logs of your own. Set with
+/// Sees what a client does, in all of its watches: for metrics, traces and logs of your own. Set with
 /// [`ClientBuilder::observe`](crate::ClientBuilder::observe).
 ///
 /// It is called for every watch of the client and of its clones, each task of a [`WatchAll`](crate::WatchAll) and

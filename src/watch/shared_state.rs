@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::event::StatusEvent;
 use crate::task::{Task, TaskId};
 
-/// One watch, whoever reads it.
+/// One watch, shared by its readers.
 pub(super) struct Inner {
     pub(super) task_id: TaskId,
     state: Mutex<SharedState>,
