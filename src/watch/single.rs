@@ -100,7 +100,7 @@ impl Watch {
     /// A watch of these events.
     #[cfg(test)]
     pub(super) fn of_events(events: impl Stream<Item = StatusEvent> + Send + 'static) -> Self {
-        let client = crate::client::Client::new("key").unwrap();
+        let client = crate::client::Client::builder("key").base_url("http://localhost").build().unwrap(); // without TLS
         Self { state: WatchState::Running(Box::pin(events)), ..client.watch("t") }
     }
 
