@@ -159,13 +159,12 @@ async fn retry_after_holds_across_a_restart_where_the_state_is_known() {
 #[tokio::test(start_paused = true)]
 async fn checkpoint_of_another_gateway_is_refused() {
     let (simulator, _, id) = gateway(SimulatedTask::new(), Schedule::default());
-    let elsewhere = Client::builder("key").base_url("https://gateway.example/luma").build().unwrap();
+    let elsewhere = Client::builder("key").base_url("http://127.0.0.1/luma").build().unwrap();
     let checkpoint = stored(&elsewhere.watch(&id).checkpoint());
     let client = restarted(&simulator);
     let error = client.resume(checkpoint.clone()).await.unwrap_err();
-    let text = format!(
-        "task {id}: bad setting: the checkpoint is of a watch at gateway.example, and this client asks simulator"
-    );
+    let text =
+        format!("task {id}: bad setting: the checkpoint is of a watch at 127.0.0.1, and this client asks simulator");
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::Config, text));
     let step = client.poll_once(&checkpoint).await;
     assert_eq!(step.event.unwrap().outcome(), Some(Err(error)));
@@ -273,7 +272,7 @@ async fn checkpoint_of_a_failing_watch_holds_no_record() {
 #[tokio::test(start_paused = true)]
 async fn refused_checkpoint_is_handed_back() {
     let (simulator, _, id) = gateway(SimulatedTask::new(), Schedule::default());
-    let elsewhere = Client::builder("key").base_url("https://gateway.example").build().unwrap();
+    let elsewhere = Client::builder("key").base_url("http://127.0.0.1").build().unwrap();
     let checkpoint = elsewhere.watch(&id).checkpoint();
     let mut refused = restarted(&simulator).resume(&checkpoint);
     assert_eq!(refused.checkpoint(), checkpoint);
