@@ -316,7 +316,7 @@ impl Client {
         let checkpoint = checkpoint.borrow();
         match self.core.end_of(checkpoint) {
             Some(end) => Watch::ended(Arc::clone(&self.core), checkpoint.clone(), end),
-            None => Watch::resumed(TaskWatch::resumed(self.core.with_deadline_of(checkpoint), checkpoint)),
+            None => Watch::of(TaskWatch::resumed(self.core.with_deadline_of(checkpoint), checkpoint)),
         }
     }
 

@@ -178,11 +178,10 @@ impl Error {
 
     /// With one more remark at the end of its sentence.
     pub(crate) fn also_saying(self, remark: Option<String>) -> Self {
-        let Some(remark) = remark else { return self };
-        self.with(|details| {
-            let joint = if details.detail.is_empty() { "" } else { "; " };
-            details.detail = format!("{}{joint}{remark}", details.detail).into();
-        })
+        match remark {
+            Some(remark) => self.and(remark),
+            None => self,
+        }
     }
 
     /// Without the task and its id, in the sentence too: the gateway may have named it there.

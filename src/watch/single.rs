@@ -80,11 +80,6 @@ impl Watch {
         Self::of(TaskWatch::new(core, task_id))
     }
 
-    /// Goes on from a checkpoint.
-    pub(crate) fn resumed(watch: TaskWatch) -> Self {
-        Self::of(watch)
-    }
-
     /// Yields this event, which was its last one before.
     pub(crate) fn ended(core: Arc<ClientCore>, checkpoint: Checkpoint, event: StatusEvent) -> Self {
         let (task_id, seen) = (checkpoint.task_id().clone(), Seen::new(core));
@@ -92,7 +87,8 @@ impl Watch {
         Self { task_id, state: WatchState::Resumed(Box::new(end)), seen }
     }
 
-    fn of(watch: TaskWatch) -> Self {
+    /// A watch that has not started, new or from a checkpoint.
+    pub(crate) fn of(watch: TaskWatch) -> Self {
         let (task_id, seen) = (watch.id().clone(), Seen::of(&watch));
         Self { task_id, state: WatchState::Running(Box::pin(events(Subscribed::new(watch)))), seen }
     }
