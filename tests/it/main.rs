@@ -45,6 +45,7 @@ mod kept_connections;
 mod large_answers;
 mod learned;
 mod learned_cost;
+mod learned_picture;
 mod learning;
 #[cfg(feature = "metrics")]
 mod metrics;
