@@ -32,6 +32,7 @@
 pub mod first_wait {}
 
 #[doc = include_str!("guide/watching.md")]
+#[doc = ""]
 #[doc = include_str!("guide/watching.svg")]
 pub mod watching {}
 
@@ -51,6 +52,7 @@ pub mod limits {}
 pub mod callbacks {}
 
 #[doc = include_str!("guide/learned_schedule.md")]
+#[doc = ""]
 #[doc = include_str!("guide/learned_schedule.svg")]
 pub mod learned_schedule {}
 

@@ -33,6 +33,7 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+mod front_page;
 mod futures;
 #[cfg(feature = "rustls")]
 mod goaway;
