@@ -37,6 +37,7 @@ mod front_page;
 mod futures;
 #[cfg(feature = "rustls")]
 mod goaway;
+mod guide;
 mod harmless_texts;
 #[cfg(feature = "callback")]
 mod hostile_consumers;
