@@ -19,6 +19,15 @@
 //! | [`defaults`] | What is the default of each setting? |
 //! | [`features`] | What does each feature of the crate add? |
 //!
+//! The questions that come first:
+//!
+//! | question | the answer is in |
+//! |---|---|
+//! | What does flag 4 mean? | [first wait](first_wait#what-ok-means) |
+//! | What do I do after a deadline? | [deadlines](deadlines#never-create-the-task-again) |
+//! | How do I wait for 5,000 tasks? | [limits](limits#5000-tasks) |
+//! | How do I test my program? | [testing](testing#give-your-code-a-client) |
+//!
 //! These modules exist in the documentation only. They hold no items.
 //!
 //! # In the repository
@@ -26,7 +35,10 @@
 //! `ARCHITECTURE.md` describes the parts of the crate. `CONTRIBUTING.md` says how to build, test, measure and release it.
 
 // Some links lead to items of these features.
-#![cfg_attr(not(all(feature = "callback", feature = "simulator")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "backoff", feature = "callback", feature = "metrics", feature = "simulator")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[doc = include_str!("guide/first_wait.md")]
 pub mod first_wait {}

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::support::sources::sources;
 
 const INDEX: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide.rs"));
 const LINKS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/links.md"));
@@ -13,9 +15,13 @@ const TABLES: [&str; 2] = ["defaults", "features"];
 /// In how many lines a page says what it is about, before its first program.
 const OPENING: usize = 12;
 
+fn folder(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
 /// The name and the text of each page.
 fn pages() -> Vec<(String, String)> {
-    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide")).unwrap();
+    let files = fs::read_dir(folder("src/guide")).unwrap();
     let paths = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|kind| kind == "md"));
     let named =
         paths.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()));
@@ -50,32 +56,40 @@ fn front_page_leads_to_index_and_to_pages_that_exist() {
     }
 }
 
+/// The ids that rustdoc gives to the headings of a page.
+fn headings(page: &str) -> BTreeSet<String> {
+    let mut in_block = false;
+    let outside = page.lines().filter(|line| {
+        in_block ^= line.starts_with("```");
+        !in_block
+    });
+    let titles = outside.filter_map(|line| line.strip_prefix("# "));
+    titles
+        .map(|title| title.to_lowercase().replace(|c: char| !c.is_alphanumeric() && !" -_".contains(c), ""))
+        .map(|title| title.replace(' ', "-"))
+        .collect()
+}
+
+/// The anchors after this text.
+fn anchors<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(before)
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').next().unwrap())
+}
+
 #[test]
-fn headings_that_pages_link_to_exist() {
+fn headings_that_links_lead_to_exist() {
     let pages = pages();
-    let heading = |line: &str| {
-        let title = line.strip_prefix("# ")?.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        Some(title.collect::<String>().to_lowercase().replace(' ', "-"))
-    };
-    let headings = |text: &str| {
-        let mut in_block = false;
-        let outside = text.lines().filter(move |line| {
-            in_block ^= line.starts_with("```");
-            !in_block
-        });
-        outside.filter_map(heading).collect::<BTreeSet<_>>()
-    };
-    let mut links = 0;
+    let links: Vec<_> =
+        pages.iter().map(|(_, text)| text.clone()).chain([LINKS.to_owned(), sources(&folder("src"))]).collect();
+    let mut count = 0;
     for (name, text) in &pages {
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let Some((page, anchor)) = link.split_once('#').filter(|_| !link.starts_with("http")) else { continue };
-            let Some(page) = page.strip_prefix("crate::guide::").or(page.is_empty().then_some(name.as_str())) else {
-                continue;
-            };
-            let (_, target) = pages.iter().find(|(other, _)| other == page).unwrap();
-            assert!(headings(target).contains(anchor), "{name} links to {page}#{anchor}");
-            links += 1;
+        let (here, elsewhere) = ("](#", format!("{name}#"));
+        let from_elsewhere = links.iter().flat_map(|text| anchors(text, &elsewhere));
+        for anchor in anchors(text, here).chain(from_elsewhere) {
+            assert!(headings(text).contains(anchor), "{name} has no heading {anchor}");
+            count += 1;
         }
     }
-    assert!(links > 20, "only {links} links were found");
+    assert!(count > 30, "only {count} links were found");
 }
