@@ -8,6 +8,7 @@
 //! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
 //! | [`restarts`] | How does a wait go on after a restart, or on many machines? |
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
+//! | [`downloads`] | How are the result files kept? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
 //! | [`defaults`] | What is the default of each setting? |
 //! | [`features`] | What does each feature of the crate add? |
@@ -20,7 +21,10 @@
 //! `ARCHITECTURE.md` describes the parts of the crate. `CONTRIBUTING.md` says how to build, test, measure and release it.
 
 // Some links lead to items of these features.
-#![cfg_attr(not(all(feature = "callback", feature = "simulator")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "callback", feature = "download", feature = "simulator")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}
@@ -39,6 +43,9 @@ pub mod restarts {}
 
 #[doc = include_str!("guide/callbacks.md")]
 pub mod callbacks {}
+
+#[doc = include_str!("guide/downloads.md")]
+pub mod downloads {}
 
 #[doc = include_str!("guide/learned_schedule.md")]
 pub mod learned_schedule {}
