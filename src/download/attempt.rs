@@ -29,8 +29,10 @@ pub(super) struct Attempt {
     body: FileBody,
     /// Of the whole file.
     size: Option<u64>,
-    /// What has come, and is not written yet.
+    /// What has come, and is not written yet: [`BUFFER`] bytes at most.
     buffer: BytesMut,
+    /// What has come, and had no room in the buffer.
+    chunk: Bytes,
     flushed_at: Instant,
     speed: Speed,
     max_size: u64,
@@ -89,7 +91,16 @@ impl Attempt {
             return Err(too_large(max_size));
         }
         let (host, body) = (response.host, response.body);
-        Ok(Self { host, body, size, buffer: BytesMut::new(), flushed_at: Instant::now(), speed, max_size })
+        Ok(Self {
+            host,
+            body,
+            size,
+            buffer: BytesMut::new(),
+            chunk: Bytes::new(),
+            flushed_at: Instant::now(),
+            speed,
+            max_size,
+        })
     }
 
     /// The size of the whole file, in bytes, if it is known.
@@ -99,6 +110,7 @@ impl Attempt {
 
     /// Reads on until some bytes are on disk. Returns whether more may come.
     pub(super) async fn read_on(&mut self, disk: &mut Disk) -> Result<bool, Error> {
+        self.speed.resume();
         let ended = self.fill(disk.written()).await;
         if !self.buffer.is_empty() {
             self.flush(disk).await?;
@@ -116,12 +128,16 @@ impl Attempt {
 
     /// Collects bytes until there are enough to write. Returns whether the body has ended.
     async fn fill(&mut self, written: u64) -> Result<bool, Error> {
-        while self.buffer.len() < BUFFER {
-            if self.flushed_at.elapsed() >= FLUSH_INTERVAL && !self.buffer.trim_ascii_start().is_empty() {
-                break;
+        loop {
+            let room = BUFFER.saturating_sub(self.buffer.len());
+            self.buffer.extend_from_slice(&self.chunk.split_to(room.min(self.chunk.len())));
+            if self.buffer.len() >= BUFFER {
+                return Ok(false);
             }
-            let arrived = self.buffer.len() as u64;
-            let received = written.saturating_add(arrived);
+            if self.flushed_at.elapsed() >= FLUSH_INTERVAL && !self.buffer.trim_ascii_start().is_empty() {
+                return Ok(false);
+            }
+            let received = written.saturating_add(self.buffer.len() as u64);
             let chunk = pin!(self.body.chunk());
             let chunk = match timeout_with_grace(self.speed.left(), chunk).await {
                 Some(Ok(chunk)) => chunk,
@@ -145,9 +161,8 @@ impl Attempt {
                 self.buffer.clear();
                 return Err(refused(format!("{} sends more bytes than it announced", self.host)));
             }
-            self.buffer.extend_from_slice(&chunk);
+            self.chunk = chunk;
         }
-        Ok(false)
     }
 
     async fn flush(&mut self, disk: &mut Disk) -> Result<(), Error> {

@@ -182,7 +182,7 @@ impl Part {
             OnCollision::Number => rename_to_free_name(&self.path, folder, name)?,
         };
         self.settled = true;
-        remove(&self.version_path())?;
+        drop(remove(&self.version_path())); // the file is kept, whatever comes of this
         sync_folder(folder)?;
         Ok(path)
     }

@@ -36,6 +36,14 @@ impl Speed {
         self.window
     }
 
+    /// Reading goes on. The time since the last bytes came was the program's own: it wrote them, or did something else.
+    pub(super) fn resume(&mut self) {
+        let now = Instant::now();
+        let own = now.saturating_duration_since(self.last);
+        self.since = self.since.checked_add(own).unwrap_or(now);
+        self.last = now;
+    }
+
     /// What is left of the window.
     pub(super) fn left(&self) -> Duration {
         self.window.saturating_sub(self.since.elapsed()).max(MIN_WINDOW)
@@ -94,6 +102,17 @@ mod tests {
         assert_eq!(speed.received(0), Ok(()));
         advance(WINDOW).await;
         assert_eq!(speed.received(0), Err(Slow { bytes: 0, window: WINDOW }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_between_reads_does_not_count() {
+        let mut speed = Speed::new(WINDOW);
+        advance(WINDOW / 2).await;
+        assert_eq!(speed.received(1), Ok(()));
+        advance(WINDOW * 3).await;
+        speed.resume();
+        assert_eq!(speed.left(), WINDOW / 2);
+        assert_eq!(speed.received(0), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 
 use super::resolver::PublicOnly;
 use crate::error::Error;
-use crate::transport::{PerRuntime, USER_AGENT_NAME, no_client};
+use crate::transport::{PerRuntime, USER_AGENT_NAME, is_loopback, no_client};
 
 /// Made when the first file is fetched: most programs fetch none with them, and TLS needs the certificates of the operating
 /// system.
@@ -14,14 +14,19 @@ use crate::transport::{PerRuntime, USER_AGENT_NAME, no_client};
 pub(super) struct FileClients {
     public_only: OnceLock<PerRuntime>,
     all_addresses: OnceLock<PerRuntime>,
+    this_machine: OnceLock<PerRuntime>,
 }
 
 impl FileClients {
-    pub(super) fn present(&self, private_allowed: bool) -> Result<Client, Error> {
-        let (slot, make): (_, fn() -> _) = if private_allowed {
-            (&self.all_addresses, || client(None))
+    /// The client for this URL, which is checked.
+    pub(super) fn present(&self, url: &Url, private_allowed: bool) -> Result<Client, Error> {
+        let (slot, make): (_, fn() -> _) = if !private_allowed {
+            (&self.public_only, || set_up(Client::builder().dns_resolver(Arc::new(PublicOnly::of_environment()))))
+        } else if url.host_str().is_some_and(is_loopback) {
+            // The environment's proxies are for other hosts.
+            (&self.this_machine, || set_up(Client::builder().no_proxy()))
         } else {
-            (&self.public_only, || client(Some(PublicOnly::of_environment())))
+            (&self.all_addresses, || set_up(Client::builder()))
         };
         if slot.get().is_none() {
             // Two threads may both do this. The first one's clients are used.
@@ -32,8 +37,8 @@ impl FileClients {
     }
 }
 
-fn client(resolver: Option<PublicOnly>) -> Result<Client, Error> {
-    let mut builder = Client::builder()
+fn set_up(builder: ClientBuilder) -> Result<Client, Error> {
+    let builder = builder
         .user_agent(USER_AGENT_NAME)
         .referer(false)
         // Each target is checked first.
@@ -43,11 +48,6 @@ fn client(resolver: Option<PublicOnly>) -> Result<Client, Error> {
         // operating system keeps it, and holds back the file host.
         .http1_only();
     #[cfg(feature = "rustls")]
-    {
-        builder = builder.tls_backend_rustls();
-    }
-    if let Some(resolver) = resolver {
-        builder = builder.dns_resolver(Arc::new(resolver));
-    }
+    let builder = builder.tls_backend_rustls();
     builder.build().map_err(no_client)
 }

@@ -30,7 +30,7 @@ impl HttpFiles {
             check(&url, followed > 0, private_allowed).map_err(|blocked| of_blocked(&url, blocked))?;
             let client = match request.client {
                 Some(client) => client.clone(),
-                None => self.clients.present(private_allowed)?,
+                None => self.clients.present(&url, private_allowed)?,
             };
             let response = client.execute(to_send(url.clone(), request.rest)).await.map_err(|error| of(&url, error))?;
             if *response.url() != url {
