@@ -2,17 +2,23 @@
 //!
 //! | page | what it answers |
 //! |---|---|
-//! | [`limits`] | How do the watches of a client share its limits? What happens after a refusal? |
-//! | [`errors`] | What does each event and each error mean, and does the watch go on? |
-//! | [`answers`] | What can an answer look like, and what is made of it? |
-//! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
-//! | [`restarts`] | How does a wait go on after a restart, or on many machines? |
+//! | [`first_wait`] | How do I get from an empty project to a result? What does `Ok` mean, and what is flag 4? |
+//! | [`watching`] | What does each event of a task say, and how do I stop? |
+//! | [`composing`] | How does a watch work with `select!`, timeouts, channels and other futures? |
+//! | [`errors`] | What does each event and each error mean, and what do I do? |
+//! | [`deadlines`] | How long does a wait last, and what do I do after a deadline? |
+//! | [`limits`] | How do I wait for 5,000 tasks? How do the watches of a client share its limits? |
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
 //! | [`downloads`] | How are the result files kept? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
+//! | [`restarts`] | How does a wait go on after a restart, or on many machines? |
+//! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
+//! | [`logs`] | What does the crate report to `tracing`? |
+//! | [`testing`] | How do I test a program that waits for tasks? |
+//! | [`moving`] | What replaces my loop, `backon`, or the `wait` of an SDK? |
+//! | [`answers`] | What can an answer look like, and what is made of it? |
 //! | [`defaults`] | What is the default of each setting? |
 //! | [`features`] | What does each feature of the crate add? |
-//! | [`logs`] | What does the crate report to `tracing`? |
 //!
 //! These modules exist in the documentation only. They hold no items.
 //!
@@ -26,20 +32,25 @@
     allow(rustdoc::broken_intra_doc_links)
 )]
 
-#[doc = include_str!("guide/limits.md")]
-pub mod limits {}
+#[doc = include_str!("guide/first_wait.md")]
+pub mod first_wait {}
+
+#[doc = include_str!("guide/watching.md")]
+#[doc = ""]
+#[doc = include_str!("guide/watching.svg")]
+pub mod watching {}
+
+#[doc = include_str!("guide/composing.md")]
+pub mod composing {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
 
-#[doc = include_str!("guide/answers.md")]
-pub mod answers {}
+#[doc = include_str!("guide/deadlines.md")]
+pub mod deadlines {}
 
-#[doc = include_str!("guide/services.md")]
-pub mod services {}
-
-#[doc = include_str!("guide/restarts.md")]
-pub mod restarts {}
+#[doc = include_str!("guide/limits.md")]
+pub mod limits {}
 
 #[doc = include_str!("guide/callbacks.md")]
 pub mod callbacks {}
@@ -48,13 +59,30 @@ pub mod callbacks {}
 pub mod downloads {}
 
 #[doc = include_str!("guide/learned_schedule.md")]
+#[doc = ""]
+#[doc = include_str!("guide/learned_schedule.svg")]
 pub mod learned_schedule {}
+
+#[doc = include_str!("guide/restarts.md")]
+pub mod restarts {}
+
+#[doc = include_str!("guide/services.md")]
+pub mod services {}
+
+#[doc = include_str!("guide/logs.md")]
+pub mod logs {}
+
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("guide/moving.md")]
+pub mod moving {}
+
+#[doc = include_str!("guide/answers.md")]
+pub mod answers {}
 
 #[doc = include_str!("guide/defaults.md")]
 pub mod defaults {}
 
 #[doc = include_str!("guide/features.md")]
 pub mod features {}
-
-#[doc = include_str!("guide/logs.md")]
-pub mod logs {}

@@ -1,6 +1,7 @@
-// The README links to files. The first definition of a link wins, so here these links lead to pages of the documentation.
+// The README, in which names are links. It links to files; the first definition of a link wins, so here these links lead to pages
+// of the documentation.
 #![cfg_attr(not(doctest), doc = include_str!("guide/links.md"))]
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("guide/front_page.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "callback")]

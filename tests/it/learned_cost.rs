@@ -18,7 +18,7 @@ const SAMPLE: usize = 500;
 
 /// Tasks whose times are lognormal around one median or two.
 #[derive(Clone, Copy)]
-struct Tasks {
+pub(crate) struct Tasks {
     /// The share of the first kind.
     share: f64,
     /// In seconds.
@@ -27,7 +27,7 @@ struct Tasks {
 }
 
 impl Tasks {
-    const fn lognormal(median: f64, sigma: f64) -> Self {
+    pub(crate) const fn lognormal(median: f64, sigma: f64) -> Self {
         Self { share: 1.0, medians: [median; 2], sigma }
     }
 
@@ -39,7 +39,7 @@ impl Tasks {
         median * (self.sigma * normal).exp()
     }
 
-    fn sample(&self) -> Vec<f64> {
+    pub(crate) fn sample(&self) -> Vec<f64> {
         let mut random = Rng::with_seed(1);
         let mut ends: Vec<_> = (0..SAMPLE).map(|_| self.draw(&mut random)).collect();
         ends.sort_by(f64::total_cmp);
@@ -50,14 +50,14 @@ impl Tasks {
 /// Requests after the first one, which all schedules have, and seconds from the ends of tasks to the polls that find
 /// them.
 #[derive(Debug, Default)]
-struct Cost {
-    requests: f64,
-    delay: f64,
+pub(crate) struct Cost {
+    pub(crate) requests: f64,
+    pub(crate) delay: f64,
 }
 
 impl Cost {
     /// Adds those of tasks that are polled from their creation on. `ends` are in order.
-    fn add(&mut self, ends: &[f64], schedule: &Schedule) {
+    pub(crate) fn add(&mut self, ends: &[f64], schedule: &Schedule) {
         let mut polls = schedule.clone().no_max_wait().preview().map(|at| at.as_secs_f64()).skip(1);
         let (mut poll, mut requests) = (0.0, 0.0);
         for end in ends {
@@ -71,7 +71,7 @@ impl Cost {
     }
 }
 
-fn record(history: &History, tasks: &Tasks, random: &mut Rng) {
+pub(crate) fn record(history: &History, tasks: &Tasks, random: &mut Rng) {
     history.record(Duration::from_secs_f64(tasks.draw(random)));
 }
 

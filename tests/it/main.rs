@@ -33,6 +33,7 @@ mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
 mod faults;
+mod front_page;
 mod futures;
 #[cfg(feature = "rustls")]
 mod goaway;
@@ -45,6 +46,7 @@ mod kept_connections;
 mod large_answers;
 mod learned;
 mod learned_cost;
+mod learned_picture;
 mod learning;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::support::sources::sources;
+
 const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
 const LINKS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/links.md"));
 
@@ -31,7 +33,8 @@ fn readme_has_at_most_1000_words() {
 
 #[test]
 fn readme_links_lead_to_pages_of_the_docs() {
-    assert_eq!(link_names(README), link_names(LINKS));
+    let pages: Vec<_> = link_names(LINKS).into_iter().filter(|name| !name.starts_with('`')).collect();
+    assert_eq!(link_names(README), pages);
 }
 
 #[test]
@@ -49,16 +52,6 @@ fn architecture_lists_each_source_file_by_name() {
     }
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     check(&root.join("src"), &fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap());
-}
-
-/// All `.rs` files below a folder, as one text.
-fn sources(folder: &std::path::Path) -> String {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.fold(String::new(), |text, path| match path.extension() {
-        None => text + &sources(&path),
-        Some(rs) if rs == "rs" => text + &fs::read_to_string(path).unwrap(),
-        Some(_) => text,
-    })
 }
 
 #[test]

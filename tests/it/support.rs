@@ -1,4 +1,4 @@
-//! What several tests need: a gateway in memory, a server of plain bytes, a child process.
+//! What several tests need: a gateway in memory, a server of plain bytes, a child process, the source files.
 
 pub(crate) mod child;
 pub(crate) mod driver;
@@ -7,5 +7,6 @@ pub(crate) mod keys;
 #[cfg(feature = "rustls")]
 pub(crate) mod raw_http2;
 pub(crate) mod raw_server;
+pub(crate) mod sources;
 #[cfg(feature = "rustls")]
 pub(crate) mod tls;
