@@ -88,7 +88,7 @@ pub enum ErrorKind {
     Expired,
     /// What the link of a result file leads to is no media file, or not the whole file: a page, an empty file, a wrong length.
     NotMedia,
-    /// A result file is larger than the [limit](crate::DownloadOptions::max_file_size).
+    /// A result file is larger than the [limit](crate::guide::downloads#settings).
     TooLarge,
     /// The URL of a result file, or a redirect from it, leads to where no file is fetched from: to a private address, to plain
     /// http, or in circles.
