@@ -12,7 +12,7 @@ use crate::simulator::{SimulatedFiles, SimulatedResponse};
 
 /// What files are fetched with. There is one per client.
 pub(crate) enum FileSource {
-    Http(HttpFiles),
+    Http(Box<HttpFiles>),
     #[cfg(feature = "simulator")]
     InMemory(SimulatedFiles),
 }
@@ -20,7 +20,7 @@ pub(crate) enum FileSource {
 impl FileSource {
     /// `on_this_machine`: the gateway has a loopback address.
     pub(crate) fn http(on_this_machine: bool) -> Self {
-        Self::Http(HttpFiles::new(on_this_machine))
+        Self::Http(Box::new(HttpFiles::new(on_this_machine)))
     }
 
     /// Asks for a file, and follows redirects. Dropping the future aborts the request.
