@@ -17,6 +17,8 @@ use crate::clock::Epoch;
 use crate::error::Error;
 use crate::event::StatusEvent;
 use crate::failure_log::FailureLog;
+#[cfg(feature = "download")]
+use crate::file_source::FileSource;
 use crate::gateway::{Failed, Gateway, PollRequest, PollResponse};
 use crate::late_polls::LatePolls;
 use crate::limiter::{Acquire, Acquired, Class, Cooldown, Limiter, Permit, PermitRequest, Release};
@@ -32,6 +34,8 @@ use second_request::SecondRequest;
 #[derive(Debug)]
 pub(crate) struct ClientCore {
     pub(crate) gateway: Gateway,
+    #[cfg(feature = "download")]
+    pub(crate) files: Arc<FileSource>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) config: WatchConfig,
     pub(crate) registry: Registry,
@@ -63,6 +67,8 @@ impl ClientCore {
     pub(crate) fn with_config(&self, config: WatchConfig) -> Self {
         Self {
             gateway: self.gateway.clone(),
+            #[cfg(feature = "download")]
+            files: Arc::clone(&self.files),
             limiter: Arc::clone(&self.limiter),
             config,
             registry: self.registry.clone(),

@@ -178,6 +178,12 @@ impl Error {
         self.with(|details| details.description = "no request was sent")
     }
 
+    /// Its sentence begins with this, in place of what its kind means for a poll.
+    #[cfg(feature = "download")]
+    pub(crate) fn described_as(self, description: &'static str) -> Self {
+        self.with(|details| details.description = description)
+    }
+
     /// With one more remark at the end of its sentence.
     pub(crate) fn also_saying(self, remark: Option<String>) -> Self {
         match remark {

@@ -2,7 +2,6 @@
 
 #[cfg(all(test, feature = "simulator"))]
 mod tests;
-mod timeout;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,9 +21,9 @@ use crate::error::{Error, ErrorKind};
 #[cfg(feature = "simulator")]
 use crate::simulator::InMemory;
 use crate::task::{Task, TaskId};
+use crate::timeout::timeout_with_grace;
 use crate::transport::{Ask, Http, Key, KeySource, NoKey, Variation};
 use crate::wire::{self, Reply};
-use timeout::timeout_with_grace;
 
 /// The gateway, however it is reached. Cheap to clone.
 #[derive(Clone)]

@@ -9,6 +9,7 @@
 //! | [`deadlines`] | How long does a wait last, and what do I do after a deadline? |
 //! | [`limits`] | How do I wait for 5,000 tasks? How do the watches of a client share its limits? |
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
+//! | [`downloads`] | How are the result files kept? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
 //! | [`restarts`] | How does a wait go on after a restart, or on many machines? |
 //! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
@@ -26,6 +27,7 @@
 //! | What does flag 4 mean? | [first wait](first_wait#what-ok-means) |
 //! | What do I do after a deadline? | [deadlines](deadlines#never-create-the-task-again) |
 //! | How do I wait for 5,000 tasks? | [limits](limits#5000-tasks) |
+//! | How do I keep the result files? | [downloads](downloads) |
 //! | How do I test my program? | [testing](testing#give-your-code-a-client) |
 //!
 //! These modules exist in the documentation only. They hold no items.
@@ -36,7 +38,13 @@
 
 // Some links lead to items of these features.
 #![cfg_attr(
-    not(all(feature = "backoff", feature = "callback", feature = "metrics", feature = "simulator")),
+    not(all(
+        feature = "backoff",
+        feature = "callback",
+        feature = "download",
+        feature = "metrics",
+        feature = "simulator"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -62,6 +70,9 @@ pub mod limits {}
 
 #[doc = include_str!("guide/callbacks.md")]
 pub mod callbacks {}
+
+#[doc = include_str!("guide/downloads.md")]
+pub mod downloads {}
 
 #[doc = include_str!("guide/learned_schedule.md")]
 #[doc = ""]

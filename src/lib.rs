@@ -10,10 +10,14 @@ mod checkpoint;
 mod client;
 mod client_core;
 mod clock;
+#[cfg(feature = "download")]
+mod download;
 mod endpoint;
 mod error;
 mod event;
 mod failure_log;
+#[cfg(feature = "download")]
+mod file_source;
 mod gateway;
 #[cfg(any(doc, doctest))]
 pub mod guide;
@@ -35,6 +39,7 @@ mod spelling;
 mod stagger;
 mod task;
 mod task_watch;
+mod timeout;
 mod transport;
 mod watch;
 mod watch_all;
@@ -45,6 +50,9 @@ mod wire;
 pub use callback::{Callback, CallbackVerifier};
 pub use checkpoint::Checkpoint;
 pub use client::{Client, ClientBuilder};
+#[cfg(feature = "download")]
+#[cfg_attr(docsrs, doc(cfg(feature = "download")))]
+pub use download::{Download, DownloadEvent, DownloadOptions, Fetch, KeptFile, OnCollision};
 pub use error::{Error, ErrorKind};
 pub use event::{Finished, HeldBack, PollFailure, Progress, StatusEvent};
 pub use history::History;

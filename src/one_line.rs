@@ -43,7 +43,8 @@ fn write_escaped(out: &mut impl Write, chars: impl Iterator<Item = char>) -> fmt
     Ok(())
 }
 
-fn is_harmful(c: char) -> bool {
+/// Whether it could forge a line, or hide or reorder text.
+pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
             // Line and paragraph separator.

@@ -45,10 +45,13 @@ mod callback_sender;
 mod delivery;
 mod engine;
 mod fault;
+mod files;
 mod http;
 mod in_memory;
 mod request;
 mod shared_engine;
+#[cfg(feature = "download")]
+mod simulated_files;
 mod task;
 
 use std::fmt;
@@ -72,6 +75,8 @@ pub use task::SimulatedTask;
 
 pub(crate) use in_memory::InMemory;
 use shared_engine::SharedEngine;
+#[cfg(feature = "download")]
+pub(crate) use simulated_files::{SimulatedFiles, SimulatedResponse};
 
 /// A simulated gateway. Clones are the same gateway.
 ///
@@ -309,6 +314,12 @@ impl Simulator {
     /// ```
     pub async fn serve(&self) -> io::Result<Server> {
         Server::start(self.engine.clone()).await
+    }
+
+    /// Where a client that uses this simulator in memory downloads from.
+    #[cfg(feature = "download")]
+    pub(crate) fn files(&self) -> SimulatedFiles {
+        SimulatedFiles::new(self.engine.clone())
     }
 
     /// The transport of a client that uses this simulator in memory.

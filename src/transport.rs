@@ -20,8 +20,16 @@ pub use api_key::ApiKey;
 
 #[cfg(feature = "simulator")]
 pub(crate) use api_key::bearer;
+#[cfg(feature = "download")]
+pub(crate) use base_url::is_loopback;
 #[cfg(feature = "simulator")]
 pub(crate) use failure::{MAX_BODY, broken, cut_short, too_long};
+#[cfg(feature = "download")]
+pub(crate) use failure::{causes, failure, no_client};
+#[cfg(feature = "download")]
+pub(crate) use http::NAME as USER_AGENT_NAME;
 pub(crate) use http::{Http, HttpConfig};
 pub(crate) use key_source::{Ask, Key, KeySource, NoKey, ask};
+#[cfg(feature = "download")]
+pub(crate) use per_runtime::PerRuntime;
 pub(crate) use variation::Variation;

@@ -10,6 +10,8 @@ use crate::client_core::ClientCore;
 use crate::clock::Epoch;
 use crate::endpoint::LUMA_MODIFY;
 use crate::error::Error;
+#[cfg(feature = "download")]
+use crate::file_source::FileSource;
 use crate::gateway::{Gateway, Transport};
 use crate::limiter::{Limiter, LimiterConfig, RateLimit};
 use crate::notify::Registry;
@@ -18,6 +20,8 @@ use crate::poll_state::WatchConfig;
 use crate::schedule::{Schedule, bounded};
 #[cfg(feature = "simulator")]
 use crate::simulator::Simulator;
+#[cfg(feature = "download")]
+use crate::transport::is_loopback;
 use crate::transport::{ApiKey, Ask, Http, HttpConfig, ask};
 
 const BASE_URL: &str = "https://api.apikley.ru";
@@ -247,8 +251,12 @@ impl ClientBuilder {
         let (config, limiter) = (self.watch_config()?, Limiter::new(self.limiter_config()?));
         let (request_timeout, source) = (self.request_timeout, self.api_key_source.clone());
         let observers = Observers::new(self.observers.clone());
+        #[cfg(feature = "download")]
+        let simulated_files = self.simulated_files();
         let gateway = Gateway::new(self.transport()?, &LUMA_MODIFY, request_timeout, source);
         Ok(ClientCore {
+            #[cfg(feature = "download")]
+            files: Arc::new(simulated_files.unwrap_or_else(|| FileSource::http(is_loopback(gateway.host())))),
             gateway,
             limiter,
             config,
@@ -259,6 +267,19 @@ impl ClientBuilder {
             late_polls: Arc::default(),
             observers,
         })
+    }
+
+    /// Where files come from if the gateway is a simulator in memory.
+    #[cfg(all(feature = "download", feature = "simulator"))]
+    fn simulated_files(&self) -> Option<FileSource> {
+        self.simulator.as_ref().map(|simulator| FileSource::InMemory(simulator.files()))
+    }
+
+    /// Without the feature, the gateway is none.
+    #[cfg(all(feature = "download", not(feature = "simulator")))]
+    #[allow(clippy::unused_self)] // as with the feature
+    const fn simulated_files(&self) -> Option<FileSource> {
+        None
     }
 
     fn watch_config(&self) -> Result<WatchConfig, Error> {

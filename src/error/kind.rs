@@ -83,6 +83,18 @@ pub enum ErrorKind {
     InvalidSignature,
     /// The [`WatchAll`](crate::WatchAll) of a [`WatchAllHandle`](crate::WatchAllHandle) is dropped: nobody watches the task.
     Closed,
+    /// The link of a result file is no longer valid: the file host answers 401, 403, 404 or 410, or a storage service says that it
+    /// has expired.
+    Expired,
+    /// What the link of a result file leads to is no media file, or not the whole file: a page, an empty file, a wrong length.
+    NotMedia,
+    /// A result file is larger than the [limit](crate::guide::downloads#settings).
+    TooLarge,
+    /// The URL of a result file, or a redirect from it, leads to where no file is fetched from: to a private address, to plain
+    /// http, or in circles.
+    BlockedUrl,
+    /// The file system of this machine refused: there is no space, no permission, or the folder cannot be made.
+    Storage,
 }
 
 /// What it takes until a watch gives up because of a failed poll.
@@ -100,7 +112,7 @@ pub(crate) enum EndsWatch {
 
 impl ErrorKind {
     /// Every kind, in the order of the enum.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 22] = [
         Self::Config,
         Self::Unauthorized,
         Self::OutOfCredit,
@@ -118,6 +130,11 @@ impl ErrorKind {
         Self::Deadline,
         Self::InvalidSignature,
         Self::Closed,
+        Self::Expired,
+        Self::NotMedia,
+        Self::TooLarge,
+        Self::BlockedUrl,
+        Self::Storage,
     ];
 
     /// The kind in `snake_case`, for logs and metrics.
@@ -145,6 +162,11 @@ impl ErrorKind {
             Self::Deadline => "deadline",
             Self::InvalidSignature => "invalid_signature",
             Self::Closed => "closed",
+            Self::Expired => "expired",
+            Self::NotMedia => "not_media",
+            Self::TooLarge => "too_large",
+            Self::BlockedUrl => "blocked_url",
+            Self::Storage => "storage",
         }
     }
 
@@ -165,6 +187,11 @@ impl ErrorKind {
                 | Self::MissingResult
                 | Self::InvalidSignature
                 | Self::Closed
+                | Self::Expired
+                | Self::NotMedia
+                | Self::TooLarge
+                | Self::BlockedUrl
+                | Self::Storage
         )
     }
 
@@ -197,6 +224,11 @@ impl ErrorKind {
             Self::Deadline => "gave up waiting",
             Self::InvalidSignature => "the callback is refused",
             Self::Closed => "not watched",
+            Self::Expired => "the link of the file is gone",
+            Self::NotMedia => "the file is refused",
+            Self::TooLarge => "the file is too large",
+            Self::BlockedUrl => "the link of the file is not followed",
+            Self::Storage => "the file cannot be kept on this machine",
         }
     }
 }

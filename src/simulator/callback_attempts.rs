@@ -69,7 +69,8 @@ impl Engine {
     /// The headers and the body of the request that carries a callback, signed if there is a key.
     pub(super) fn callback_parts(&self, callback: &ScheduledCallback) -> (HeaderMap, Vec<u8>) {
         let ScheduledCallback { task_id, is_success, is_forged, .. } = callback;
-        let result_urls = self.tasks.get(task_id).filter(|_| *is_success).map(|entry| entry.task.urls(task_id));
+        let result_urls =
+            self.tasks.get(task_id).filter(|_| *is_success).map(|entry| entry.task.urls(task_id, &self.files_folder));
         let body = written::callback(task_id.as_str(), result_urls.as_deref());
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         if let Some(key) = &self.callbacks.key {

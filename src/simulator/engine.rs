@@ -33,6 +33,8 @@ pub(super) struct Engine {
     pub(super) requests: Vec<Request>,
     #[cfg(feature = "callback")]
     pub(super) callbacks: CallbackQueue,
+    /// The folder of the sample result URLs.
+    pub(super) files_folder: String,
     start: Instant,
     start_date: SystemTime,
 }
@@ -93,6 +95,7 @@ impl Engine {
             requests: Vec::new(),
             #[cfg(feature = "callback")]
             callbacks: CallbackQueue::default(),
+            files_folder: "https://files.example.com".to_owned(),
             start: Instant::now(),
             start_date: whole_second(),
         }
@@ -146,23 +149,33 @@ impl Engine {
     }
 
     fn exchange(&mut self, id: &TaskId, authorized: bool, at: Duration) -> Exchange {
-        let Self { faults, random, rate_limit, .. } = self;
-        if rate_limit.as_mut().is_some_and(|limit| !admit(limit)) {
+        if self.rate_limit.as_mut().is_some_and(|limit| !admit(limit)) {
             return Exchange::Whole(self.envelope(429, 429, written::RATE_LIMITED, None, at));
         }
-        let fault = faults.iter_mut().find_map(|fault| fault.happens_to(id, random).then(|| fault.clone()));
-        self.faults.retain(|fault| !fault.is_spent());
-        match fault {
-            Some(fault) => self.faulty_exchange(fault, id, authorized, at),
+        match self.fault(id, false) {
+            Some(fault) => self.faulty_exchange(fault, at, || self.correct_response(id, authorized, at)),
             None => Exchange::Whole(self.correct_response(id, authorized, at)),
         }
     }
 
-    fn faulty_exchange(&self, fault: Fault, id: &TaskId, authorized: bool, at: Duration) -> Exchange {
+    /// The fault that happens to a request, if there is one.
+    pub(super) fn fault(&mut self, id: &TaskId, for_file: bool) -> Option<Fault> {
+        let Self { faults, random, .. } = self;
+        let fault = faults.iter_mut().find_map(|fault| fault.happens_to(id, for_file, random).then(|| fault.clone()));
+        faults.retain(|fault| !fault.is_spent());
+        fault
+    }
+
+    pub(super) fn faulty_exchange(
+        &self,
+        fault: Fault,
+        at: Duration,
+        correct_response: impl FnOnce() -> HttpResponse,
+    ) -> Exchange {
         let mut response = match &fault.kind {
             FaultKind::Reset => return Exchange::Reset,
             FaultKind::Stall => return Exchange::Stall,
-            FaultKind::Truncated => self.correct_response(id, authorized, at),
+            FaultKind::Truncated => correct_response(),
             FaultKind::Status(status) => self.response(*status, "text/plain", Bytes::new(), at),
             FaultKind::Page(status) => {
                 let html = format!("<html><head><title>Error {status}</title></head></html>");
@@ -196,7 +209,8 @@ impl Engine {
         }
         let record = self.tasks.get(id).and_then(|CreatedTask { created, task }| {
             let start = self.start_date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            task.record(id, at.saturating_sub(*created), millis(start.saturating_add(*created)))
+            let created_at = millis(start.saturating_add(*created));
+            task.record(id, at.saturating_sub(*created), created_at, &self.files_folder)
         });
         match record {
             Some(record) => self.envelope(200, 200, written::SUCCESS, Some(&record), at),
@@ -216,7 +230,7 @@ impl Engine {
         self.response(status, JSON, written::envelope(code, message, record).into(), at)
     }
 
-    fn response(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> HttpResponse {
+    pub(super) fn response(&self, status: u16, content_type: &'static str, body: Bytes, at: Duration) -> HttpResponse {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Ok(date) = HeaderValue::try_from(self.date(at)) {

@@ -43,6 +43,8 @@ pub struct Fault {
     /// The number of requests that it still happens to. `None`: all.
     remaining: Option<u32>,
     probability: f64,
+    /// Whether it happens to requests for result files, in place of those for records.
+    of_files: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +68,15 @@ pub(super) enum FaultHeader {
 
 impl Fault {
     const fn new(kind: FaultKind) -> Self {
-        Self { kind, headers: Vec::new(), task: None, passing: 0, remaining: Some(1), probability: 1.0 }
+        Self {
+            kind,
+            headers: Vec::new(),
+            task: None,
+            passing: 0,
+            remaining: Some(1),
+            probability: 1.0,
+            of_files: false,
+        }
     }
 
     /// Answers with this HTTP status and an empty body.
@@ -211,6 +221,19 @@ impl Fault {
         self
     }
 
+    /// Lets it happen to requests for result files, instead of requests for records.
+    ///
+    /// ```
+    /// use luma_watch::simulator::Fault;
+    ///
+    /// let full_host = Fault::status(503).times(2).on_files();
+    /// # drop(full_host);
+    /// ```
+    pub const fn on_files(mut self) -> Self {
+        self.of_files = true;
+        self
+    }
+
     /// Lets this number of requests pass first. Requests for other tasks than [`only`](Self::only) do not count.
     /// Default: 0.
     pub const fn after(mut self, requests: u32) -> Self {
@@ -238,9 +261,9 @@ impl Fault {
         self.remaining == Some(0)
     }
 
-    /// Decides whether it happens to this request, and counts it.
-    pub(super) fn happens_to(&mut self, id: &TaskId, random: &mut fastrand::Rng) -> bool {
-        if self.is_spent() || self.task.as_ref().is_some_and(|task| task != id) {
+    /// Decides whether it happens to this request, for a record or for a file, and counts it.
+    pub(super) fn happens_to(&mut self, id: &TaskId, for_file: bool, random: &mut fastrand::Rng) -> bool {
+        if self.is_spent() || self.of_files != for_file || self.task.as_ref().is_some_and(|task| task != id) {
             return false;
         }
         if self.passing > 0 {

@@ -17,12 +17,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::Url;
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, HOST};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::engine::{Exchange, HttpResponse};
+use super::files::FILES_PATH;
 use super::shared_engine::SharedEngine;
 use crate::endpoint::{LUMA_MODIFY, written};
 use crate::task::TaskId;
@@ -44,6 +45,7 @@ impl Server {
     pub(super) async fn start(engine: SharedEngine) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        engine.lock().files_folder = format!("http://{address}{FILES_PATH}");
         let accepting = tokio::spawn(accept(listener, engine));
         Ok(Self { address, accepting })
     }
@@ -106,7 +108,8 @@ async fn respond(
     let (exchange, latency) = {
         let mut engine = engine.lock();
         let exchange = match parse(&request) {
-            Ok((id, key)) => engine.answer(&id, key),
+            Ok(Asked::File { url }) => engine.file_exchange(&url, request.headers()),
+            Ok(Asked::Record { id, key }) => engine.answer(&id, key),
             Err((status, message)) => {
                 let at = engine.now();
                 Exchange::Whole(engine.envelope(status, status.into(), message, None, at))
@@ -128,8 +131,18 @@ async fn respond(
     }
 }
 
-/// Returns the task's id and the key in a request, or the HTTP status and the message that refuse it.
-fn parse(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>), (u16, &'static str)> {
+/// What a request asks for.
+enum Asked<'a> {
+    Record { id: TaskId, key: Option<&'a str> },
+    File { url: String },
+}
+
+/// Returns what a request asks for, or the HTTP status and the message that refuse it.
+fn parse(request: &hyper::Request<Incoming>) -> Result<Asked<'_>, (u16, &'static str)> {
+    if request.method() == Method::GET && request.uri().path().starts_with(FILES_PATH) {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        return Ok(Asked::File { url: format!("http://{host}{}", request.uri()) });
+    }
     if request.uri().path().strip_prefix('/') != Some(LUMA_MODIFY.path) {
         return Err((404, "Not Found"));
     }
@@ -140,7 +153,7 @@ fn parse(request: &hyper::Request<Incoming>) -> Result<(TaskId, Option<&str>), (
     let id = url.query_pairs().find(|(name, value)| name == LUMA_MODIFY.id_parameter && !value.is_empty());
     let id = id.map(|(_, id)| TaskId::from(id.as_ref())).ok_or((422, written::NO_ID))?;
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    Ok((id, authorization.and_then(|value| value.strip_prefix("Bearer "))))
+    Ok(Asked::Record { id, key: authorization.and_then(|value| value.strip_prefix("Bearer ")) })
 }
 
 /// Makes a response of hyper's. With `truncated`, it breaks off after half of the body.

@@ -10,6 +10,16 @@ use crate::task::{Status, TaskId};
 
 /// The vendor's example took 309 s.
 const DEFAULT_GENERATION_TIME: Duration = Duration::from_secs(300);
+/// In bytes.
+const DEFAULT_RESULT_SIZE: usize = 256 * 1024;
+
+/// What a result URL leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SimulatedFile {
+    /// A file of this many bytes.
+    OfSize(usize),
+    Expired,
+}
 
 /// A task of a [`Simulator`](super::Simulator): how long it generates, and how it ends. All times are the simulator's.
 ///
@@ -45,6 +55,9 @@ pub struct SimulatedTask {
     status_before_end: Status,
     /// `None`: one sample URL.
     result_urls: Option<Vec<String>>,
+    /// In bytes.
+    result_size: usize,
+    results_expire_after: Option<Duration>,
     error_code: Option<i64>,
     error_message: Option<String>,
     #[cfg(feature = "callback")]
@@ -67,6 +80,8 @@ impl SimulatedTask {
             end_status: Status::Success,
             status_before_end: Status::Generating,
             result_urls: None,
+            result_size: DEFAULT_RESULT_SIZE,
+            results_expire_after: None,
             error_code: None,
             error_message: None,
             #[cfg(feature = "callback")]
@@ -134,6 +149,21 @@ impl SimulatedTask {
     /// ```
     pub fn result_urls<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
         self.result_urls = Some(urls.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the size of each result file, in bytes. Default: 256 KiB.
+    ///
+    /// The file is no real video: it begins as an MP4 file does, and the rest is a pattern. It is the same each time.
+    pub const fn result_size(mut self, bytes: usize) -> Self {
+        self.result_size = bytes;
+        self
+    }
+
+    /// Sets how long after the task's end its result URLs lead to the files. Later they answer 403, as a storage service does.
+    /// Default: for ever.
+    pub const fn results_expire_after(mut self, time: Duration) -> Self {
+        self.results_expire_after = Some(time);
         self
     }
 
@@ -206,9 +236,9 @@ impl SimulatedTask {
         self.end_status
     }
 
-    /// The result URLs that it has if it ends well.
-    pub(super) fn urls(&self, id: &TaskId) -> Cow<'_, [String]> {
-        let sample = || Cow::Owned(vec![written::sample_result_url(id.as_str())]);
+    /// The result URLs that it has if it ends well. `folder`: of the sample URL.
+    pub(super) fn urls(&self, id: &TaskId, folder: &str) -> Cow<'_, [String]> {
+        let sample = || Cow::Owned(vec![written::sample_result_url(folder, id.as_str())]);
         self.result_urls.as_deref().map_or_else(sample, Cow::Borrowed)
     }
 
@@ -225,8 +255,25 @@ impl SimulatedTask {
         None
     }
 
-    /// Its record at this age. `None` where the gateway has none yet. `created_at` is in Unix milliseconds.
-    pub(super) fn record<'a>(&'a self, id: &'a TaskId, age: Duration, created_at: u64) -> Option<RecordJson<'a>> {
+    /// What its result URLs lead to at this age. `None`: nothing, or nothing yet.
+    pub(super) fn file(&self, age: Duration) -> Option<SimulatedFile> {
+        let end = self.generation_time.filter(|time| age >= *time)?;
+        if !self.status_after(end, age).is_success() {
+            return None;
+        }
+        let is_expired = self.results_expire_after.is_some_and(|time| age.saturating_sub(end) >= time);
+        Some(if is_expired { SimulatedFile::Expired } else { SimulatedFile::OfSize(self.result_size) })
+    }
+
+    /// Its record at this age. `None` where the gateway has none yet. `created_at` is in Unix milliseconds. `folder`: of the
+    /// sample URL.
+    pub(super) fn record<'a>(
+        &'a self,
+        id: &'a TaskId,
+        age: Duration,
+        created_at: u64,
+        folder: &str,
+    ) -> Option<RecordJson<'a>> {
         if age < self.unknown_for {
             return None;
         }
@@ -236,7 +283,7 @@ impl SimulatedTask {
         let response = status.is_success().then(|| ResultsJson {
             task_id: id.as_str(),
             origin_urls: [written::ORIGIN_URL],
-            result_urls: self.urls(id),
+            result_urls: self.urls(id, folder),
         });
         Some(RecordJson {
             task_id: id.as_str(),

@@ -92,7 +92,7 @@ pub(super) fn endpoint_url(base_url: &str, path: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }

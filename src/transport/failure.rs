@@ -24,7 +24,7 @@ pub(crate) fn too_long() -> Error {
 
 /// The error of a request without a response. `known`: the gateway has answered this client before, so that its settings are
 /// right.
-pub(super) fn failure(error: reqwest::Error, known: bool) -> Error {
+pub(crate) fn failure(error: reqwest::Error, known: bool) -> Error {
     let connecting = error.is_connect();
     let (host, port) = error.url().map_or(("the gateway", 0), |url| {
         (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
@@ -47,7 +47,7 @@ pub(super) fn failure(error: reqwest::Error, known: bool) -> Error {
 }
 
 /// The error of an HTTP client that cannot be made.
-pub(super) fn no_client(error: reqwest::Error) -> Error {
+pub(crate) fn no_client(error: reqwest::Error) -> Error {
     let causes: Vec<_> = causes(&error).collect();
     Error::config(format!("the HTTP client cannot be set up: {}", last(&causes))).caused_by(error)
 }
@@ -56,7 +56,7 @@ fn last(causes: &[&(dyn StdError + 'static)]) -> String {
     causes.last().map_or_else(|| "it gives no reason".to_owned(), ToString::to_string)
 }
 
-pub(super) fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+pub(crate) fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     iter::successors(error.source(), |&cause| cause.source())
 }
 

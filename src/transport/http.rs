@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::task::TaskId;
 use crate::wire::Reply;
 
-const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
+pub(crate) const NAME: &str = concat!("luma-watch/", env!("CARGO_PKG_VERSION"));
 /// The gateway cannot answer over this connection, but may over another one (RFC 9110 §15.5.20).
 const MISDIRECTED: u16 = 421;
 

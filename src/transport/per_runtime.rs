@@ -13,7 +13,7 @@ use crate::error::Error;
 const MAX_RUNTIMES: usize = 16;
 
 /// The HTTP clients of all runtimes, made when a runtime sends its first request.
-pub(super) struct PerRuntime {
+pub(crate) struct PerRuntime {
     make: Box<MakeClient>,
     clients: RwLock<Clients>,
     /// Held while a client is made that replaces another, so that many requests that failed over one client make one.
@@ -40,16 +40,16 @@ struct OfRuntime {
 
 /// Which client sent a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct ClientNumber(u64);
+pub(crate) struct ClientNumber(u64);
 
 impl PerRuntime {
-    pub(super) fn new(make: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Result<Self, Error> {
+    pub(crate) fn new(make: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Result<Self, Error> {
         let clients = RwLock::new(Clients { spare: Some(make()?), of_runtimes: Vec::new() });
         Ok(Self { make: Box::new(make), clients, renewing: Mutex::new(()), clock: AtomicU64::new(0) })
     }
 
     /// The client of the present runtime.
-    pub(super) fn present(&self) -> Result<(ClientNumber, Client), Error> {
+    pub(crate) fn present(&self) -> Result<(ClientNumber, Client), Error> {
         let runtime = Handle::try_current().ok().map(|handle| handle.id());
         let clients = self.read();
         if let Some(known) = clients.of(runtime) {

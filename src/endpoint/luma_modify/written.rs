@@ -21,9 +21,9 @@ const PARAM_JSON: &str =
 /// The source video of each simulated task.
 pub(crate) const ORIGIN_URL: &str = "https://example.com/video.mp4";
 
-/// The result of a task that has no other.
-pub(crate) fn sample_result_url(task_id: &str) -> String {
-    format!("https://files.example.com/{task_id}.mp4")
+/// The result of a task that has no other, in this folder of URLs.
+pub(crate) fn sample_result_url(folder: &str, task_id: &str) -> String {
+    format!("{folder}/{task_id}.mp4")
 }
 
 /// Returns the parameters of a simulated task, as the JSON text in its record.

@@ -16,7 +16,7 @@ const EXTENSION: Duration = Duration::from_secs(1);
 /// still read.
 ///
 /// The future is borrowed, because an argument would take its room twice.
-pub(super) async fn timeout_with_grace<F: Future>(timeout: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+pub(crate) async fn timeout_with_grace<F: Future>(timeout: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut timer = pin!(sleep(timeout));
     let mut extended = false;
     poll_fn(|cx| {
