@@ -49,6 +49,7 @@ mod learned;
 mod learned_cost;
 mod learned_picture;
 mod learning;
+mod many_tasks;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod no_response;
