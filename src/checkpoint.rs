@@ -25,6 +25,8 @@ const MAX_WAIT: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 /// remembers between polls: about 120 bytes of JSON. It holds no secret, unless it was taken of a watch that has ended: then it
 /// holds the last event, with the task's record. In JSON it has a version, and later versions of this crate read it.
 ///
+/// In the guide: [restarts](crate::guide::restarts).
+///
 /// ```
 /// # use luma_watch::simulator::{SimulatedTask, Simulator};
 /// # #[tokio::main(flavor = "current_thread")]

@@ -44,6 +44,8 @@ pub use builder::ClientBuilder;
 /// once, over a fresh connection. (An [`http_client`](ClientBuilder::http_client) of your own chooses the connection itself, and
 /// may choose the same one.)
 ///
+/// In the guide: [first wait](crate::guide::first_wait), [limits](crate::guide::limits).
+///
 /// ```no_run
 /// # async fn run() -> Result<(), luma_watch::Error> {
 /// let client = luma_watch::Client::from_env()?;

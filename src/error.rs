@@ -31,6 +31,8 @@ pub use kind::ErrorKind;
 /// It reads back as an equal error, whose causes are texts. Only `kind` and `message` must be there. Errors are equal if all that
 /// can be asked of them is; causes count as their texts.
 ///
+/// In the guide: [errors](crate::guide::errors), [deadlines](crate::guide::deadlines).
+///
 /// ```
 /// # use std::time::Duration;
 /// # use luma_watch::simulator::{SimulatedTask, Simulator};

@@ -20,6 +20,16 @@
 //! | [`defaults`] | What is the default of each setting? |
 //! | [`features`] | What does each feature of the crate add? |
 //!
+//! The questions that come first:
+//!
+//! | question | the answer is in |
+//! |---|---|
+//! | What does flag 4 mean? | [first wait](first_wait#what-ok-means) |
+//! | What do I do after a deadline? | [deadlines](deadlines#never-create-the-task-again) |
+//! | How do I wait for 5,000 tasks? | [limits](limits#5000-tasks) |
+//! | How do I keep the result files? | [downloads](downloads#on-disk) |
+//! | How do I test my program? | [testing](testing#give-your-code-a-client) |
+//!
 //! These modules exist in the documentation only. They hold no items.
 //!
 //! # In the repository
@@ -28,7 +38,13 @@
 
 // Some links lead to items of these features.
 #![cfg_attr(
-    not(all(feature = "callback", feature = "download", feature = "simulator")),
+    not(all(
+        feature = "backoff",
+        feature = "callback",
+        feature = "download",
+        feature = "metrics",
+        feature = "simulator"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 

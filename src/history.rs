@@ -41,6 +41,8 @@ use stored::StoredHistory;
 ///
 /// Serialize a history to keep it across restarts. A history that is read back makes the same polls.
 ///
+/// In the guide: [learned schedule](crate::guide::learned_schedule).
+///
 /// ```
 /// use std::time::Duration;
 /// use luma_watch::{History, Schedule};

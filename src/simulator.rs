@@ -10,6 +10,8 @@
 //! With the feature `callback`, tasks can have callbacks: a test takes them with `Simulator::next_callback`, or a server
 //! posts them.
 //!
+//! In the guide: [testing](crate::guide::testing).
+//!
 //! ```
 //! use std::time::Duration;
 //! use luma_watch::{Client, Status};

@@ -27,6 +27,8 @@ pub use unreadable::UnreadableField;
 /// Unix milliseconds; `extra` and `unreadable` are left out if they are empty. It reads back as the same task. Only `id` and
 /// `status` must be there, so a task for a test is made like this:
 ///
+/// In the guide: [answers](crate::guide::answers).
+///
 /// ```
 /// use std::time::Duration;
 /// use luma_watch::{Status, Task};

@@ -50,6 +50,8 @@ pub use summary::TaskSummary;
 /// The stream ends when all tasks have left and there is no [handle](Self::handle); after a [`push`](Self::push) it goes on. Tasks
 /// can be added and removed while it runs, here by another task:
 ///
+/// In the guide: [limits](crate::guide::limits), [services](crate::guide::services).
+///
 /// ```no_run
 /// # async fn run(client: luma_watch::Client, mut orders: tokio::sync::mpsc::Receiver<String>) {
 /// use futures::StreamExt;
@@ -76,6 +78,8 @@ pub use summary::TaskSummary;
 /// # Panics
 /// Polled outside a tokio runtime with its timer and I/O enabled, or after the runtime that polled it before was shut
 /// down.
+///
+/// [`Stream`]: https://docs.rs/futures/0.3/futures/stream/trait.Stream.html
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct WatchAll {
     driver: Driver,

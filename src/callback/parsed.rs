@@ -15,6 +15,8 @@ use crate::wire::CallbackBody;
 ///
 /// Get one from [`CallbackVerifier::verify`](crate::CallbackVerifier::verify), or from [`parse`](Self::parse) if the account
 /// has no signing key.
+///
+/// In the guide: [callbacks](crate::guide::callbacks).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callback {
     task_id: TaskId,

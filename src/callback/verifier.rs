@@ -21,6 +21,8 @@ const DEFAULT_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 ///
 /// Make one verifier when your service starts, and call [`verify`](Self::verify) for each request:
 ///
+/// In the guide: [callbacks](crate::guide::callbacks).
+///
 /// ```
 /// use std::time::Duration;
 /// use luma_watch::{CallbackVerifier, ErrorKind};

@@ -34,6 +34,8 @@ const MAX_IN_FLIGHT: usize = 256;
 
 /// The settings of a [`Client`](crate::Client), checked all at once by [`build`](Self::build).
 ///
+/// In the guide: [defaults](crate::guide::defaults), [limits](crate::guide::limits).
+///
 /// ```
 /// use std::time::Duration;
 /// use luma_watch::{Client, RateLimit, Schedule};

@@ -77,7 +77,7 @@ pub enum ErrorKind {
     TaskFailed,
     /// The task has succeeded (flag 1 or 4), but its record holds no result URL.
     MissingResult,
-    /// The watch stopped waiting. The task may still finish: watch the same id again.
+    /// The watch stopped waiting. The task may still finish: watch the same id again. See [the guide](crate::guide::deadlines).
     Deadline,
     /// A callback's signature or timestamp does not prove that the gateway sent it, and sent it recently.
     InvalidSignature,

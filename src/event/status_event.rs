@@ -11,6 +11,8 @@ use crate::task::Task;
 /// A watch yields any number of [`Generating`](Self::Generating), [`PollFailed`](Self::PollFailed) and
 /// [`HeldBack`](Self::HeldBack), then exactly one [`Done`](Self::Done) or [`GaveUp`](Self::GaveUp), then nothing more.
 ///
+/// In the guide: [watching](crate::guide::watching).
+///
 /// ```no_run
 /// # async fn run(mut events: luma_watch::Watch) {
 /// use futures::StreamExt;

@@ -11,6 +11,8 @@ use crate::task::TaskId;
 ///
 /// `Display` writes one line for a log or a page.
 ///
+/// In the guide: [limits](crate::guide::limits).
+///
 /// ```
 /// # use luma_watch::simulator::{Fault, Simulator};
 /// # #[tokio::main(flavor = "current_thread")]

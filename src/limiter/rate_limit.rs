@@ -10,6 +10,8 @@ use crate::error::Error;
 /// While the limit is not used up, requests go at once, or at most [`burst`](Self::burst) of them. When it is used up, waiting
 /// requests go one by one at an even pace.
 ///
+/// In the guide: [limits](crate::guide::limits).
+///
 /// ```
 /// use std::time::Duration;
 /// use luma_watch::{Client, RateLimit};

@@ -33,6 +33,8 @@ use crate::limiter::{BreakerState, ClientLimits, Cooldown};
 /// and `luma_watch.polls.in_flight` are their sums, and the other gauges show the client that polled last: give each client
 /// [labels](Self::label) of its own.
 ///
+/// In the guide: [services](crate::guide::services).
+///
 /// ```
 /// use luma_watch::{Client, MetricsObserver};
 ///

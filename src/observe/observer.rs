@@ -13,6 +13,8 @@ use crate::limiter::Cooldown;
 /// [`poll_once`](crate::Client::poll_once) it sees polls and events, and no start and end of a watch. All methods do nothing unless
 /// they are written.
 ///
+/// In the guide: [services](crate::guide::services).
+///
 /// # When and where
 /// The methods are called one after the other where the watch is polled, and never under a lock of this crate: they may
 /// call the client. They should return at once. **A slow observer** delays the watch that it is called for, and in a `WatchAll`

@@ -22,6 +22,8 @@ const DEFAULT_MULTIPLIER: f64 = 1.5;
 /// Failed polls are repeated sooner: after 1 s, doubling with each failed poll in a row. Jitter takes up to half of that
 /// pause away. It is never longer than the schedule's own pause.
 ///
+/// In the guide: [deadlines](crate::guide::deadlines), [learned schedule](crate::guide::learned_schedule), [defaults](crate::guide::defaults).
+///
 /// ```
 /// use std::time::Duration;
 /// use luma_watch::Schedule;

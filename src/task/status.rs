@@ -13,6 +13,8 @@ use crate::spelling::is_same;
 /// `GENERATE_FAILED`, `CALLBACK_FAILED`. An unknown flag is printed as `UNKNOWN(9)` and serialized as its number. Binary
 /// formats hold the number of every status.
 ///
+/// In the guide: [first wait](crate::guide::first_wait).
+///
 /// ```
 /// use luma_watch::Status;
 ///

@@ -56,6 +56,8 @@ impl Watch {
 ///
 /// Awaiting a reader, or [`wait_until_done`](Self::wait_until_done), gives the end, as with a [`Watch`].
 ///
+/// In the guide: [services](crate::guide::services).
+///
 /// ```no_run
 /// # async fn run(client: luma_watch::Client) -> Result<(), luma_watch::Error> {
 /// let page = client.watch("774d9a7dd608a0e49293903095e45a4c").shared();
@@ -71,6 +73,8 @@ impl Watch {
 ///
 /// # Panics
 /// As a [`Watch`]: then all readers do, when they are polled next.
+///
+/// [`Stream`]: https://docs.rs/futures/0.3/futures/stream/trait.Stream.html
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct SharedWatch {
     inner: Arc<Inner>,

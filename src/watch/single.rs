@@ -33,6 +33,8 @@ use crate::task_watch::TaskWatch;
 ///
 /// Awaiting the watch, or [`wait_until_done`](Self::wait_until_done), skips the events and gives the end.
 ///
+/// In the guide: [watching](crate::guide::watching), [composing](crate::guide::composing).
+///
 /// ```no_run
 /// # async fn run(client: luma_watch::Client) -> Result<(), luma_watch::Error> {
 /// use futures::StreamExt;
@@ -54,6 +56,8 @@ use crate::task_watch::TaskWatch;
 /// # Panics
 /// Polled outside a tokio runtime with its timer and I/O enabled, or after the runtime that polled it before was shut
 /// down.
+///
+/// [`Stream`]: https://docs.rs/futures/0.3/futures/stream/trait.Stream.html
 #[must_use = "a watch does nothing unless it is polled or awaited"]
 pub struct Watch {
     task_id: TaskId,
@@ -277,6 +281,8 @@ impl fmt::Debug for Watch {
 ///
 /// It needs no pinning and borrows nothing: keep it in a struct, spawn it, or give it to `select!`, `select_ok` or
 /// `FuturesUnordered`.
+///
+/// In the guide: [first wait](crate::guide::first_wait), [composing](crate::guide::composing), [deadlines](crate::guide::deadlines).
 ///
 /// ```
 /// # use luma_watch::simulator::{SimulatedTask, Simulator};

@@ -29,10 +29,14 @@ fn lines(page: &str) -> impl Iterator<Item = (bool, &str)> {
     })
 }
 
+/// The code for which `links.md` says where it leads.
+fn defined() -> HashSet<&'static str> {
+    LINKS.lines().filter_map(|line| Some(line.strip_prefix("[`")?.split_once("`]: ")?.0)).collect()
+}
+
 /// The README with a link around each code that `links.md` defines.
 fn linked() -> String {
-    let defined: HashSet<_> =
-        LINKS.lines().filter_map(|line| Some(line.strip_prefix("[`")?.split_once("`]: ")?.0)).collect();
+    let defined = defined();
     let mut page = String::new();
     for (is_text, line) in lines(README) {
         if is_text {
@@ -112,4 +116,11 @@ fn names_on_front_page_are_links() {
     }
     assert!(plain.is_empty(), "these names are not defined in src/guide/links.md: {plain:?}");
     assert!(links > 20, "only {links} names were found");
+}
+
+#[test]
+fn links_md_defines_no_name_that_is_not_on_front_page() {
+    let page = linked();
+    let unused: Vec<_> = defined().into_iter().filter(|code| !page.contains(&format!("[`{code}`]"))).collect();
+    assert!(unused.is_empty(), "{unused:?}");
 }

@@ -32,7 +32,7 @@ impl Tasks {
     }
 
     /// How long one task takes, in seconds.
-    fn draw(&self, random: &mut Rng) -> f64 {
+    pub(crate) fn draw(&self, random: &mut Rng) -> f64 {
         let median = self.medians[usize::from(random.f64() >= self.share)];
         let mut unit = || 1.0 - random.f64(); // never 0
         let normal = (-2.0 * unit().ln()).sqrt() * (TAU * unit()).cos();

@@ -37,6 +37,7 @@ mod front_page;
 mod futures;
 #[cfg(feature = "rustls")]
 mod goaway;
+mod guide;
 mod harmless_texts;
 #[cfg(feature = "callback")]
 mod hostile_consumers;
@@ -48,6 +49,7 @@ mod learned;
 mod learned_cost;
 mod learned_picture;
 mod learning;
+mod many_tasks;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod no_response;
