@@ -29,6 +29,8 @@ mod connections;
 #[cfg(feature = "callback")]
 mod crowds;
 mod deadline;
+#[cfg(feature = "download")]
+mod download;
 mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;
