@@ -89,15 +89,14 @@ async fn existing_file_is_whole_until_it_is_overwritten() {
 
 #[tokio::test]
 async fn two_urls_of_one_name_make_two_files() {
-    let server = FileServer::start(|request| {
-        let seed = if request.target().starts_with("/a/") { 1 } else { 2 };
-        File::new(1_000, seed).reply(request).waits_for(2)
-    })
-    .await;
     for options in [DownloadOptions::new(), overwrite()] {
+        let server = FileServer::start(|request| {
+            let seed = if request.target().starts_with("/a/") { 1 } else { 2 };
+            File::new(1_000, seed).reply(request).waits_for(2)
+        })
+        .await;
         let dir = folder();
         let urls = [server.url("/a/video.mp4"), server.url("/b/video.mp4")];
-        // Each attempt of this test is answered when both requests are there.
         let files = client().download(&task(&urls), dir.path()).options(options).await.unwrap();
         assert_ne!(files[0].path, files[1].path);
         assert!(fs::read(&files[0].path).unwrap() == File::new(1_000, 1).bytes);

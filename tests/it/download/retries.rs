@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use luma_watch::{DownloadEvent, DownloadOptions, ErrorKind};
 
 use crate::support::downloads::{
@@ -9,7 +10,7 @@ use crate::support::downloads::{
 };
 use crate::support::file::File;
 use crate::support::file_reply::Reply;
-use crate::support::file_server::FileServer;
+use crate::support::file_server::{FileRequest, FileServer};
 use crate::support::in_memory::{ms, secs};
 
 fn pauses(events: &[DownloadEvent]) -> Vec<Duration> {
@@ -22,55 +23,57 @@ fn pauses(events: &[DownloadEvent]) -> Vec<Duration> {
 
 #[tokio::test]
 async fn passing_failures_are_repeated() {
-    for (status, kind) in [
+    let failures = [
         (500, ErrorKind::Server),
         (502, ErrorKind::Server),
         (503, ErrorKind::Maintenance),
         (504, ErrorKind::Server),
         (429, ErrorKind::RateLimited),
         (408, ErrorKind::Transport),
-    ] {
-        let server = FileServer::start(move |request| match request.attempt {
-            0 => Reply::new(status).header("content-type", "text/html").body("<html>busy</html>"),
-            _ => File::new(1_000, 1).reply(request),
-        })
-        .await;
-        let dir = folder();
-        let events = events(download(&server.url("/video.mp4"), &dir)).await;
-        kept_one(&events, &File::new(1_000, 1).bytes);
+    ];
+    let once = |(status, kind)| async move {
+        let page = Reply::new(status).header("content-type", "text/html").body("<html>busy</html>");
+        let (events, requests) = first_answer(page).await;
         assert_eq!(retried(&events), [kind], "{status}");
-        assert_eq!((started(&events), server.requests().len()), (vec![0], 2));
-    }
+        assert_eq!((started(&events), requests.len()), (vec![0], 2));
+    };
+    join_all(failures.map(once)).await;
+}
+
+/// The file is kept after this first answer.
+async fn first_answer(first: Reply) -> (Vec<DownloadEvent>, Vec<FileRequest>) {
+    let server = FileServer::start(move |request| match request.attempt {
+        0 => first.clone(),
+        _ => File::new(1_000, 1).reply(request),
+    })
+    .await;
+    let dir = folder();
+    let events = events(download(&server.url("/video.mp4"), &dir)).await;
+    kept_one(&events, &File::new(1_000, 1).bytes);
+    (events, server.requests())
 }
 
 #[tokio::test]
 async fn retry_after_is_a_lower_bound() {
-    for status in [429, 500, 503] {
-        let server = FileServer::start(move |request| match request.attempt {
-            0 => Reply::new(status).header("retry-after", "2"),
-            _ => File::new(1_000, 1).reply(request),
-        })
-        .await;
-        let dir = folder();
-        let events = events(download(&server.url("/video.mp4"), &dir)).await;
-        kept_one(&events, &File::new(1_000, 1).bytes);
+    let once = |status| async move {
+        let (events, requests) = first_answer(Reply::new(status).header("retry-after", "2")).await;
         assert!(pauses(&events)[0] >= secs(2), "{events:?}");
-        let requests = server.requests();
         assert!(requests[1].at - requests[0].at >= secs(2), "{status}: {requests:?}");
-    }
+    };
+    join_all([429, 500, 503].map(once)).await;
 }
 
 #[tokio::test]
 async fn pauses_double_with_jitter() {
     let server = FileServer::start(|_| Reply::new(500)).await;
     let dir = folder();
-    let options = DownloadOptions::new().max_retries(3);
+    let options = DownloadOptions::new().max_retries(2);
     let events = events(download(&server.url("/video.mp4"), &dir).options(options)).await;
     let error = failed_one(&events, ErrorKind::Server);
     assert!(error.is_transient() && error.http_status() == Some(500), "{error}");
     let pauses = pauses(&events);
-    assert_eq!((pauses.len(), server.requests().len()), (3, 4));
-    for (pause, longest) in pauses.iter().zip([1, 2, 4]) {
+    assert_eq!((pauses.len(), server.requests().len()), (2, 3));
+    for (pause, longest) in pauses.iter().zip([1, 2]) {
         assert!(*pause >= secs(longest) / 2 && *pause <= secs(longest), "{pauses:?}");
     }
     for (pair, pause) in server.requests().windows(2).zip(&pauses) {

@@ -1,5 +1,6 @@
 //! A rest that does not fit what is on disk: the file is downloaded again from its first byte.
 
+use futures::future::join_all;
 use luma_watch::DownloadEvent;
 
 use crate::support::downloads::{download, events, folder, kept_one, names, started};
@@ -78,23 +79,29 @@ async fn rest_with_weak_etag_is_not_appended() {
 
 #[tokio::test]
 async fn other_range_than_asked_is_not_appended() {
-    for start in [0, CUT - 1, CUT + 1] {
-        let requests = second_answer(file(), file(), move |_| file().from(start)).await;
+    let starts = [0, CUT - 1, CUT + 1];
+    let requests = starts.map(|start| second_answer(file(), file(), move |_| file().from(start)));
+    for requests in join_all(requests).await {
         assert_eq!(requests.last().unwrap().range(), None);
     }
 }
 
 #[tokio::test]
 async fn rest_of_other_total_is_not_appended() {
-    for range in ["bytes 100000-299999/300001", "bytes 100000-299999/299999", "bytes 100000-399999/400000"] {
-        let requests = second_answer(file(), file(), move |_| file().from(CUT).header("content-range", range)).await;
+    let ranges = ["bytes 100000-299999/300001", "bytes 100000-299999/299999", "bytes 100000-399999/400000"];
+    for requests in join_all(ranges.map(with_content_range)).await {
         assert_eq!(requests.last().unwrap().range(), None);
     }
 }
 
+/// The second answer says this range of itself.
+async fn with_content_range(range: &'static str) -> Vec<FileRequest> {
+    second_answer(file(), file(), move |_| file().from(CUT).header("content-range", range)).await
+}
+
 #[tokio::test]
 async fn unreadable_content_range_is_not_appended() {
-    for range in [
+    let ranges = [
         "",
         "bytes",
         "bytes */300000",
@@ -102,9 +109,8 @@ async fn unreadable_content_range_is_not_appended() {
         "lines 100000-299999/300000",
         "bytes 99999999999999999999-1/2",
         "bytes -5-10/300000",
-    ] {
-        second_answer(file(), file(), move |_| file().from(CUT).header("content-range", range)).await;
-    }
+    ];
+    join_all(ranges.map(with_content_range)).await;
     second_answer(file(), file(), |_| file().from(CUT).without("content-range")).await;
 }
 
@@ -134,9 +140,11 @@ async fn weak_or_missing_validator_starts_over() {
         file().etag(None).last_modified(date),
         file().etag(None).last_modified("yesterday"),
     ];
-    for file in files {
+    let requests = files.map(|file| {
         let again = file.clone();
-        let requests = second_answer(file.clone(), file, move |request| again.reply(request)).await;
+        second_answer(file.clone(), file, move |request| again.reply(request))
+    });
+    for requests in join_all(requests).await {
         let ranges: Vec<_> = requests.iter().map(|request| (request.range(), request.header("if-range"))).collect();
         assert_eq!(ranges, [(None, None); 2]);
     }

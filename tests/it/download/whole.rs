@@ -10,6 +10,7 @@ use crate::support::downloads::{client, download, events, failed, folder, kept, 
 use crate::support::file::File;
 use crate::support::file_reply::Reply;
 use crate::support::file_server::FileServer;
+use crate::support::in_memory::ms;
 
 /// A server that gives this file for every target.
 async fn server(file: &File) -> FileServer {
@@ -76,14 +77,15 @@ async fn ended_stream_stays_ended() {
 async fn future_gives_files_in_order_of_urls() {
     let server = FileServer::start(|request| {
         let seed = u64::from(request.target().as_bytes()[1]);
-        // The first ones are ready last.
         let file = File::new(100, seed).reply(request);
-        if request.target() == "/a.mp4" { file.waits_for(3) } else { file }
+        // The first one is ready last.
+        if request.target() == "/a.mp4" { file.drip(10, ms(30)) } else { file }
     })
     .await;
     let dir = folder();
     let urls = ["/a.mp4", "/b.mp4", "/c.mp4"].map(|target| server.url(target));
-    let files = client().download(&task(&urls), dir.path()).await.unwrap();
+    let record = [&urls[..], &urls[..1]].concat();
+    let files = client().download(&task(&record), dir.path()).await.unwrap();
     assert_eq!(files.iter().map(|file| file.url.clone()).collect::<Vec<_>>(), urls);
     for (file, name) in files.iter().zip(["a.mp4", "b.mp4", "c.mp4"]) {
         let content = File::new(100, u64::from(name.as_bytes()[0])).bytes;
@@ -99,7 +101,7 @@ async fn files_at_once_bounds_open_requests() {
         let server = FileServer::start(move |request| {
             // The first ones wait for as many as are allowed; each takes a while.
             let waits_for = if request.target().len() > 5 { most } else { 0 };
-            File::new(400, 1).reply(request).waits_for(waits_for).drip(100, std::time::Duration::from_millis(10))
+            File::new(400, 1).reply(request).waits_for(waits_for).drip(100, ms(10))
         })
         .await;
         let dir = folder();

@@ -155,8 +155,8 @@ pub(crate) fn parts(dir: &TempDir) -> Vec<PathBuf> {
     parts.map(|name| dir.path().join(name)).collect()
 }
 
-/// The error and its causes, as a person and as a programmer read them.
+/// The error's sentence and its causes. (Its `Debug` form shows the task, as that of each error does.)
 pub(crate) fn whole_text(error: &Error) -> String {
     let causes = iter::successors(std::error::Error::source(error), |&cause| cause.source());
-    causes.fold(format!("{error} {error:?}"), |text, cause| format!("{text} {cause} {cause:?}"))
+    causes.fold(error.to_string(), |text, cause| format!("{text} {cause} {cause:?}"))
 }

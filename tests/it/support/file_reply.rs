@@ -29,7 +29,7 @@ pub(crate) struct Reply {
     piece: usize,
     pub(super) pause: Duration,
     pub(super) end: End,
-    /// How many requests must be here before this one is answered.
+    /// How many requests must have come before this one is answered.
     pub(super) waits_for: usize,
 }
 
@@ -105,7 +105,7 @@ impl Reply {
         self
     }
 
-    /// Answers when this many requests are here.
+    /// Answers when this many requests have come.
     pub(crate) const fn waits_for(mut self, requests: usize) -> Self {
         self.waits_for = requests;
         self

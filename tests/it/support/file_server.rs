@@ -103,7 +103,7 @@ impl FileServer {
 
     /// An error: the client has closed the connection.
     async fn answer(&self, stream: &mut TcpStream, reply: Reply) -> std::io::Result<End> {
-        while self.seen.busy.load(Ordering::SeqCst) < reply.waits_for {
+        while self.requests().len() < reply.waits_for {
             sleep(Duration::from_millis(5)).await;
         }
         for (index, piece) in reply.pieces().into_iter().enumerate() {
