@@ -107,8 +107,8 @@ fn start(job: Job) -> Pin<Box<dyn Stream<Item = DownloadEvent> + Send>> {
     let files_at_once = job.options.files_at_once.max(1);
     let names = file_names(&urls, job.task.id().as_str(), job.options.on_collision);
     let job = Arc::new(job);
-    let named = urls.into_iter().zip(names);
-    let files = stream::iter(named).map(move |(url, name)| Box::pin(events(Arc::clone(&job), url, name)));
+    let files =
+        stream::iter(urls.into_iter().zip(names)).map(move |(url, name)| Box::pin(events(Arc::clone(&job), url, name)));
     Box::pin(files.flatten_unordered(files_at_once))
 }
 
