@@ -134,12 +134,18 @@ impl Attempt {
             if self.buffer.len() >= BUFFER {
                 return Ok(false);
             }
-            if self.flushed_at.elapsed() >= FLUSH_INTERVAL && !self.buffer.trim_ascii_start().is_empty() {
-                return Ok(false);
+            let mut patience = self.speed.left();
+            // Blanks alone do not say yet whether a page follows.
+            if !self.buffer.trim_ascii_start().is_empty() {
+                let until_flush = FLUSH_INTERVAL.saturating_sub(self.flushed_at.elapsed());
+                if until_flush.is_zero() {
+                    return Ok(false);
+                }
+                patience = patience.min(until_flush);
             }
             let received = written.saturating_add(self.buffer.len() as u64);
             let chunk = pin!(self.body.chunk());
-            let chunk = match timeout_with_grace(self.speed.left(), chunk).await {
+            let chunk = match timeout_with_grace(patience, chunk).await {
                 Some(Ok(chunk)) => chunk,
                 Some(Err(cause)) => {
                     let error = broken(&self.host, received, self.size);

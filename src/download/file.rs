@@ -12,7 +12,6 @@ use tracing::{debug, info, warn};
 use super::attempt::Attempt;
 use super::disk::{Disk, Place};
 use super::event::DownloadEvent;
-use super::name::file_name;
 use super::options::DownloadOptions;
 use crate::error::{Error, ErrorKind};
 use crate::file_source::FileSource;
@@ -35,8 +34,8 @@ pub(super) struct Job {
 }
 
 /// The events of one file. Nothing happens before the stream is polled.
-pub(super) fn events(job: Arc<Job>, url: String) -> impl Stream<Item = DownloadEvent> + Send {
-    let file = FileDownload { job, url, stage: Stage::Unopened, failures: 0, furthest: 0, progress_at: None };
+pub(super) fn events(job: Arc<Job>, url: String, name: String) -> impl Stream<Item = DownloadEvent> + Send {
+    let file = FileDownload { job, url, name, stage: Stage::Unopened, failures: 0, furthest: 0, progress_at: None };
     stream::unfold(file, |mut file| async {
         let event = file.next().await?;
         Some((event, file))
@@ -46,6 +45,7 @@ pub(super) fn events(job: Arc<Job>, url: String) -> impl Stream<Item = DownloadE
 struct FileDownload {
     job: Arc<Job>,
     url: String,
+    name: String,
     stage: Stage,
     /// Failed attempts in a row that brought the file no further.
     failures: u32,
@@ -108,8 +108,7 @@ impl FileDownload {
     async fn open(&self) -> Result<(Url, Disk), Error> {
         let url = Url::parse(&self.url)
             .map_err(|error| Error::new(ErrorKind::BlockedUrl, format!("it is no URL: {error}")))?;
-        let name = file_name(&url, self.job.task.id().as_str());
-        let place = Arc::new(Place { folder: self.job.folder.clone(), name });
+        let place = Arc::new(Place { folder: self.job.folder.clone(), name: self.name.clone() });
         let disk = Disk::open(place, url.as_str()).await?;
         Ok((url, disk))
     }

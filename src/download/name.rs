@@ -1,8 +1,11 @@
 //! The name of a file on this machine, from its URL: harmless on each operating system.
 
+use std::collections::{HashMap, HashSet};
+
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
+use super::options::OnCollision;
 use crate::one_line::is_harmful;
 
 /// In bytes. File systems allow 255; an unfinished file's name is longer than that of the file.
@@ -10,23 +13,49 @@ const MAX_NAME: usize = 120;
 /// In bytes, with the dot. What is longer is no extension.
 const MAX_EXTENSION: usize = 16;
 
+/// The name of each URL's file. What is no URL has an empty name.
+pub(super) fn file_names(urls: &[String], task_id: &str, choice: OnCollision) -> Vec<String> {
+    let names = urls.iter().map(|url| Url::parse(url).map(|url| file_name(&url, task_id)).unwrap_or_default());
+    match choice {
+        OnCollision::Number => names.collect(),
+        OnCollision::Overwrite => distinct(names),
+    }
+}
+
+/// Files of one task do not overwrite each other, also where capitals do not count.
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let mut next_numbers: HashMap<String, u32> = HashMap::new();
+    let distinct = names.map(|name| {
+        let next = next_numbers.entry(name.to_lowercase()).or_default();
+        loop {
+            let candidate = numbered(&name, *next);
+            *next = next.saturating_add(1);
+            if taken.insert(candidate.to_lowercase()) {
+                return candidate;
+            }
+        }
+    });
+    distinct.collect()
+}
+
 /// The last segment of the URL's path, made harmless. Where nothing is left of it: the task's id, as a video.
-pub(super) fn file_name(url: &Url, task_id: &str) -> String {
+fn file_name(url: &Url, task_id: &str) -> String {
     let segment = url.path_segments().into_iter().flatten().rfind(|segment| !segment.is_empty());
     let segment = percent_decode_str(segment.unwrap_or_default()).decode_utf8_lossy();
     let name = harmless(&segment);
     if name.chars().any(char::is_alphanumeric) {
         return name;
     }
-    let id = harmless(task_id);
-    if id.chars().any(char::is_alphanumeric) { format!("{id}.mp4") } else { "video.mp4".to_owned() }
+    let id = if task_id.chars().any(char::is_alphanumeric) { task_id } else { "video" };
+    harmless(&format!("{id}.mp4"))
 }
 
 fn harmless(text: &str) -> String {
     let replaced: String = text.chars().map(|c| if is_allowed(c) { c } else { '_' }).collect();
     // A leading dot hides a file, or leads to the folder above. Windows takes trailing dots and blanks away.
-    let trimmed = shortened(replaced.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']));
-    if is_reserved(&trimmed) { format!("_{trimmed}") } else { trimmed }
+    let trimmed = replaced.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']);
+    if is_reserved(trimmed) { shortened(&format!("_{trimmed}")) } else { shortened(trimmed) }
 }
 
 fn is_allowed(c: char) -> bool {
@@ -129,6 +158,19 @@ mod tests {
         assert_eq!(long.len(), MAX_NAME);
         assert!(long.ends_with("я.mp4"), "{long}");
         assert_eq!(name(&format!("https://host/{}", "x".repeat(300))).len(), MAX_NAME);
+    }
+
+    #[test]
+    fn names_of_one_task_are_distinct_before_overwriting() {
+        let urls = ["a/v.mp4", "b/v.mp4", "c/v-1.mp4", "d/V.MP4", "e/v.mp4", "f/w.mp4"]
+            .map(|path| format!("https://host/{path}"));
+        let names = |urls: &[String], choice| file_names(urls, "774d9a7d", choice);
+        assert_eq!(
+            names(&urls, OnCollision::Overwrite),
+            ["v.mp4", "v-1.mp4", "v-1-1.mp4", "V-2.MP4", "v-3.mp4", "w.mp4"]
+        );
+        assert_eq!(names(&urls[..2], OnCollision::Number), ["v.mp4", "v.mp4"]); // numbered when they are kept
+        assert_eq!(names(&["no URL".to_owned(), urls[0].clone()], OnCollision::Overwrite), ["", "v.mp4"]);
     }
 
     #[test]

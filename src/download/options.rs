@@ -9,7 +9,7 @@ pub enum OnCollision {
     /// The new file gets a number: `video-1.mp4`, `video-2.mp4`, and so on. Nothing is overwritten.
     #[default]
     Number,
-    /// The new file replaces the old one, at the moment when it is whole.
+    /// The new file replaces the old one, at the moment when it is whole. Files of one task that have the same name get numbers.
     Overwrite,
 }
 

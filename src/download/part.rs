@@ -75,6 +75,10 @@ impl Part {
         const PAUSES: [u64; 5] = [5, 10, 20, 40, 80];
         let mut pauses = PAUSES.iter();
         loop {
+            // A link leads to a file that is not ours, and a folder or a device is none.
+            if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+                return Ok(None);
+            }
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
             let is_locked = match FileExt::try_lock(&file) {
                 Err(TryLockError::WouldBlock) => true,
@@ -147,7 +151,8 @@ impl Part {
         self.hasher = Sha256::new();
         self.written = 0;
         if let Some(version) = version {
-            fs::write(self.version_path(), serde_json::to_vec(&version)?)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).open(self.version_path())?;
+            file.write_all(&serde_json::to_vec(&version)?)?;
             self.version = Some(version);
         }
         Ok(())
@@ -248,7 +253,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
+    match (file.metadata(), path.symlink_metadata()) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
         _ => false,
     }

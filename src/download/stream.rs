@@ -1,6 +1,6 @@
 //! The files of a task, several at once, as one stream of events.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use futures::{Stream, StreamExt};
 
 use super::event::{DownloadEvent, KeptFile};
 use super::file::{Job, events};
+use super::name::file_names;
 use super::options::DownloadOptions;
 use crate::client_core::ClientCore;
 use crate::error::Error;
@@ -97,19 +98,17 @@ impl Download {
 }
 
 fn start(job: Job) -> Pin<Box<dyn Stream<Item = DownloadEvent> + Send>> {
-    let mut urls: Vec<String> = Vec::new();
-    for url in job.task.result_urls() {
-        if !urls.contains(url) {
-            urls.push(url.clone());
-        }
-    }
+    let mut seen = HashSet::new();
+    let urls: Vec<String> = job.task.result_urls().iter().filter(|url| seen.insert(url.as_str())).cloned().collect();
     if urls.is_empty() {
         let error = Error::missing_result(&job.task);
         return Box::pin(stream::iter([DownloadEvent::Failed { url: None, error }]));
     }
     let files_at_once = job.options.files_at_once.max(1);
+    let names = file_names(&urls, job.task.id().as_str(), job.options.on_collision);
     let job = Arc::new(job);
-    let files = stream::iter(urls).map(move |url| Box::pin(events(Arc::clone(&job), url)));
+    let files =
+        stream::iter(urls.into_iter().zip(names)).map(move |(url, name)| Box::pin(events(Arc::clone(&job), url, name)));
     Box::pin(files.flatten_unordered(files_at_once))
 }
 
@@ -164,7 +163,9 @@ impl IntoFuture for Download {
                     _ => {}
                 }
             }
-            let places: HashMap<&String, usize> = urls.iter().enumerate().map(|(place, url)| (url, place)).collect();
+            // Where a URL stands twice, its first place counts.
+            let places = urls.iter().enumerate().rev().map(|(place, url)| (url, place));
+            let places: HashMap<&String, usize> = places.collect();
             kept.sort_by_key(|file| places.get(&file.url).copied());
             failed.map_or(Ok(kept), Err)
         })

@@ -1,6 +1,7 @@
 //! The tests of what the crate promises, by topic. One binary: it links once.
 //!
-//! Tests that need a process of their own stand beside it: `log` (a global subscriber) and `memory` (an allocator that counts).
+//! Tests that need a process of their own stand beside it: `log` (a global subscriber), `memory` and `download_memory` (an
+//! allocator that counts).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::arithmetic_side_effects, clippy::unchecked_time_subtraction)]
 
@@ -29,6 +30,8 @@ mod connections;
 #[cfg(feature = "callback")]
 mod crowds;
 mod deadline;
+#[cfg(feature = "download")]
+mod download;
 mod errors;
 #[cfg(feature = "callback")]
 mod extra_polls;

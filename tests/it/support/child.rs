@@ -22,6 +22,17 @@ impl Child {
         Self(command, report)
     }
 
+    /// The same, where no file may grow over this many blocks of 512 or 1,024 bytes.
+    #[cfg(all(unix, feature = "download"))]
+    pub(crate) fn with_file_limit(test: &str, blocks: u32) -> Self {
+        let Self(_, report) = Self::of(test);
+        let mut command = Command::new("sh");
+        // Without the signal, a write fails.
+        command.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""));
+        command.arg(env::current_exe().unwrap()).args(["--exact", test]).env(REPORT, &report);
+        Self(command, report)
+    }
+
     pub(crate) fn set(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.0.env(name, value);
         self

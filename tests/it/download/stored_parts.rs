@@ -1,0 +1,159 @@
+//! Unfinished files from an earlier process that are damaged, foreign or hostile.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::support::downloads::{download, drop_after, events, folder, kept_one, names, parts};
+use crate::support::file::File;
+use crate::support::file_server::FileServer;
+
+const LENGTH: usize = 300_000;
+
+fn file() -> File {
+    File::new(LENGTH, 1)
+}
+
+/// A folder with an unfinished file of the URL, and its server, which sends the whole file from now on.
+struct Unfinished {
+    server: FileServer,
+    dir: TempDir,
+    part: PathBuf,
+    state: PathBuf,
+}
+
+impl Unfinished {
+    async fn new() -> Self {
+        let server = FileServer::start(|request| match request.attempt {
+            0 => file().reply(request).stall_after(100_000),
+            _ => file().reply(request),
+        })
+        .await;
+        let dir = folder();
+        drop_after(download(&server.url("/video.mp4"), &dir), 1).await;
+        let [part] = parts(&dir).try_into().unwrap();
+        let state = dir.path().join(format!("{}.json", part.file_name().unwrap().to_str().unwrap()));
+        assert!(state.is_file());
+        Self { server, dir, part, state }
+    }
+
+    /// Downloads it: the right file is kept, and nothing else is left.
+    async fn finish(&self) {
+        let events = events(download(&self.server.url("/video.mp4"), &self.dir)).await;
+        kept_one(&events, &file().bytes);
+        assert_eq!(names(&self.dir), ["video.mp4"]);
+    }
+}
+
+#[tokio::test]
+async fn unreadable_state_starts_over() {
+    for text in ["", "{", "null", "[]", "{}", "\"x\"", "{\"validator\":1,\"size\":-1}", "\u{0}\u{1}"] {
+        let unfinished = Unfinished::new().await;
+        fs::write(&unfinished.state, text).unwrap();
+        unfinished.finish().await;
+        assert_eq!(unfinished.server.ranges(), [None, None], "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn missing_state_starts_over() {
+    let unfinished = Unfinished::new().await;
+    fs::remove_file(&unfinished.state).unwrap();
+    unfinished.finish().await;
+    assert_eq!(unfinished.server.ranges(), [None, None]);
+}
+
+#[tokio::test]
+async fn missing_part_starts_over() {
+    let unfinished = Unfinished::new().await;
+    fs::remove_file(&unfinished.part).unwrap();
+    unfinished.finish().await;
+    assert_eq!(unfinished.server.ranges(), [None, None]);
+}
+
+#[tokio::test]
+async fn empty_part_starts_over() {
+    let unfinished = Unfinished::new().await;
+    fs::write(&unfinished.part, "").unwrap();
+    unfinished.finish().await;
+    assert_eq!(unfinished.server.ranges(), [None, None]);
+}
+
+#[tokio::test]
+async fn part_longer_than_the_file_starts_over() {
+    let unfinished = Unfinished::new().await;
+    fs::write(&unfinished.part, vec![7; LENGTH + 5]).unwrap();
+    unfinished.finish().await;
+}
+
+/// The earlier process ended between the last byte and the rename.
+#[tokio::test]
+async fn part_with_all_bytes_is_kept() {
+    let unfinished = Unfinished::new().await;
+    fs::write(&unfinished.part, &file().bytes).unwrap();
+    unfinished.finish().await;
+}
+
+/// A power failure may leave a part shorter than what was written last.
+#[tokio::test]
+async fn shortened_part_is_resumed_from_its_end() {
+    let unfinished = Unfinished::new().await;
+    fs::write(&unfinished.part, &file().bytes[..1_234]).unwrap();
+    unfinished.finish().await;
+    assert_eq!(unfinished.server.ranges(), [None, Some(1_234)]);
+}
+
+#[tokio::test]
+async fn link_in_the_place_of_a_part_is_not_written_through() {
+    let outside = folder();
+    let precious = outside.path().join("precious");
+    for content in [&file().bytes[..50_000], b"mine"] {
+        let unfinished = Unfinished::new().await;
+        fs::write(&precious, content).unwrap();
+        fs::remove_file(&unfinished.part).unwrap();
+        symlink(&precious, &unfinished.part).unwrap();
+        let events = events(download(&unfinished.server.url("/video.mp4"), &unfinished.dir)).await;
+        assert!(events.last().unwrap().is_terminal());
+        assert!(fs::read(&precious).unwrap() == content, "written through the link: {events:?}");
+        let kept = unfinished.dir.path().join("video.mp4");
+        if kept.exists() {
+            assert!(!fs::symlink_metadata(&kept).unwrap().is_symlink());
+        }
+    }
+}
+
+#[tokio::test]
+async fn link_in_the_place_of_the_state_is_not_written_through() {
+    let outside = folder();
+    let precious = outside.path().join("precious");
+    fs::write(&precious, "mine").unwrap();
+    let unfinished = Unfinished::new().await;
+    fs::remove_file(&unfinished.state).unwrap();
+    symlink(&precious, &unfinished.state).unwrap();
+    events(download(&unfinished.server.url("/video.mp4"), &unfinished.dir)).await;
+    assert_eq!(fs::read(&precious).unwrap(), b"mine");
+}
+
+#[tokio::test]
+async fn folder_in_the_place_of_a_part_ends_in_order() {
+    let unfinished = Unfinished::new().await;
+    fs::remove_file(&unfinished.part).unwrap();
+    fs::create_dir(&unfinished.part).unwrap();
+    fs::write(unfinished.part.join("mine"), "mine").unwrap();
+    let events = events(download(&unfinished.server.url("/video.mp4"), &unfinished.dir)).await;
+    assert!(events.last().unwrap().is_terminal(), "{events:?}");
+    assert_eq!(fs::read(unfinished.part.join("mine")).unwrap(), b"mine");
+}
+
+/// A state file with a validator that is no header value, or that forges headers.
+#[tokio::test]
+async fn hostile_validator_in_the_state_sends_no_header() {
+    let unfinished = Unfinished::new().await;
+    let text = fs::read_to_string(&unfinished.state).unwrap();
+    assert!(text.contains("\\\"1\\\""), "{text}");
+    fs::write(&unfinished.state, text.replace("\\\"1\\\"", "\\\"1\\r\\nx-forged: 1\\\"")).unwrap();
+    unfinished.finish().await;
+    assert!(unfinished.server.requests().iter().all(|request| request.header("x-forged").is_none()));
+}
