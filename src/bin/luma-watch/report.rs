@@ -1,0 +1,147 @@
+//! What is shown of the events, and where: results go to stdout, all else to stderr, apart from the events of `watch`.
+
+use std::time::Duration;
+
+use luma_watch::{StatusEvent, TaskId};
+use serde::Serialize;
+
+use crate::args::GatewayArgs;
+use crate::board::Board;
+use crate::describe;
+use crate::download::{FileEvent, FileStep};
+use crate::output::{self, Failure};
+use crate::screen::Screen;
+
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// `watch`: each event is a line on stdout.
+    prints_events: bool,
+    json: bool,
+    quiet: bool,
+    screen: Option<Screen>,
+}
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct Line<'a, E> {
+    task_id: &'a TaskId,
+    #[serde(flatten)]
+    event: &'a E,
+}
+
+impl Report {
+    /// `expected`: how long tasks usually take.
+    pub(crate) fn new(arguments: &GatewayArgs, prints_events: bool, expected: Option<Duration>) -> Self {
+        let GatewayArgs { json, quiet, verbose, .. } = *arguments;
+        // The log would tear the lines of the screen.
+        let screen = if json || quiet || verbose > 0 { None } else { Screen::new(expected) };
+        Self { prints_events, json, quiet, screen }
+    }
+
+    pub(crate) fn has_screen(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// Shows an event of a task.
+    pub(crate) fn event(&self, id: &TaskId, event: &StatusEvent, is_first: bool) -> Result<(), Failure> {
+        if self.quiet && !event.is_terminal() {
+            return Ok(());
+        }
+        if self.json {
+            return json(id, event);
+        }
+        let text = describe::event(id, event);
+        if self.prints_events {
+            let urls = event.outcome().and_then(Result::ok);
+            let urls = urls.iter().flat_map(|task| task.result_urls()).map(|url| format!(" {}", output::url(url)));
+            return self.line(&format!("{text}{}", urls.collect::<String>()));
+        }
+        let has_result = matches!(event.outcome(), Some(Ok(_)));
+        let is_shown = match event {
+            // Nothing new, or on the screen.
+            StatusEvent::Generating(_) => is_first && self.screen.is_none(),
+            StatusEvent::PollFailed(_) | StatusEvent::HeldBack(_) => self.screen.is_none(),
+            _ => !(self.quiet && has_result),
+        };
+        if is_shown {
+            self.note(&text);
+        }
+        Ok(())
+    }
+
+    /// Shows what came of a file.
+    pub(crate) fn file(&self, event: &FileEvent) -> Result<(), Failure> {
+        let is_last = matches!(event.step, FileStep::Kept { .. } | FileStep::Failed { .. });
+        match &event.json {
+            Some(value) if self.json && (is_last || !self.quiet) => return json(&event.task_id, value),
+            _ if self.json => return Ok(()),
+            _ => {}
+        }
+        if let FileStep::Kept { path, .. } = &event.step {
+            return self.path(path);
+        }
+        if let Some(text) = describe::file(event).filter(|_| is_last || !self.quiet && self.screen.is_none()) {
+            self.note(&text);
+        }
+        Ok(())
+    }
+
+    /// A result of `wait`: a path.
+    pub(crate) fn path(&self, path: &std::path::Path) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        let bytes = [path.as_os_str().as_encoded_bytes(), b"\n"].concat();
+        self.above(|| output::all(&bytes))
+    }
+
+    /// A result of `wait`: a URL. (`watch` and `--json` show it with its event.)
+    pub(crate) fn url(&self, url: &str) -> Result<(), Failure> {
+        if self.json || self.prints_events { Ok(()) } else { self.line(&output::url(url)) }
+    }
+
+    fn line(&self, text: &str) -> Result<(), Failure> {
+        self.above(|| output::line(text))
+    }
+
+    /// A line on stderr.
+    pub(crate) fn note(&self, text: &str) {
+        self.above(|| output::note(text));
+    }
+
+    /// A line on stderr that is no error.
+    pub(crate) fn advice(&self, text: &str) {
+        if !self.quiet {
+            self.note(text);
+        }
+    }
+
+    fn above<R>(&self, print: impl FnOnce() -> R) -> R {
+        match &self.screen {
+            Some(screen) => screen.above(print),
+            None => print(),
+        }
+    }
+
+    /// Shows where the tasks stand: on the screen, or as a line from time to time.
+    pub(crate) fn tick(&mut self, board: &Board) {
+        match &mut self.screen {
+            Some(screen) => screen.draw(board),
+            None if !self.json && !self.prints_events && board.len() > 1 => self.advice(&board.summary()),
+            None => {}
+        }
+    }
+
+    /// Removes what is on the screen only for the time of the wait.
+    pub(crate) fn close(&self) {
+        if let Some(screen) = &self.screen {
+            screen.close();
+        }
+    }
+}
+
+/// A line of JSON on stdout.
+pub(crate) fn json<E: Serialize>(task_id: &TaskId, event: &E) -> Result<(), Failure> {
+    // All of these can be written as JSON.
+    output::line(&serde_json::to_string(&Line { task_id, event }).unwrap_or_default())
+}
