@@ -69,8 +69,7 @@ pub struct Ended {
 impl Ended {
     pub fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let ended =
-            Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
+        let ended = Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
         assert!(!ended.stdout.contains(KEY) && !ended.stderr.contains(KEY), "the key is printed: {ended:?}");
         assert!(!ended.stderr.contains("panicked"), "{ended:?}");
         ended
@@ -142,7 +141,11 @@ pub fn assert_snapshot(name: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{} differs, UPDATE_SNAPSHOTS=1 writes it; now:\n{text}\nbefore:\n{expected}", path.display());
+    assert!(
+        text == expected,
+        "{} differs, UPDATE_SNAPSHOTS=1 writes it; now:\n{text}\nbefore:\n{expected}",
+        path.display()
+    );
 }
 
 /// A text in which each of these words is replaced.

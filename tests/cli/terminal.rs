@@ -45,22 +45,19 @@ impl Terminal {
         Self { parser, bytes, child, keyboard, master: pair.master, reader: Some(reader) }
     }
 
-    /// What is on the screen, without blanks at the ends of lines and empty lines at the end.
+    /// What is on the screen, row by row, without blanks at the ends of rows and empty rows at the end.
     pub fn screen(&self) -> String {
-        let contents = self.parser.lock().unwrap().screen().contents();
-        assert!(!contents.contains(KEY), "the key is on the screen: {contents}");
-        let lines: Vec<_> = contents.lines().map(str::trim_end).collect();
-        lines.join("\n").trim_end().to_owned()
+        let parser = self.parser.lock().unwrap();
+        let (_, cols) = parser.screen().size();
+        let rows: Vec<_> = parser.screen().rows(0, cols).map(|row| row.trim_end().to_owned()).collect();
+        let screen = rows.join("\n").trim_end().to_owned();
+        assert!(!screen.contains(KEY), "the key is on the screen: {screen}");
+        screen
     }
 
     /// All bytes that came so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.bytes.lock().unwrap().clone()
-    }
-
-    /// Whether the cursor is hidden.
-    pub fn hides_cursor(&self) -> bool {
-        self.parser.lock().unwrap().screen().hide_cursor()
     }
 
     /// Waits until the screen is as it should be, and returns it.

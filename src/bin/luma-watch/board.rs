@@ -136,13 +136,13 @@ impl Board {
         self.rows.len()
     }
 
-    /// One line about all tasks: `2 of 5 tasks have ended: 1 with a result, 1 without; 3 are waited for`.
+    /// One line about all tasks: `2 of 5 tasks have ended, 1 of them without a result`.
     pub(crate) fn summary(&self) -> String {
         let waiting = self.waiting().count();
-        let with_result = self.rows.iter().filter(|row| row.exit == Some(Exit::Results)).count();
         let ended = self.len().saturating_sub(waiting);
-        let without = ended.saturating_sub(with_result);
-        format!("{ended} of {} ended: {with_result} with a result, {without} without", self.len())
+        let without = self.rows.iter().filter(|row| row.exit.is_some_and(|exit| exit != Exit::Results)).count();
+        let without = if without == 0 { String::new() } else { format!(", {without} of them without a result") };
+        format!("{ended} of {} tasks have ended{without}", self.len())
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
         let mut board = Board::new(&ids);
         board.end(&ids[0], Exit::Results);
         board.end(&ids[2], Exit::Failed);
-        assert_eq!(board.summary(), "2 of 3 ended: 1 with a result, 1 without");
+        assert_eq!(board.summary(), "2 of 3 tasks have ended, 1 of them without a result");
         assert_eq!((board.exit(), board.unfinished()), (Exit::Failed, vec![&ids[1]]));
         board.end(&ids[1], Exit::Unfinished);
         board.end(&ids[1], Exit::Results);

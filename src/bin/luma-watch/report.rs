@@ -133,8 +133,8 @@ impl Report {
     }
 
     /// Removes what is on the screen only for the time of the wait.
-    pub(crate) fn close(&self) {
-        if let Some(screen) = &self.screen {
+    pub(crate) fn close(&mut self) {
+        if let Some(screen) = &mut self.screen {
             screen.close();
         }
     }

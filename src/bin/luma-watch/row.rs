@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use console::Alignment;
 use tokio::time::Instant;
 
 use crate::board::{Row, State};
@@ -12,22 +13,33 @@ use crate::units;
 const MIN_ID: usize = 8;
 /// The bar has this number of characters; where there is less room, there is none.
 const BAR: usize = 20;
+/// A longer remark may be cut to this, with the gap before it.
+const MIN_TAIL: usize = 22;
 
-/// The line of a task. `expected`: how long tasks usually take.
-pub(crate) fn line(row: &Row, now: Instant, expected: Option<Duration>, width: usize) -> String {
+/// The id of a task as it is shown, if there is room for it.
+pub(crate) fn id(row: &Row) -> String {
+    output::one_line(row.id.as_str())
+}
+
+/// The line of a task. `expected`: how long tasks usually take. `id_width`: of the column of ids.
+pub(crate) fn line(row: &Row, now: Instant, expected: Option<Duration>, id_width: usize, width: usize) -> String {
     let (head, tail) = texts(row, now, expected);
-    let bar = fraction(row, now, expected).map(bar);
-    let id = output::one_line(row.id.as_str());
-    let length = console::measure_text_width(&id);
-    let taken = |text: &str| console::measure_text_width(text).saturating_add(2);
-    let room = width.saturating_sub(taken(&head));
-    // In this order: the id, or its begin; the bar; the whole id; what else there is to say.
-    let bar = bar.filter(|bar| room >= taken(bar).saturating_add(MIN_ID));
-    let room = bar.as_ref().map_or(room, |bar| room.saturating_sub(taken(bar)));
-    let id = console::truncate_str(&id, room.max(MIN_ID).min(length), "…").into_owned();
-    let parts = [Some(id), bar, Some(head), Some(tail).filter(|tail| !tail.is_empty())];
-    let line = parts.into_iter().flatten().collect::<Vec<_>>().join("  ");
-    console::truncate_str(&line, width, "…").into_owned()
+    let bar = fraction(row, now, expected).map(bar).unwrap_or_default();
+    // In this order: the begin of the id, the bar, the whole id, what else there is to say.
+    let mut room = width.saturating_sub(taken(&head)).saturating_sub(MIN_ID);
+    let bar = if room >= taken(&bar) { bar } else { String::new() };
+    room = room.saturating_sub(taken(&bar));
+    let id_width = id_width.min(room.saturating_add(MIN_ID));
+    let id = console::pad_str(&id(row), id_width, Alignment::Left, Some("…")).into_owned();
+    room = room.saturating_add(MIN_ID).saturating_sub(id_width);
+    let tail = if room >= taken(&tail).min(MIN_TAIL) { tail } else { String::new() };
+    let parts = [id, bar, head, tail].into_iter().filter(|part| !part.is_empty());
+    console::truncate_str(&parts.collect::<Vec<_>>().join("  "), width, "…").into_owned()
+}
+
+/// What a part and the gap before it take of the line.
+fn taken(part: &str) -> usize {
+    if part.is_empty() { 0 } else { console::measure_text_width(part).saturating_add(2) }
 }
 
 /// What there must be room for, and the rest.
@@ -38,7 +50,7 @@ fn texts(row: &Row, now: Instant, expected: Option<Duration>) -> (String, String
     };
     let poll = row.next_poll.map_or_else(String::new, |at| countdown(at.saturating_duration_since(now)));
     match &row.state {
-        State::NotAsked => ("first poll".to_owned(), String::new()),
+        State::NotAsked => ("not polled yet".to_owned(), String::new()),
         State::Status(status) => (format!("{elapsed}  {poll}"), status.to_string()),
         State::PollFailed(reason) => (format!("{elapsed}  {poll}"), format!("last poll failed: {reason}")),
         State::HeldBack => (format!("{elapsed}  {poll}"), "held back by the gateway".to_owned()),
@@ -103,9 +115,12 @@ mod tests {
     #[test]
     fn line_shows_a_bar_only_with_an_expected_time() {
         let (row, now) = row(State::Status(Status::Generating));
-        assert_eq!(line(&row, now, None, 100), "774d9a7dd608a0e49293903095e45a4c  1:05  next poll in  12s  GENERATING");
         assert_eq!(
-            line(&row, now, Some(Duration::from_secs(130)), 110),
+            line(&row, now, None, 32, 100),
+            "774d9a7dd608a0e49293903095e45a4c  1:05  next poll in  12s  GENERATING"
+        );
+        assert_eq!(
+            line(&row, now, Some(Duration::from_secs(130)), 32, 110),
             "774d9a7dd608a0e49293903095e45a4c  [##########----------]  1:05 of about 2:10  next poll in  12s  GENERATING"
         );
     }
@@ -122,7 +137,7 @@ mod tests {
         for (row, now) in states.map(row) {
             for width in 1..120 {
                 for expected in [None, Some(Duration::from_secs(300))] {
-                    let line = line(&row, now, expected, width);
+                    let line = line(&row, now, expected, 32, width);
                     assert!(console::measure_text_width(&line) <= width, "{width}: {line}");
                 }
             }
@@ -132,10 +147,10 @@ mod tests {
     #[test]
     fn narrow_line_keeps_the_begin_of_the_id_and_the_next_poll() {
         let (row, now) = row(State::PollFailed("the gateway failed".to_owned()));
-        assert_eq!(line(&row, now, None, 40), "774d9a7dd608a…  1:05  next poll in  12s");
+        assert_eq!(line(&row, now, None, 32, 40), "774d9a7dd608a0…  1:05  next poll in  12s");
         assert_eq!(
-            line(&row, now, Some(Duration::from_secs(130)), 48),
-            "774d9a7…  1:05 of about 2:10  next poll in  12s"
+            line(&row, now, Some(Duration::from_secs(130)), 32, 48),
+            "774d9a7d…  1:05 of about 2:10  next poll in  12s"
         );
     }
 }

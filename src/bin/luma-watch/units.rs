@@ -55,7 +55,7 @@ pub(crate) fn rate(text: &str) -> Result<RateLimit, String> {
     let wrong = || "write it as 20/10s: 20 requests in 10 seconds".to_owned();
     let (requests, period) = text.split_once('/').ok_or_else(wrong)?;
     let requests = requests.parse().map_err(|_| wrong())?;
-    let one = if period.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "1" };
+    let one = if period.starts_with(|c: char| c.is_ascii_alphabetic()) { "1" } else { "" };
     let period = duration(&format!("{one}{period}")).map_err(|_| wrong())?;
     Ok(RateLimit::per(requests, period))
 }
