@@ -2,6 +2,15 @@
 #![cfg(unix)]
 #![allow(clippy::arithmetic_side_effects)] // small numbers
 
+mod errors;
+mod help;
+mod json;
+mod key;
+mod learn;
+mod outcomes;
+mod pipes;
+mod resume;
+mod screen;
+mod simulate;
 mod support;
 mod terminal;
-mod view;
