@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::arithmetic_side_effects)] // small numbers
 
+mod download;
 mod errors;
 mod help;
 mod json;

@@ -21,13 +21,13 @@ async fn tasks_with_results_exit_with_0() {
     gateway.simulator.add_as("one", ended_task());
     gateway.simulator.add_as("two", ended_task().ends_with(Status::CallbackFailed));
     let ended = gateway.run("wait one").await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "https://files.example.com/one.mp4\n"));
-    assert_snapshot("wait-result", &ended.shown());
-    assert_snapshot("wait-two-quiet", &gateway.run("wait two --quiet").await.shown());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), gateway.line("one").as_str()));
+    assert_snapshot("wait-result", &gateway.shown(&ended));
+    assert_snapshot("wait-two-quiet", &gateway.shown(&gateway.run("wait two --quiet").await));
     let both = gateway.run("wait one two one").await;
     assert_eq!((both.code, both.stdout.lines().count()), (Some(0), 2));
-    assert_snapshot("watch-result", &gateway.run("watch one").await.shown());
-    assert_snapshot("status-result", &gateway.run("status two one").await.shown());
+    assert_snapshot("watch-result", &gateway.shown(&gateway.run("watch one").await));
+    assert_snapshot("status-result", &gateway.shown(&gateway.run("status two one").await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +36,7 @@ async fn result_that_comes_later_is_waited_for() {
     gateway.simulator.add_as("task", SimulatedTask::new().generates_for(Duration::from_millis(1200)));
     gateway.simulator.inject(Fault::status(502).after(1));
     let ended = gateway.run("wait task --every 500ms").await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "https://files.example.com/task.mp4\n"));
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), gateway.line("task").as_str()));
     assert!(ended.stderr.contains("task task: poll failed: the gateway failed (HTTP 502); next poll in 0."));
     assert!(gateway.requests("task") >= 4);
 }
@@ -49,7 +49,7 @@ async fn failed_task_exits_with_1() {
     for command in ["wait", "watch", "status"] {
         let ended = gateway.run(&format!("{command} dark")).await;
         assert_eq!(ended.code, Some(1), "{command}");
-        assert_snapshot(&format!("{command}-failed"), &ended.shown());
+        assert_snapshot(&format!("{command}-failed"), &gateway.shown(&ended));
     }
     assert_eq!(gateway.run("wait good dark").await.code, Some(1));
 }
@@ -71,10 +71,10 @@ async fn deadline_exits_with_3_and_says_how_to_go_on() {
     gateway.simulator.add_as("slow", SimulatedTask::new().never_ends());
     let ended = gateway.run("wait slow --every 400ms --max-wait 900ms").await;
     assert_eq!(ended.code, Some(3));
-    assert_snapshot("wait-deadline", &without_times(&ended.shown()));
+    assert_snapshot("wait-deadline", &without_times(&gateway.shown(&ended)));
     let status = gateway.run("status slow").await;
     assert_eq!(status.code, Some(3));
-    assert_snapshot("status-unfinished", &status.shown());
+    assert_snapshot("status-unfinished", &gateway.shown(&status));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn unknown_task_exits_with_4() {
     let gateway = Gateway::start().await;
     let status = gateway.run("status nope").await;
     assert_eq!(status.code, Some(4));
-    assert_snapshot("status-not-found", &status.shown());
+    assert_snapshot("status-not-found", &gateway.shown(&status));
 
     // A wait believes it after a minute: here of a wait that began longer ago.
     let folder = Folder::new();
@@ -100,7 +100,7 @@ async fn unknown_task_exits_with_4() {
     std::fs::write(&file, state.to_string()).unwrap();
     let ended = gateway.run(&line).await;
     assert_eq!(ended.code, Some(4));
-    assert_snapshot("wait-not-found", &normalised(&without_times(&ended.shown()), &[(&file, "FILE")]));
+    assert_snapshot("wait-not-found", &normalised(&without_times(&gateway.shown(&ended)), &[(&file, "FILE")]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +111,7 @@ async fn refused_key_exits_with_5_and_asks_no_more() {
     for command in ["wait", "status"] {
         let ended = gateway.run(&format!("{command} task")).await;
         assert_eq!(ended.code, Some(5), "{command}");
-        assert_snapshot(&format!("{command}-unauthorized"), &ended.shown());
+        assert_snapshot(&format!("{command}-unauthorized"), &gateway.shown(&ended));
     }
     let before = gateway.simulator.requests().len();
     let ids: Vec<_> = (0..40).map(|number| format!("task-{number}")).collect();
@@ -127,7 +127,7 @@ async fn account_without_credit_exits_with_5() {
     gateway.simulator.inject(Fault::code(402, "Insufficient credits").always());
     let ended = gateway.run("wait task").await;
     assert_eq!(ended.code, Some(5));
-    assert_snapshot("wait-out-of-credit", &ended.shown());
+    assert_snapshot("wait-out-of-credit", &gateway.shown(&ended));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +136,7 @@ async fn gateway_that_does_not_answer_exits_with_7() {
     gateway.simulator.inject(Fault::status(502).always());
     let ended = gateway.run("status task").await;
     assert_eq!(ended.code, Some(7));
-    assert_snapshot("status-no-answer", &ended.shown());
+    assert_snapshot("status-no-answer", &gateway.shown(&ended));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +165,7 @@ async fn interrupted_wait_exits_with_130_and_names_the_command_that_goes_on() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         signal(&child, name);
         let ended = end_of(child).await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), "https://files.example.com/good.mp4\n"));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), gateway.line("good").as_str()));
         assert!(
             ended
                 .stderr

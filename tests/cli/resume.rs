@@ -42,7 +42,7 @@ async fn killed_wait_goes_on_and_repeats_outcomes_without_a_request() {
     gateway.simulator.add_as("slow", ended_task());
     let again = gateway.run(&line).await;
     assert_eq!(again.code, Some(1));
-    let urls = ["good", "slow"].map(|id| format!("https://files.example.com/{id}.mp4\n")).concat();
+    let urls = ["good", "slow"].map(|id| gateway.line(id)).concat();
     assert_eq!(again.stdout, urls);
     assert_eq!((gateway.requests("good"), gateway.requests("dark")), (1, 1));
 
@@ -89,7 +89,7 @@ async fn interrupted_wait_keeps_its_deadline_and_its_polls() {
     // After a deadline, the same command waits anew.
     gateway.simulator.add_as("slow", ended_task());
     let anew = gateway.run(&format!("wait --every 100ms --resume {file}")).await;
-    assert_eq!((anew.code, anew.stdout.as_str()), (Some(0), "https://files.example.com/slow.mp4\n"));
+    assert_eq!((anew.code, anew.stdout.as_str()), (Some(0), gateway.line("slow").as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +104,7 @@ async fn refused_key_loses_no_task() {
     assert_eq!(refused.code, Some(5));
     gateway.simulator.api_key(crate::support::KEY);
     let again = gateway.run(&format!("wait --resume {file}")).await;
-    assert_eq!((again.code, again.stdout.as_str()), (Some(0), "https://files.example.com/good.mp4\n"));
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), gateway.line("good").as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +119,7 @@ async fn folder_that_goes_away_is_reported_and_the_wait_goes_on() {
     fs::remove_dir_all(folder.file("inside")).unwrap();
     gateway.simulator.add_as("slow", ended_task());
     let ended = end_of(child).await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(6), "https://files.example.com/slow.mp4\n"));
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(6), gateway.line("slow").as_str()));
     let message = format!("error: the resume file {file} cannot be written: No such file or directory");
     assert!(ended.stderr.contains(&message), "{}", ended.stderr);
 }

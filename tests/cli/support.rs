@@ -44,6 +44,21 @@ impl Gateway {
         ended(self.command(line)).await
     }
 
+    /// The line about the sample result of this task.
+    pub fn line(&self, id: &str) -> String {
+        format!("{}/files/{id}.mp4\n", self.server.url())
+    }
+
+    /// A text in which its address, which is another one each time, is `http://GATEWAY`.
+    pub fn without_port(&self, text: &str) -> String {
+        text.replace(&self.server.url(), "http://GATEWAY")
+    }
+
+    /// What a command printed, for a snapshot.
+    pub fn shown(&self, ended: &Ended) -> String {
+        self.without_port(&ended.shown())
+    }
+
     /// The number of requests for the record of this task.
     pub fn requests(&self, id: &str) -> usize {
         self.simulator.requests().iter().filter(|request| request.task_id == id).count()

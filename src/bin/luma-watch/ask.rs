@@ -63,7 +63,7 @@ pub(crate) async fn status(arguments: &StatusArgs) -> Result<Exit, Failure> {
 /// The status and the URLs of the result, or with `--quiet` the URLs only.
 fn print(id: &TaskId, task: &Task, quiet: bool) -> Result<(), Failure> {
     if !quiet {
-        output::line(&describe::about(id, &describe::ended(task)))?;
+        output::line(&describe::about(id, &describe::status(task)))?;
     }
     task.result_urls().iter().try_for_each(|url| output::line(&output::url(url)))
 }

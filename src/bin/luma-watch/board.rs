@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use luma_watch::{Status, StatusEvent, Task, TaskId};
+use luma_watch::{DownloadEvent, Status, StatusEvent, Task, TaskId};
 use tokio::time::Instant;
 
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ pub(crate) enum State {
     /// The last poll failed, for this reason.
     PollFailed(String),
     HeldBack,
-    /// So many bytes of its files are there, of so many.
+    /// Of each file that has begun: the bytes that are there, and its size if that is known.
     Downloading {
         files: HashMap<String, (u64, Option<u64>)>,
     },
@@ -88,16 +88,26 @@ impl Board {
         row.next_poll = now.checked_add(next_poll_in);
     }
 
-    /// Notes that the files of a task are being downloaded.
-    pub(crate) fn on_download(&mut self, id: &TaskId, url: &str, bytes: u64, size: Option<u64>) {
-        let Some(row) = self.row(id) else { return };
-        row.next_poll = None;
-        if !matches!(row.state, State::Downloading { .. }) {
+    /// Notes that the files of a task are downloaded from now on.
+    pub(crate) fn start_download(&mut self, id: &TaskId) {
+        if let Some(row) = self.row(id) {
+            row.next_poll = None;
             row.state = State::Downloading { files: HashMap::new() };
         }
-        if let State::Downloading { files } = &mut row.state {
-            files.insert(url.to_owned(), (bytes, size));
-        }
+    }
+
+    /// Notes what came of a file.
+    pub(crate) fn on_file(&mut self, id: &TaskId, event: &DownloadEvent) {
+        let Some(row) = self.row(id) else { return };
+        row.lost_file = row.lost_file || matches!(event, DownloadEvent::Failed { .. });
+        let State::Downloading { files } = &mut row.state else { return };
+        let (url, bytes, size) = match event {
+            DownloadEvent::Started { url, resumed_from, size, .. } => (url, *resumed_from, *size),
+            DownloadEvent::Progress { url, bytes, size, .. } => (url, *bytes, *size),
+            DownloadEvent::Kept { url, bytes, .. } => (url, *bytes, Some(*bytes)),
+            _ => return,
+        };
+        files.insert(url.clone(), (bytes, size));
     }
 
     /// Notes how a task ended.
@@ -108,13 +118,6 @@ impl Board {
         }
     }
 
-    /// Notes that a file of a task is not kept. The task ends when its other files have.
-    pub(crate) fn end_file(&mut self, id: &TaskId) {
-        if let Some(row) = self.row(id) {
-            row.lost_file = true;
-        }
-    }
-
     /// The exit code of the tasks that have ended.
     pub(crate) fn exit(&self) -> Exit {
         self.rows.iter().filter_map(|row| row.exit).fold(Exit::Results, Exit::and)
@@ -122,7 +125,7 @@ impl Board {
 
     /// The tasks for which the command has to be run again.
     pub(crate) fn unfinished(&self) -> Vec<&TaskId> {
-        let unfinished = |row: &&Row| row.exit.is_none_or(Exit::can_go_on);
+        let unfinished = |row: &&Row| row.exit.is_none_or(Exit::may_change);
         self.rows.iter().filter(unfinished).map(|row| &row.id).collect()
     }
 

@@ -1,11 +1,10 @@
 //! Events as sentences.
 
-use luma_watch::{StatusEvent, Task, TaskId};
+use luma_watch::{DownloadEvent, StatusEvent, Task, TaskId};
 
 use crate::board::without_id;
-use crate::download::{FileEvent, FileStep};
 use crate::output;
-use crate::units::spoken;
+use crate::units::{bytes, spoken};
 
 /// One line about an event, without the URLs of the result.
 pub(crate) fn event(id: &TaskId, event: &StatusEvent) -> String {
@@ -22,7 +21,7 @@ pub(crate) fn event(id: &TaskId, event: &StatusEvent) -> String {
         }
         StatusEvent::Done(finished) => match event.outcome() {
             Some(Err(error)) => without_id(&error.to_string(), id),
-            _ => ended(&finished.task),
+            _ => status(&finished.task),
         },
         StatusEvent::GaveUp(error) => without_id(&error.to_string(), id),
         _ => event.name().to_owned(),
@@ -30,34 +29,35 @@ pub(crate) fn event(id: &TaskId, event: &StatusEvent) -> String {
     about(id, &text)
 }
 
-/// A task that has ended, in a few words.
-pub(crate) fn ended(task: &Task) -> String {
-    let time = task.generation_time();
-    let time = time.map_or_else(String::new, |time| format!(", generated in {}", spoken(time)));
-    let reason = task.error_message().filter(|_| !task.status().is_success());
+/// The status of a task, how long it took, and why it failed.
+pub(crate) fn status(task: &Task) -> String {
+    let status = task.status();
+    let verb = if status.is_success() { ", generated in" } else { " after" };
+    let time = task.generation_time().map_or_else(String::new, |time| format!("{verb} {}", spoken(time)));
+    let reason = task.error_message().filter(|_| status.is_terminal() && !status.is_success());
     let reason = reason.map_or_else(String::new, |reason| format!(": {}", output::one_line(reason)));
-    format!("{}{time}{reason}", task.status())
+    format!("{status}{time}{reason}")
 }
 
 /// One line about a file of a task. `None` if it is not worth one.
-pub(crate) fn file(event: &FileEvent) -> Option<String> {
-    let text = match &event.step {
-        FileStep::Retrying { url, error, next_in } => {
-            let error = without_id(&error.to_string(), &event.task_id);
-            format!(
-                "the download of {} is interrupted: {error}; next attempt in {}",
-                output::url(url),
-                spoken(*next_in)
-            )
+pub(crate) fn file(id: &TaskId, event: &DownloadEvent) -> Option<String> {
+    let url = event.url().map_or_else(|| "the result".to_owned(), output::url);
+    let text = match event {
+        DownloadEvent::Started { size, resumed_from, .. } => {
+            let size = size.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+            let from = if *resumed_from > 0 { format!(", from {} on", bytes(*resumed_from)) } else { String::new() };
+            format!("downloading {url}{size}{from}")
         }
-        FileStep::Failed { url, error } => {
-            let error = without_id(&error.to_string(), &event.task_id);
-            let url = url.as_ref().map_or_else(String::new, |url| format!(" of {}", output::url(url)));
-            format!("the download{url} failed: {error}")
+        DownloadEvent::Retrying { error, next_in, .. } => {
+            let error = without_id(&error.to_string(), id);
+            format!("download of {url} interrupted: {error}; next attempt in {}", spoken(*next_in))
         }
-        FileStep::Progress { .. } | FileStep::Kept { .. } | FileStep::End => return None,
+        DownloadEvent::Failed { error, .. } => {
+            format!("download of {url} failed: {}", without_id(&error.to_string(), id))
+        }
+        _ => return None,
     };
-    Some(about(&event.task_id, &text))
+    Some(about(id, &text))
 }
 
 /// A sentence about a task, as the library's errors begin.

@@ -97,8 +97,8 @@ impl Exit {
     }
 
     /// Whether the same command, run again, may find more.
-    pub(crate) const fn can_go_on(self) -> bool {
-        !matches!(self, Self::Results | Self::Failed)
+    pub(crate) const fn may_change(self) -> bool {
+        matches!(self, Self::Unfinished | Self::Refused | Self::File | Self::NoAnswer)
     }
 }
 

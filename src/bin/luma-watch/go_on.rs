@@ -13,15 +13,22 @@ use crate::units::{self, Limit};
 /// More ids are not printed.
 const MAX_IDS: usize = 20;
 
-/// Two lines: the unfinished tasks, and the command.
-pub(crate) fn advice(name: &str, arguments: &WatchArgs, download: Option<&Path>, unfinished: &[&TaskId]) -> String {
+/// Two lines: the unfinished tasks, and the command. `refused`: it cannot succeed with the key as it is.
+pub(crate) fn advice(
+    name: &str,
+    arguments: &WatchArgs,
+    download: Option<&Path>,
+    unfinished: &[&TaskId],
+    refused: bool,
+) -> String {
     let shown = unfinished.iter().take(MAX_IDS).map(|id| output::one_line(id.as_str())).collect::<Vec<_>>().join(", ");
     let more = unfinished.len().saturating_sub(MAX_IDS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let many = if unfinished.len() == 1 { "task is" } else { "tasks are" };
     format!(
-        "{} {many} unfinished: {shown}{more}\nTo go on: {}",
+        "{} {many} unfinished: {shown}{more}\nTo go on{}: {}",
         unfinished.len(),
+        if refused { " when this is mended" } else { "" },
         command(name, arguments, download, unfinished)
     )
 }

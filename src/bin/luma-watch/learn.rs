@@ -18,7 +18,7 @@ pub(crate) struct LearnFile {
 
 impl LearnFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let mut file = SavedFile::new(path, "the learned history")?;
+        let mut file = SavedFile::new(path, "the history file")?;
         let history = parse(&file)?.unwrap_or_default();
         let content = serde_json::to_vec(&history).unwrap_or_default();
         if let Some(error) = file.write(&content) {

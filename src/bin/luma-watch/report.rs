@@ -1,14 +1,15 @@
 //! What is shown of the events, and where: results go to stdout, all else to stderr, apart from the events of `watch`.
 
+use std::path::Path;
 use std::time::Duration;
 
-use luma_watch::{StatusEvent, TaskId};
+use luma_watch::{DownloadEvent, StatusEvent, TaskId};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::GatewayArgs;
 use crate::board::Board;
 use crate::describe;
-use crate::download::{FileEvent, FileStep};
 use crate::output::{self, Failure};
 use crate::screen::Screen;
 
@@ -69,28 +70,34 @@ impl Report {
         Ok(())
     }
 
-    /// Shows what came of a file.
-    pub(crate) fn file(&self, event: &FileEvent) -> Result<(), Failure> {
-        let is_last = matches!(event.step, FileStep::Kept { .. } | FileStep::Failed { .. });
-        match &event.json {
-            Some(value) if self.json && (is_last || !self.quiet) => return json(&event.task_id, value),
-            _ if self.json => return Ok(()),
-            _ => {}
+    /// Shows what came of a file of a task.
+    pub(crate) fn file(&self, id: &TaskId, event: &DownloadEvent) -> Result<(), Failure> {
+        if self.quiet && !event.is_terminal() {
+            return Ok(());
         }
-        if let FileStep::Kept { path, .. } = &event.step {
+        if self.json {
+            return json(id, event);
+        }
+        if let DownloadEvent::Kept { path, .. } = event {
             return self.path(path);
         }
-        if let Some(text) = describe::file(event).filter(|_| is_last || !self.quiet && self.screen.is_none()) {
+        let is_shown = event.is_terminal() || self.screen.is_none();
+        if let Some(text) = describe::file(id, event).filter(|_| is_shown) {
             self.note(&text);
         }
         Ok(())
     }
 
-    /// A result of `wait`: a path.
-    pub(crate) fn path(&self, path: &std::path::Path) -> Result<(), Failure> {
-        if self.json {
-            return Ok(());
+    /// Shows a file that an earlier command has kept: the event as that one would have written it.
+    pub(crate) fn kept(&self, id: &TaskId, event: &Value) -> Result<(), Failure> {
+        match event.get("path").and_then(Value::as_str) {
+            _ if self.json => json(id, event),
+            Some(path) => self.path(Path::new(path)),
+            None => Ok(()),
         }
+    }
+
+    fn path(&self, path: &Path) -> Result<(), Failure> {
         let bytes = [path.as_os_str().as_encoded_bytes(), b"\n"].concat();
         self.above(|| output::all(&bytes))
     }

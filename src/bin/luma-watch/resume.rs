@@ -1,10 +1,11 @@
 //! The file of `--resume`: where each task stands, so that the same command goes on.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use luma_watch::{Checkpoint, StatusEvent, TaskId};
+use luma_watch::{Checkpoint, DownloadEvent, StatusEvent, TaskId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::output::Failure;
@@ -20,9 +21,13 @@ pub(crate) struct ResumeFile {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(expecting = "a resume file of luma-watch")]
 struct Content {
     luma_watch_resume: u32,
     tasks: BTreeMap<TaskId, Entry>,
+    /// The files that were downloaded of each task, by URL, each with its own last event.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    files: BTreeMap<TaskId, BTreeMap<String, Value>>,
 }
 
 /// Where a task stands.
@@ -33,8 +38,8 @@ pub(crate) enum Entry {
     New,
     /// Its watch goes on from here.
     Waiting { checkpoint: Checkpoint },
-    /// It has ended with this event. The files are those that are downloaded, by URL.
-    Ended { event: StatusEvent, files: BTreeMap<String, String> },
+    /// It has ended with this event.
+    Ended { event: StatusEvent },
 }
 
 impl ResumeFile {
@@ -43,7 +48,7 @@ impl ResumeFile {
         let file = SavedFile::new(path, "the resume file")?;
         let content = match file.read()? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| file.mangled(&error))?,
-            None => Content { luma_watch_resume: VERSION, tasks: BTreeMap::new() },
+            None => Content { luma_watch_resume: VERSION, ..Content::default() },
         };
         if content.luma_watch_resume != VERSION {
             return Err(Failure::usage(format!("{file} was written by another version of luma-watch")));
@@ -71,12 +76,20 @@ impl ResumeFile {
         self.file.change();
     }
 
-    /// Notes a file of a task that has ended. One whose path is not UTF-8 is downloaded again by the next command.
-    pub(crate) fn keep(&mut self, id: &TaskId, url: &str, path: &Path) {
-        if let (Some(Entry::Ended { files, .. }), Some(path)) = (self.content.tasks.get_mut(id), path.to_str()) {
-            files.insert(url.to_owned(), path.to_owned());
+    /// Notes a file of a task. One whose path is not UTF-8 is downloaded again by the next command.
+    pub(crate) fn keep(&mut self, id: &TaskId, url: &str, event: &DownloadEvent) {
+        if let Ok(event) = serde_json::to_value(event) {
+            self.content.files.entry(id.clone()).or_default().insert(url.to_owned(), event);
             self.file.change();
         }
+    }
+
+    /// The files of a task that were downloaded and are still there, by URL.
+    pub(crate) fn files(&self, id: &TaskId) -> BTreeMap<String, Value> {
+        let mut files = self.content.files.get(id).cloned().unwrap_or_default();
+        files
+            .retain(|_, event| event.get("path").and_then(Value::as_str).is_some_and(|path| Path::new(path).is_file()));
+        files
     }
 
     /// When to save it next.
@@ -97,10 +110,4 @@ impl ResumeFile {
     pub(crate) fn has_failed(&self) -> bool {
         self.file.has_failed()
     }
-}
-
-/// The files of a task that are still there, by URL.
-pub(crate) fn existing(files: &BTreeMap<String, String>) -> BTreeMap<String, PathBuf> {
-    let files = files.iter().map(|(url, path)| (url.clone(), PathBuf::from(path)));
-    files.filter(|(_, path)| path.is_file()).collect()
 }

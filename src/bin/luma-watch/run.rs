@@ -1,18 +1,18 @@
 //! `watch` and `wait`: the loop of events, files, signals and time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt;
-use luma_watch::{Checkpoint, ErrorKind, History, Schedule, StatusEvent, Task, TaskId, WatchAll};
+use luma_watch::{Checkpoint, DownloadEvent, ErrorKind, History, Schedule, StatusEvent, Task, TaskId, WatchAll};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::args::WatchArgs;
 use crate::board::Board;
 use crate::connect;
-use crate::download::{Downloads, FileEvent, FileStep, is_expired};
+use crate::download::{Downloads, FileEvent};
 use crate::exit::Exit;
 use crate::go_on;
 use crate::ids;
@@ -20,7 +20,7 @@ use crate::learn::{self, LearnFile};
 use crate::log;
 use crate::output::Failure;
 use crate::report::Report;
-use crate::resume::{self, Entry, ResumeFile};
+use crate::resume::{Entry, ResumeFile};
 use crate::signals::Signals;
 use crate::units::Limit;
 
@@ -113,7 +113,7 @@ impl Run {
     fn start(&mut self, ids: &[TaskId], all: &mut WatchAll) -> Result<(), Failure> {
         for id in ids {
             match self.resume.as_ref().and_then(|resume| resume.entry(id)).cloned() {
-                Some(Entry::Ended { event, .. }) => self.on_event(id, &event)?,
+                Some(Entry::Ended { event }) => self.on_event(id, &event)?,
                 Some(Entry::Waiting { checkpoint }) => drop(all.push_checkpoint(&checkpoint)),
                 Some(Entry::New) | None => drop(all.push(id)),
             }
@@ -143,7 +143,7 @@ impl Run {
                         resume.change();
                     }
                 }
-                event = next_file(&mut self.downloads), if is_downloading => self.on_file(&event)?,
+                event = next_file(&mut self.downloads), if is_downloading => self.on_file(event)?,
                 signal = signals.next() => return Ok(Some(signal)),
                 _ = ticks.tick() => self.report.tick(&self.board),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -182,10 +182,7 @@ impl Run {
             Some(Err(error)) if error.kind() == ErrorKind::Config => return, // it says nothing about the task
             // Another wait may find more.
             Some(Err(error)) if error.kind() != ErrorKind::TaskFailed => Entry::New,
-            _ => match resume.entry(id) {
-                Some(ended @ Entry::Ended { .. }) => ended.clone(),
-                _ => Entry::Ended { event: event.clone(), files: BTreeMap::new() },
-            },
+            _ => Entry::Ended { event: event.clone() },
         };
         resume.set(id, entry);
     }
@@ -197,42 +194,35 @@ impl Run {
             return task.result_urls().iter().try_for_each(|url| self.report.url(url));
         };
         self.report.event(id, event, false)?;
-        let entry = self.resume.as_ref().and_then(|resume| resume.entry(id));
-        let kept = match entry {
-            Some(Entry::Ended { files, .. }) => resume::existing(files),
-            _ => BTreeMap::new(),
-        };
-        for path in task.result_urls().iter().filter_map(|url| kept.get(url)) {
-            self.report.path(path)?;
+        let kept = self.resume.as_ref().map(|resume| resume.files(id)).unwrap_or_default();
+        for event in task.result_urls().iter().filter_map(|url| kept.get(url)) {
+            self.report.kept(id, event)?;
         }
         if downloads.push(task, |url| !kept.contains_key(url)) {
-            self.board.on_download(id, "", 0, Some(0));
+            self.board.start_download(id);
         } else {
             self.board.end(id, Exit::Results);
         }
         Ok(())
     }
 
-    fn on_file(&mut self, event: &FileEvent) -> Result<(), Failure> {
-        let id = &event.task_id;
-        match &event.step {
-            FileStep::Progress { url, bytes, size } => self.board.on_download(id, url, *bytes, *size),
-            FileStep::Kept { url, path } => {
-                if let Some(resume) = &mut self.resume {
-                    resume.keep(id, url, path);
-                }
-            }
-            FileStep::Failed { error, .. } => {
-                self.board.end_file(id);
+    fn on_file(&mut self, (id, event): FileEvent) -> Result<(), Failure> {
+        let Some(event) = event else {
+            self.board.end(&id, Exit::Results);
+            return Ok(());
+        };
+        self.board.on_file(&id, &event);
+        if let Some(resume) = &mut self.resume {
+            match &event {
+                DownloadEvent::Kept { url, .. } => resume.keep(&id, url, &event),
                 // Another record may name another link.
-                if let Some(resume) = self.resume.as_mut().filter(|_| is_expired(error)) {
-                    resume.set(id, Entry::New);
+                DownloadEvent::Failed { error, .. } if error.kind() == ErrorKind::Expired => {
+                    resume.set(&id, Entry::New)
                 }
+                _ => {}
             }
-            FileStep::Retrying { .. } => {}
-            FileStep::End => self.board.end(id, Exit::Results),
         }
-        self.report.file(event)
+        self.report.file(&id, &event)
     }
 
     /// When a file has to be written.
@@ -259,8 +249,8 @@ impl Run {
             || self.learn.as_ref().is_some_and(LearnFile::has_failed);
         let unfinished = self.board.unfinished();
         if !unfinished.is_empty() {
-            let Job { name, arguments, download, .. } = &self.job;
-            self.report.advice(&go_on::advice(name, arguments, download.as_deref(), &unfinished));
+            let Job { name, arguments, download } = &self.job;
+            self.report.advice(&go_on::advice(name, arguments, download.as_deref(), &unfinished, self.refused));
         }
         if failed { exit.and(Exit::File) } else { exit }
     }
