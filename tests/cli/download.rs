@@ -41,6 +41,19 @@ async fn paths_of_the_files_are_printed_instead_of_urls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_tasks_are_all_downloaded() {
+    let gateway = Gateway::start().await;
+    let folder = Folder::new();
+    let videos = folder.file("videos");
+    let ids: Vec<_> = (0..20).map(|number| format!("task-{number}")).collect();
+    for id in &ids {
+        gateway.simulator.add_as(id.as_str(), task());
+    }
+    let ended = gateway.run(&format!("wait {} --download {videos}", ids.join(" "))).await;
+    assert_eq!((ended.code, ended.stdout.lines().count(), names(&videos).len()), (Some(0), 20, 20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_download_goes_on_without_asking_for_the_record_again() {
     let gateway = Gateway::start().await;
     let folder = Folder::new();

@@ -39,7 +39,7 @@ async fn wrong_command_lines_exit_with_2_and_send_nothing() {
     ] {
         let ended = gateway.run(line).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{line}: {}", ended.stderr);
-        all.push_str(&format!("$ luma-watch {line}\n{}\n", ended.stderr));
+        all.extend(["$ luma-watch ", line, "\n", &ended.stderr, "\n"]);
     }
     assert!(gateway.simulator.requests().is_empty());
     assert_snapshot("error-command-lines", &all);
@@ -84,7 +84,7 @@ async fn files_with_another_content_exit_with_2_and_stay_as_they_are() {
             let ended = gateway.run(&format!("wait task {option} {file}")).await;
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{option} {content}");
             assert_eq!(fs::read_to_string(&file).unwrap(), content);
-            all.push_str(&format!("{option}, {content}\n{}", ended.stderr));
+            all.extend([option, ", ", content, "\n", &ended.stderr]);
         }
     }
     assert!(gateway.simulator.requests().is_empty());

@@ -14,15 +14,15 @@ fn recorded(file: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_task_that_ends_is_learned_from_once() {
+async fn task_that_takes_longer_than_the_wait_is_learned_from() {
     let gateway = Gateway::start().await;
     let folder = Folder::new();
     let file = folder.file("history");
-    let known: History = (0..30).map(|_| Duration::from_secs(1)).collect();
+    let known: History = (0..30).map(|_| Duration::from_secs(300)).collect();
     fs::write(&file, serde_json::to_vec(&known).unwrap()).unwrap();
-    gateway.simulator.add_as("task", SimulatedTask::new().generates_for(Duration::from_millis(1500)));
-    let ended = gateway.run(&format!("wait task --learn {file}")).await;
-    assert_eq!((ended.code, recorded(&file)), (Some(0), 31));
+    gateway.simulator.add_as("slow", SimulatedTask::new().never_ends());
+    let ended = gateway.run(&format!("wait slow --max-wait 300ms --learn {file}")).await;
+    assert_eq!((ended.code, recorded(&file)), (Some(3), 31));
 }
 
 #[tokio::test(flavor = "multi_thread")]

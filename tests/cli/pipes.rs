@@ -15,7 +15,9 @@ fn ended_task() -> SimulatedTask {
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_from_stdin_and_arguments_are_watched_once_each() {
     let gateway = Gateway::start().await;
-    ["a", "b", "c"].iter().for_each(|id| gateway.simulator.add_as(*id, ended_task()));
+    for id in ["a", "b", "c"] {
+        gateway.simulator.add_as(id, ended_task());
+    }
     let ended = ended_with_stdin(gateway.command("wait c - a"), "a b\n\n  b\t\n").await;
     let mut urls: Vec<_> = ended.stdout.lines().collect();
     urls.sort_unstable();
@@ -27,11 +29,15 @@ async fn ids_from_stdin_and_arguments_are_watched_once_each() {
 async fn many_ids_keep_the_rate_limit() {
     let gateway = Gateway::start().await;
     let ids: Vec<_> = (0..30).map(|number| format!("task-{number}")).collect();
-    ids.iter().for_each(|id| gateway.simulator.add_as(id.as_str(), ended_task()));
+    for id in &ids {
+        gateway.simulator.add_as(id.as_str(), ended_task());
+    }
     let ended = gateway.run(&format!("wait {} --rate 10/1s", ids.join(" "))).await;
     assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 30));
+    assert!(ended.stderr.starts_with("waiting for 30 tasks\n"), "{}", ended.stderr);
     let requests = gateway.simulator.requests();
-    assert!(requests.last().unwrap().at - requests[0].at >= Duration::from_millis(1500), "30 requests, 10 per second");
+    let took = requests.last().unwrap().at.saturating_sub(requests[0].at);
+    assert!(took >= Duration::from_millis(1500), "30 requests, 10 per second: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use luma_watch::Status;
 use luma_watch::simulator::SimulatedTask;
+use serde_json::Value;
 
 use crate::support::{Folder, Gateway, end_of, ended_with_stdin, signal};
 
@@ -16,13 +17,15 @@ fn ended_task() -> SimulatedTask {
 /// Starts a command, and waits until the file says that each of these tasks stands there.
 async fn start_until(gateway: &Gateway, line: &str, file: &str, states: &[(&str, &str)]) -> Child {
     let child = gateway.command(line).spawn().unwrap();
-    loop {
-        let content = fs::read(file).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
-        if content.is_some_and(|content| states.iter().all(|(id, state)| content["tasks"][id]["state"] == **state)) {
-            return child;
-        }
+    while !states.iter().all(|(id, state)| state_in(file, id).is_some_and(|there| there == *state)) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    child
+}
+
+fn state_in(file: &str, id: &str) -> Option<Value> {
+    let content: Value = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    Some(content["tasks"][id]["state"].clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +80,7 @@ async fn interrupted_wait_keeps_its_deadline_and_its_polls() {
     assert!(ended.stderr.ends_with(&command), "{}", ended.stderr);
 
     // The deadline of the first command has passed since: one more poll.
-    let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let mut state: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let checkpoint = &mut state["tasks"]["slow"]["checkpoint"];
     assert!(checkpoint["polls"].as_u64().unwrap() >= 3, "{checkpoint}");
     checkpoint["start_ms"] = (checkpoint["start_ms"].as_u64().unwrap() - 3_600_000).into();

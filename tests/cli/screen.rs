@@ -77,7 +77,9 @@ async fn ctrl_c_leaves_nothing_behind_but_the_advice() {
 async fn many_tasks_are_counted_below_a_few_lines() {
     let gateway = Gateway::start().await;
     let ids: Vec<_> = (10..50).map(|number| format!("task-{number}")).collect();
-    ids.iter().for_each(|id| gateway.simulator.add_as(id.as_str(), SimulatedTask::new().never_ends()));
+    for id in &ids {
+        gateway.simulator.add_as(id.as_str(), SimulatedTask::new().never_ends());
+    }
     let line = format!("wait {} --every 1m", ids.join(" "));
     for (rows, shown) in [(24, 10), (8, 4), (3, 1)] {
         let mut terminal = Terminal::start(&gateway, &line, rows, 80, &[]);

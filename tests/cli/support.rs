@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use luma_watch::simulator::{Server, Simulator};
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_luma-watch");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_luma-watch");
 /// No output may hold it.
-pub const KEY: &str = "sk-secret-0123456789";
+pub(crate) const KEY: &str = "sk-secret-0123456789";
 
 /// A simulated gateway on a port of its own.
-pub struct Gateway {
-    pub simulator: Simulator,
+pub(crate) struct Gateway {
+    pub(crate) simulator: Simulator,
     server: Server,
 }
 
 impl Gateway {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let simulator = Simulator::new();
         simulator.api_key(KEY);
         let server = simulator.serve().await.unwrap();
@@ -28,45 +28,46 @@ impl Gateway {
     }
 
     /// The environment of a command that asks it, and nothing else.
-    pub fn environment(&self) -> [(&'static str, String); 2] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
         [("APIKLEY_API_KEY", KEY.to_owned()), ("APIKLEY_BASE_URL", self.server.url())]
     }
 
     /// A command line of the program, split at blanks, with pipes.
-    pub fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = without_gateway(line);
         command.envs(self.environment());
         command
     }
 
     /// Runs it up to its end.
-    pub async fn run(&self, line: &str) -> Ended {
+    pub(crate) async fn run(&self, line: &str) -> Ended {
         ended(self.command(line)).await
     }
 
     /// The line about the sample result of this task.
-    pub fn line(&self, id: &str) -> String {
+    pub(crate) fn line(&self, id: &str) -> String {
         format!("{}/files/{id}.mp4\n", self.server.url())
     }
 
     /// A text in which its address, which is another one each time, is `http://GATEWAY`.
-    pub fn without_port(&self, text: &str) -> String {
-        text.replace(&self.server.url(), "http://GATEWAY")
+    pub(crate) fn without_port(&self, text: &str) -> String {
+        let url = self.server.url();
+        text.replace(url.trim_start_matches("http://"), "GATEWAY")
     }
 
     /// What a command printed, for a snapshot.
-    pub fn shown(&self, ended: &Ended) -> String {
+    pub(crate) fn shown(&self, ended: &Ended) -> String {
         self.without_port(&ended.shown())
     }
 
     /// The number of requests for the record of this task.
-    pub fn requests(&self, id: &str) -> usize {
+    pub(crate) fn requests(&self, id: &str) -> usize {
         self.simulator.requests().iter().filter(|request| request.task_id == id).count()
     }
 }
 
 /// The same without an environment.
-pub fn without_gateway(line: &str) -> Command {
+pub(crate) fn without_gateway(line: &str) -> Command {
     let mut command = Command::new(PROGRAM);
     command.env_clear().args(line.split_whitespace());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -75,14 +76,14 @@ pub fn without_gateway(line: &str) -> Command {
 
 /// What a command printed, and its exit code.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
-    pub fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let ended = Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
         assert!(!ended.stdout.contains(KEY) && !ended.stderr.contains(KEY), "the key is printed: {ended:?}");
@@ -91,7 +92,7 @@ impl Ended {
     }
 
     /// Both outputs and the exit code, for a snapshot.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let Self { code, stdout, stderr } = self;
         let code = code.map_or("killed".to_owned(), |code| code.to_string());
         format!("--- stdout\n{stdout}--- stderr\n{stderr}--- exit code {code}\n")
@@ -99,13 +100,13 @@ impl Ended {
 }
 
 /// Runs a command up to its end, away from the runtime, which serves the gateway meanwhile.
-pub async fn ended(mut command: Command) -> Ended {
+pub(crate) async fn ended(mut command: Command) -> Ended {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     Ended::of(&output)
 }
 
 /// The same with a text on its stdin.
-pub async fn ended_with_stdin(mut command: Command, text: &'static str) -> Ended {
+pub(crate) async fn ended_with_stdin(mut command: Command, text: &'static str) -> Ended {
     let output = tokio::task::spawn_blocking(move || {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
@@ -115,21 +116,21 @@ pub async fn ended_with_stdin(mut command: Command, text: &'static str) -> Ended
 }
 
 /// The end of a command that runs already.
-pub async fn end_of(child: Child) -> Ended {
+pub(crate) async fn end_of(child: Child) -> Ended {
     Ended::of(&tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap())
 }
 
 /// Sends a signal: `INT`, `TERM`, `KILL`.
-pub fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
     assert!(sent.unwrap().success());
 }
 
 /// A folder of its own, removed at the end.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("luma-watch-cli-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -137,7 +138,7 @@ impl Folder {
         Self(path)
     }
 
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 }
@@ -149,7 +150,7 @@ impl Drop for Folder {
 }
 
 /// Compares a text with a file of `tests/cli/snapshots`. With `UPDATE_SNAPSHOTS=1`, writes the file.
-pub fn assert_snapshot(name: &str, text: &str) {
+pub(crate) fn assert_snapshot(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots").join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == OsStr::new("1")) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -164,12 +165,12 @@ pub fn assert_snapshot(name: &str, text: &str) {
 }
 
 /// A text in which each of these words is replaced.
-pub fn normalised(text: &str, words: &[(&str, &str)]) -> String {
+pub(crate) fn normalised(text: &str, words: &[(&str, &str)]) -> String {
     words.iter().fold(text.to_owned(), |text, (word, stands_for)| text.replace(word, stands_for))
 }
 
 /// A text in which each time that the machine decides is `TIME`: `8.006s`, `1021ms`.
-pub fn without_times(text: &str) -> String {
+pub(crate) fn without_times(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_inclusive([' ', '\n', ';', ',', ')']) {
         let (bare, end) = word.split_at(word.trim_end_matches([' ', '\n', ';', ',', ')']).len());

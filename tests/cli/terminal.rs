@@ -3,13 +3,15 @@
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+use tokio::time::Instant;
+
 use crate::support::{Gateway, KEY, PROGRAM};
 
-pub struct Terminal {
+pub(crate) struct Terminal {
     parser: Arc<Mutex<vt100::Parser>>,
     bytes: Arc<Mutex<Vec<u8>>>,
     child: Box<dyn Child + Send + Sync>,
@@ -20,14 +22,16 @@ pub struct Terminal {
 
 impl Terminal {
     /// Runs a command line of the program on a terminal of this size.
-    pub fn start(gateway: &Gateway, line: &str, rows: u16, cols: u16, more: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(gateway: &Gateway, line: &str, rows: u16, cols: u16, more: &[(&str, &str)]) -> Self {
         let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
         let mut command = CommandBuilder::new(PROGRAM);
         command.args(line.split_whitespace());
         command.env_clear();
         command.env("TERM", "xterm-256color");
         gateway.environment().iter().for_each(|(name, value)| command.env(name, value));
-        more.iter().for_each(|(name, value)| command.env(name, value));
+        for (name, value) in more {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         let parser = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 1000)));
         let bytes = Arc::new(Mutex::new(Vec::new()));
@@ -46,7 +50,7 @@ impl Terminal {
     }
 
     /// What is on the screen, row by row, without blanks at the ends of rows and empty rows at the end.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         let parser = self.parser.lock().unwrap();
         let (_, cols) = parser.screen().size();
         let rows: Vec<_> = parser.screen().rows(0, cols).map(|row| row.trim_end().to_owned()).collect();
@@ -56,12 +60,12 @@ impl Terminal {
     }
 
     /// All bytes that came so far.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes.lock().unwrap().clone()
     }
 
     /// Waits until the screen is as it should be, and returns it.
-    pub async fn wait_for(&self, is_so: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn wait_for(&self, is_so: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         loop {
             let screen = self.screen();
@@ -74,18 +78,18 @@ impl Terminal {
     }
 
     /// Types something: `\x03` is Ctrl-C.
-    pub fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Changes its size.
-    pub fn resize(&self, rows: u16, cols: u16) {
+    pub(crate) fn resize(&self, rows: u16, cols: u16) {
         self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
         self.parser.lock().unwrap().screen_mut().set_size(rows, cols);
     }
 
     /// Waits for the end of the program, and returns its exit code and the last screen.
-    pub async fn end(mut self) -> (u32, String) {
+    pub(crate) async fn end(mut self) -> (u32, String) {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.reader.take().unwrap().join().unwrap();

@@ -1,4 +1,5 @@
 //! The command line.
+#![allow(clippy::doc_markdown)] // these docs are the text of --help
 
 use std::path::PathBuf;
 use std::time::Duration;

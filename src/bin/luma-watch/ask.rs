@@ -42,9 +42,9 @@ pub(crate) async fn status(arguments: &StatusArgs) -> Result<Exit, Failure> {
             Ok(task) => {
                 exit = exit.and(exit_of(task.status(), !task.result_urls().is_empty()));
                 if gateway.json {
-                    report::json(id, &Answer::Status { task: &task })?
+                    report::json(id, &Answer::Status { task: &task })?;
                 } else {
-                    print(id, &task, gateway.quiet)?
+                    print(id, &task, gateway.quiet)?;
                 }
             }
             Err(error) => {

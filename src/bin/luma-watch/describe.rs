@@ -1,6 +1,6 @@
 //! Events as sentences.
 
-use luma_watch::{DownloadEvent, StatusEvent, Task, TaskId};
+use luma_watch::{DownloadEvent, ErrorKind, StatusEvent, Task, TaskId};
 
 use crate::board::without_id;
 use crate::output;
@@ -51,6 +51,10 @@ pub(crate) fn file(id: &TaskId, event: &DownloadEvent) -> Option<String> {
         DownloadEvent::Retrying { error, next_in, .. } => {
             let error = without_id(&error.to_string(), id);
             format!("download of {url} interrupted: {error}; next attempt in {}", spoken(*next_in))
+        }
+        DownloadEvent::Failed { error, .. } if error.kind() == ErrorKind::Expired => {
+            let status = error.http_status().map_or_else(String::new, |status| format!(" (HTTP {status})"));
+            format!("download of {url} failed: the link has expired{status}; the task's record may list another one")
         }
         DownloadEvent::Failed { error, .. } => {
             format!("download of {url} failed: {}", without_id(&error.to_string(), id))

@@ -19,11 +19,13 @@ pub(crate) struct Downloads {
     folder: PathBuf,
     waiting: VecDeque<Task>,
     running: SelectAll<BoxStream<'static, FileEvent>>,
+    /// How many of them have not ended. (The set itself counts those, too, that end with their next poll.)
+    unfinished: usize,
 }
 
 impl Downloads {
     pub(crate) fn new(client: Client, folder: PathBuf) -> Self {
-        Self { client, folder, waiting: VecDeque::new(), running: SelectAll::new() }
+        Self { client, folder, waiting: VecDeque::new(), running: SelectAll::new(), unfinished: 0 }
     }
 
     /// Downloads the results of a task that are missing. Returns `false` if none is.
@@ -39,7 +41,7 @@ impl Downloads {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.running.is_empty()
+        self.waiting.is_empty() && self.unfinished == 0
     }
 
     /// The next event. Without a download, it never comes.
@@ -47,16 +49,18 @@ impl Downloads {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> FileEvent {
-        while self.running.len() < TASKS_AT_ONCE {
+        while self.unfinished < TASKS_AT_ONCE {
             let Some(task) = self.waiting.pop_front() else { break };
             let (id, end) = (task.id().clone(), task.id().clone());
             let events = self.client.download(&task, &self.folder).map(move |event| (id.clone(), Some(event)));
+            self.unfinished = self.unfinished.saturating_add(1);
             self.running.push(events.chain(stream::once(future::ready((end, None)))).boxed());
         }
-        match self.running.next().await {
-            Some(event) => event,
-            None => future::pending().await,
+        let Some((id, event)) = self.running.next().await else { return future::pending().await };
+        if event.is_none() {
+            self.unfinished = self.unfinished.saturating_sub(1);
         }
+        (id, event)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes to stdout and to stderr.
 
-use std::io::{self, ErrorKind, Write};
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 
 use crate::exit::Exit;
 
@@ -61,7 +62,7 @@ pub(crate) fn url(text: &str) -> String {
         if byte.is_ascii_graphic() {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            write!(url, "%{byte:02X}").unwrap_or_default();
         }
     }
     url

@@ -30,7 +30,12 @@ fn write_man(page: &mut Vec<u8>) -> std::io::Result<()> {
     let man = Man::new(command.clone());
     man.render_title(page)?;
     man.render_name_section(page)?;
-    man.render_synopsis_section(page)?;
+    let mut roff = Roff::default();
+    roff.control("SH", ["SYNOPSIS"]);
+    for usage in ["status|watch|wait [OPTIONS] ID...", "simulate [OPTIONS]", "completions SHELL", "man"] {
+        roff.text([bold("luma-watch"), roman(format!(" {usage}"))]).control("br", []);
+    }
+    roff.to_writer(page)?;
     man.render_description_section(page)?;
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         write_subcommand(page, subcommand)?;
@@ -60,7 +65,7 @@ fn write_subcommand(page: &mut Vec<u8>, command: &Command) -> std::io::Result<()
     let mut roff = Roff::default();
     roff.control("SH", [format!("luma-watch {}", command.get_name()).as_str()]);
     roff.text([roman(format!("{}.", command.get_about().map(ToString::to_string).unwrap_or_default()))]);
-    for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+    for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
         let mut name: Vec<Inline> = Vec::new();
         if let Some(short) = argument.get_short() {
             name.extend([bold(format!("-{short}")), roman(", ")]);
@@ -72,12 +77,11 @@ fn write_subcommand(page: &mut Vec<u8>, command: &Command) -> std::io::Result<()
             let value = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
             name.extend([roman(if argument.is_positional() { "" } else { " " }), italic(value.unwrap_or_default())]);
         }
-        let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-        if !defaults.is_empty() && argument.get_action().takes_values() {
-            help.push_str(&format!(" [default: {}]", defaults.join(" ")));
-        }
-        roff.control("TP", []).text(name).text([roman(help)]);
+        let is_set = defaults.is_empty() || !argument.get_action().takes_values();
+        let default = if is_set { String::new() } else { format!(" [default: {}]", defaults.join(" ")) };
+        roff.control("TP", []).text(name).text([roman(format!("{help}{default}"))]);
     }
     roff.to_writer(page)
 }

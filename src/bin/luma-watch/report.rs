@@ -3,15 +3,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use luma_watch::{DownloadEvent, StatusEvent, TaskId};
+use luma_watch::{DownloadEvent, StatusEvent, Task, TaskId};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::args::GatewayArgs;
 use crate::board::Board;
 use crate::describe;
 use crate::output::{self, Failure};
 use crate::screen::Screen;
+
+/// With more tasks, there is not a line about each of them without a screen.
+const FEW_TASKS: usize = 20;
+/// How often a failed poll is shown then.
+const FAILURE_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -20,6 +26,8 @@ pub(crate) struct Report {
     json: bool,
     quiet: bool,
     screen: Option<Screen>,
+    /// Too many tasks for a line about each: not every failed poll is shown before this time.
+    crowded_until: Option<Instant>,
 }
 
 /// A line of `--json`.
@@ -32,11 +40,16 @@ struct Line<'a, E> {
 
 impl Report {
     /// `expected`: how long tasks usually take.
-    pub(crate) fn new(arguments: &GatewayArgs, prints_events: bool, expected: Option<Duration>) -> Self {
+    pub(crate) fn new(arguments: &GatewayArgs, prints_events: bool, tasks: usize, expected: Option<Duration>) -> Self {
         let GatewayArgs { json, quiet, verbose, .. } = *arguments;
         // The log would tear the lines of the screen.
         let screen = if json || quiet || verbose > 0 { None } else { Screen::new(expected) };
-        Self { prints_events, json, quiet, screen }
+        let crowded_until = (tasks > FEW_TASKS).then(Instant::now);
+        let report = Self { prints_events, json, quiet, screen, crowded_until };
+        if tasks > FEW_TASKS && !report.has_screen() && !json && !prints_events {
+            report.advice(&format!("waiting for {tasks} tasks"));
+        }
+        report
     }
 
     pub(crate) fn has_screen(&self) -> bool {
@@ -44,7 +57,7 @@ impl Report {
     }
 
     /// Shows an event of a task.
-    pub(crate) fn event(&self, id: &TaskId, event: &StatusEvent, is_first: bool) -> Result<(), Failure> {
+    pub(crate) fn event(&mut self, id: &TaskId, event: &StatusEvent, is_first: bool) -> Result<(), Failure> {
         if self.quiet && !event.is_terminal() {
             return Ok(());
         }
@@ -54,20 +67,31 @@ impl Report {
         let text = describe::event(id, event);
         if self.prints_events {
             let urls = event.outcome().and_then(Result::ok);
-            let urls = urls.iter().flat_map(|task| task.result_urls()).map(|url| format!(" {}", output::url(url)));
+            let urls = urls.iter().flat_map(Task::result_urls).map(|url| format!(" {}", output::url(url)));
             return self.line(&format!("{text}{}", urls.collect::<String>()));
         }
         let has_result = matches!(event.outcome(), Some(Ok(_)));
         let is_shown = match event {
             // Nothing new, or on the screen.
-            StatusEvent::Generating(_) => is_first && self.screen.is_none(),
-            StatusEvent::PollFailed(_) | StatusEvent::HeldBack(_) => self.screen.is_none(),
+            StatusEvent::Generating(_) => is_first && self.screen.is_none() && self.crowded_until.is_none(),
+            StatusEvent::PollFailed(_) | StatusEvent::HeldBack(_) => self.screen.is_none() && self.has_room(),
             _ => !(self.quiet && has_result),
         };
         if is_shown {
             self.note(&text);
         }
         Ok(())
+    }
+
+    /// Whether there is room for a line about a failed poll.
+    fn has_room(&mut self) -> bool {
+        let Some(until) = &mut self.crowded_until else { return true };
+        let now = Instant::now();
+        let has_room = *until <= now;
+        if has_room {
+            *until = now.checked_add(FAILURE_EVERY).unwrap_or(now);
+        }
+        has_room
     }
 
     /// Shows what came of a file of a task.

@@ -66,7 +66,7 @@ pub(crate) async fn run(job: Job) -> Result<Exit, Failure> {
     let ids = ids(&job, resume.as_ref())?;
 
     let expected = learn.as_ref().map(LearnFile::history).or(history.as_ref()).and_then(usual_time);
-    let report = Report::new(&arguments.gateway, job.name == "watch", expected);
+    let report = Report::new(&arguments.gateway, job.name == "watch", ids.len(), expected);
     let downloads = job.download.as_ref().map(|folder| Downloads::new(client.clone(), folder.clone()));
     let (board, seen) = (Board::new(&ids), HashSet::new());
     let mut run = Run { job, resume, learn, report, board, seen, downloads, refused: false };
@@ -217,7 +217,7 @@ impl Run {
                 DownloadEvent::Kept { url, .. } => resume.keep(&id, url, &event),
                 // Another record may name another link.
                 DownloadEvent::Failed { error, .. } if error.kind() == ErrorKind::Expired => {
-                    resume.set(&id, Entry::New)
+                    resume.set(&id, Entry::New);
                 }
                 _ => {}
             }

@@ -94,10 +94,25 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     name.push(path.file_name().ok_or_else(|| io::Error::other("it has no file name"))?);
     name.push(format!(".{}.new", process::id()));
     let new = path.with_file_name(name);
-    let written = File::create(&new).and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()));
-    let result = written.and_then(|()| fs::rename(&new, path));
+    let write = |mut file: File| {
+        if let Ok(before) = fs::metadata(path) {
+            file.set_permissions(before.permissions())?;
+        }
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    let result = create(&new).and_then(write).and_then(|()| fs::rename(&new, path));
     if result.is_err() {
         drop(fs::remove_file(&new));
     }
     result
+}
+
+/// Only its owner can read it: the URLs of results are as good as the files.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

@@ -27,13 +27,12 @@ pub(crate) async fn simulate(arguments: &SimulateArgs) -> Result<Exit, Failure> 
         signals.map_err(|error| Failure::new(Exit::File, format!("no signal can be received: {error}")))?;
     let time = arguments.duration;
     let tasks = tasks(time);
-    let mut list = String::new();
-    for (id, task, fate) in tasks {
+    let list: Vec<_> = tasks.iter().map(|(id, _, fate)| format!("  {id:<14}  {fate}")).collect();
+    for (id, task, _) in tasks {
         simulator.add_as(id, task);
-        list.push_str(&format!("  {id:<14}  {fate}\n"));
     }
     // A poll every 30 s would miss tasks of a few seconds.
-    let every = written((time / 10).clamp(Duration::from_millis(100), Duration::from_secs(30)));
+    let every = written((time.div_f64(10.0)).clamp(Duration::from_millis(100), Duration::from_secs(30)));
     output::line(&format!(
         "A simulated gateway runs at {url}, until you press Ctrl-C.
 
@@ -48,6 +47,7 @@ The tasks, which begin now and take {takes}:
 {list}",
         url = server.url(),
         takes = spoken(time),
+        list = list.join("\n"),
     ))?;
     signals.next().await;
     Ok(Exit::Results)

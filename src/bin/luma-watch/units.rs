@@ -102,7 +102,7 @@ pub(crate) fn bytes(number: u64) -> String {
     for name in ["kB", "MB", "GB"] {
         let next = unit.saturating_mul(1000);
         if number >= unit && (number < next || name == "GB") {
-            let tenths = number.saturating_mul(10) / unit;
+            let tenths = number.saturating_mul(10).checked_div(unit).unwrap_or_default();
             return format!("{}.{} {name}", tenths / 10, tenths % 10);
         }
         unit = next;
