@@ -149,7 +149,7 @@ impl History {
     /// use std::time::Duration;
     /// use luma_watch::History;
     ///
-    /// let history: History = (200..400).map(Duration::from_secs).collect();
+    /// let history: History = [250, 350, 300].into_iter().cycle().take(60).map(Duration::from_secs).collect();
     /// let half = history.quantile(0.5).expect("tasks are known");
     /// assert!((280..320).contains(&half.as_secs()));
     /// assert!(history.quantile(0.9) > Some(half));

@@ -4,6 +4,7 @@
 
 mod download;
 mod errors;
+mod guide;
 mod help;
 mod json;
 mod key;

@@ -25,13 +25,16 @@ pub(crate) fn id(row: &Row) -> String {
 pub(crate) fn line(row: &Row, now: Instant, expected: Option<Duration>, id_width: usize, width: usize) -> String {
     let (head, tail) = texts(row, now, expected);
     let bar = fraction(row, now, expected).map(bar).unwrap_or_default();
-    // In this order: the begin of the id, the bar, the whole id, what else there is to say.
+    // In this order: the begin of the id, that something is wrong, the bar, the whole id, what else there is to say.
     let mut room = width.saturating_sub(taken(&head)).saturating_sub(MIN_ID);
+    let is_wrong = matches!(row.state, State::PollFailed(_) | State::HeldBack);
+    let reserved = Some(taken(&tail).min(MIN_TAIL)).filter(|least| is_wrong && *least <= room).unwrap_or_default();
+    room = room.saturating_sub(reserved);
     let bar = if room >= taken(&bar) { bar } else { String::new() };
     room = room.saturating_sub(taken(&bar));
     let id_width = id_width.min(room.saturating_add(MIN_ID));
     let id = console::pad_str(&id(row), id_width, Alignment::Left, Some("…")).into_owned();
-    room = room.saturating_add(MIN_ID).saturating_sub(id_width);
+    room = room.saturating_add(MIN_ID).saturating_sub(id_width).saturating_add(reserved);
     let tail = if room >= taken(&tail).min(MIN_TAIL) { tail } else { String::new() };
     let parts = [id, bar, head, tail].into_iter().filter(|part| !part.is_empty());
     console::truncate_str(&parts.collect::<Vec<_>>().join("  "), width, "…").into_owned()
@@ -147,6 +150,7 @@ mod tests {
     #[test]
     fn narrow_line_keeps_the_begin_of_the_id_and_the_next_poll() {
         let (row, now) = row(State::PollFailed("the gateway failed".to_owned()));
+        assert_eq!(line(&row, now, None, 32, 60), "774d9a7dd608…  1:05  next poll in  12s  last poll failed: t…");
         assert_eq!(line(&row, now, None, 32, 40), "774d9a7dd608a0…  1:05  next poll in  12s");
         assert_eq!(
             line(&row, now, Some(Duration::from_secs(130)), 32, 48),
