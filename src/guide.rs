@@ -11,6 +11,7 @@
 //! | [`callbacks`] | How does a callback of the gateway start a poll? |
 //! | [`downloads`] | How are the result files kept? |
 //! | [`learned_schedule`] | How does a schedule learn when a poll is worth it? |
+//! | [`command_line`] | How do I wait for tasks in a terminal or in a script? |
 //! | [`restarts`] | How does a wait go on after a restart, or on many machines? |
 //! | [`services`] | How does a worker or a web service use the crate, and what can it show? |
 //! | [`logs`] | What does the crate report to `tracing`? |
@@ -78,6 +79,9 @@ pub mod downloads {}
 #[doc = ""]
 #[doc = include_str!("guide/learned_schedule.svg")]
 pub mod learned_schedule {}
+
+#[doc = include_str!("guide/command_line.md")]
+pub mod command_line {}
 
 #[doc = include_str!("guide/restarts.md")]
 pub mod restarts {}
