@@ -7,7 +7,7 @@ use std::time::Duration;
 use luma_watch::simulator::{Fault, SimulatedTask};
 use serde_json::Value;
 
-use crate::support::{Folder, Gateway, assert_snapshot, end_of, normalised, signal};
+use crate::support::{Folder, Gateway, assert_snapshot, end_of, normalised, signal, until};
 
 fn task() -> SimulatedTask {
     SimulatedTask::new().generates_for(Duration::ZERO)
@@ -59,13 +59,11 @@ async fn killed_download_goes_on_without_asking_for_the_record_again() {
     let folder = Folder::new();
     let (videos, state) = (folder.file("videos"), folder.file("state"));
     gateway.simulator.add_as("one", task().result_size(1_000_000));
-    gateway.simulator.inject(Fault::truncated().on_files());
+    gateway.simulator.inject(Fault::truncated().on_files().times(3));
     let line = format!("wait one --download {videos} --resume {state}");
     let child = gateway.command(&line).spawn().unwrap();
     // It is cut in the middle, and waits for the next attempt.
-    while !Path::new(&videos).is_dir() || names(&videos).len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| Path::new(&videos).is_dir() && names(&videos).len() == 2).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     signal(&child, "KILL");
     assert_eq!(end_of(child).await.code, None);

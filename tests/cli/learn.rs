@@ -6,7 +6,7 @@ use std::time::Duration;
 use luma_watch::History;
 use luma_watch::simulator::SimulatedTask;
 
-use crate::support::{Folder, Gateway, end_of, signal};
+use crate::support::{Folder, Gateway, end_of, signal, until};
 
 fn recorded(file: &str) -> u64 {
     let history: History = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
@@ -32,9 +32,7 @@ async fn learned_history_is_there_after_an_interruption() {
     let file = folder.file("history");
     gateway.simulator.add_as("slow", SimulatedTask::new().never_ends());
     let child = gateway.command(&format!("wait slow --learn {file}")).spawn().unwrap();
-    while gateway.requests("slow") == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| gateway.requests("slow") > 0).await;
     signal(&child, "INT");
     let ended = end_of(child).await;
     assert_eq!((ended.code, recorded(&file)), (Some(130), 0));

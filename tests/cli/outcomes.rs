@@ -5,7 +5,7 @@ use std::time::Duration;
 use luma_watch::Status;
 use luma_watch::simulator::{Fault, SimulatedTask};
 
-use crate::support::{Folder, Gateway, assert_snapshot, end_of, normalised, signal, without_times};
+use crate::support::{Folder, Gateway, assert_snapshot, end_of, normalised, signal, until, without_times};
 
 fn ended_task() -> SimulatedTask {
     SimulatedTask::new().generates_for(Duration::ZERO)
@@ -89,9 +89,7 @@ async fn unknown_task_exits_with_4() {
     let file = folder.file("state");
     let line = format!("wait nope --every 100ms --resume {file}");
     let child = gateway.command(&line).spawn().unwrap();
-    while gateway.requests("nope") < 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| gateway.requests("nope") >= 3).await;
     signal(&child, "INT");
     assert_eq!(end_of(child).await.code, Some(130));
     let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -158,9 +156,7 @@ async fn interrupted_wait_exits_with_130_and_names_the_command_that_goes_on() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let before = gateway.requests("slow");
         let child = gateway.command("wait good slow --every 10m --max-wait none").spawn().unwrap();
-        while gateway.requests("slow") == before {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until(|| gateway.requests("slow") > before).await;
         // Time to print what the requests brought.
         tokio::time::sleep(Duration::from_millis(500)).await;
         signal(&child, name);

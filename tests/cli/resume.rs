@@ -8,7 +8,7 @@ use luma_watch::Status;
 use luma_watch::simulator::SimulatedTask;
 use serde_json::Value;
 
-use crate::support::{Folder, Gateway, end_of, ended_with_stdin, signal};
+use crate::support::{Folder, Gateway, end_of, ended_with_stdin, signal, until};
 
 fn ended_task() -> SimulatedTask {
     SimulatedTask::new().generates_for(Duration::ZERO)
@@ -17,9 +17,7 @@ fn ended_task() -> SimulatedTask {
 /// Starts a command, and waits until the file says that each of these tasks stands there.
 async fn start_until(gateway: &Gateway, line: &str, file: &str, states: &[(&str, &str)]) -> Child {
     let child = gateway.command(line).spawn().unwrap();
-    while !states.iter().all(|(id, state)| state_in(file, id).is_some_and(|there| there == *state)) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| states.iter().all(|(id, state)| state_in(file, id).is_some_and(|there| there == *state))).await;
     child
 }
 
@@ -70,9 +68,7 @@ async fn interrupted_wait_keeps_its_deadline_and_its_polls() {
     let mut child = child.unwrap();
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"slow\n").unwrap();
     drop(child.stdin.take());
-    while gateway.requests("slow") < 4 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| gateway.requests("slow") >= 4).await;
     signal(&child, "INT");
     let ended = end_of(child).await;
     assert_eq!(ended.code, Some(130));

@@ -6,8 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use luma_watch::simulator::{Server, Simulator};
+use tokio::time::Instant;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_luma-watch");
 /// No output may hold it.
@@ -118,6 +120,15 @@ pub(crate) async fn ended_with_stdin(mut command: Command, text: &'static str) -
 /// The end of a command that runs already.
 pub(crate) async fn end_of(child: Child) -> Ended {
     Ended::of(&tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap())
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it is not so after a minute");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Sends a signal: `INT`, `TERM`, `KILL`.

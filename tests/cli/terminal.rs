@@ -9,7 +9,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use tokio::time::Instant;
 
-use crate::support::{Gateway, KEY, PROGRAM};
+use crate::support::{Gateway, KEY, PROGRAM, until};
 
 pub(crate) struct Terminal {
     parser: Arc<Mutex<vt100::Parser>>,
@@ -90,12 +90,13 @@ impl Terminal {
 
     /// Waits for the end of the program, and returns its exit code and the last screen.
     pub(crate) async fn end(mut self) -> (u32, String) {
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                self.reader.take().unwrap().join().unwrap();
-                return (status.exit_code(), self.screen());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let mut status = None;
+        until(|| {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        self.reader.take().unwrap().join().unwrap();
+        (status.unwrap().exit_code(), self.screen())
     }
 }
