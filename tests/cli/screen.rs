@@ -164,3 +164,16 @@ async fn terminal_without_a_cursor_gets_plain_lines() {
         assert_eq!(terminal.end().await.0, 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_the_command_while_ids_are_typed() {
+    let gateway = Gateway::start().await;
+    let mut terminal = Terminal::start(&gateway, "wait -", 24, 80, &[]);
+    terminal.press("774d9a7d\r");
+    terminal.wait_for(|screen| screen.contains("774d9a7d")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await; // it reads on by now
+    terminal.press("\x03");
+    let (code, _) = terminal.end().await;
+    assert_ne!(code, 0);
+    assert!(gateway.simulator.requests().is_empty());
+}

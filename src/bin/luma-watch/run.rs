@@ -56,14 +56,15 @@ struct Run {
 pub(crate) async fn run(job: Job) -> Result<Exit, Failure> {
     let arguments = &job.arguments;
     log::start(arguments.gateway.verbose);
-    let signals = Signals::new();
-    let mut signals =
-        signals.map_err(|error| Failure::new(Exit::File, format!("no signal can be received: {error}")))?;
     let learn = arguments.learn.as_deref().map(LearnFile::open).transpose()?;
     let history = arguments.history.as_deref().map(learn::read).transpose()?;
     let client = connect::client(&arguments.gateway, schedule(arguments, learn.as_ref()))?;
     let resume = arguments.resume.as_deref().map(ResumeFile::open).transpose()?;
     let ids = ids(&job, resume.as_ref())?;
+    // After stdin was read: until then, Ctrl-C ends the process by itself.
+    let signals = Signals::new();
+    let mut signals =
+        signals.map_err(|error| Failure::new(Exit::File, format!("no signal can be received: {error}")))?;
 
     let expected = learn.as_ref().map(LearnFile::history).or(history.as_ref()).and_then(usual_time);
     let report = Report::new(&arguments.gateway, job.name == "watch", ids.len(), expected);
