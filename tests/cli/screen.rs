@@ -125,14 +125,14 @@ async fn resized_terminal_gets_lines_of_the_new_width() {
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_prints_each_event_above_the_lines() {
     let gateway = Gateway::start().await;
-    gateway.simulator.add_as("a", task(1500));
+    gateway.simulator.add_as("a", task(2600));
     gateway.simulator.add_as("b", SimulatedTask::new().never_ends());
     let mut terminal = Terminal::start(&gateway, "watch a b --every 1s", 24, 100, &[]);
     let screen =
         terminal.wait_for(|screen| screen.contains("SUCCESS") && screen.ends_with("1 of 2 tasks have ended")).await;
     let events = screen.matches("task a: GENERATING, next poll in 1 s").count();
     assert!(events >= 2, "{screen}");
-    let end = format!("task a: SUCCESS, generated in 2 s {}", gateway.line("a"));
+    let end = format!("task a: SUCCESS, generated in 3 s {}", gateway.line("a"));
     assert!(screen.contains(&end), "{screen}");
     terminal.press("\x03");
     assert_eq!(terminal.end().await.0, 130);
