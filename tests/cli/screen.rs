@@ -177,3 +177,19 @@ async fn ctrl_c_ends_the_command_while_ids_are_typed() {
     assert_ne!(code, 0);
     assert!(gateway.simulator.requests().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn download_has_a_line() {
+    let gateway = Gateway::start().await;
+    let folder = Folder::new();
+    gateway.simulator.add_as("a", task(0));
+    gateway.simulator.inject(Fault::stall().on_files());
+    let line = format!("wait a --download {}", folder.file("videos"));
+    let mut terminal = Terminal::start(&gateway, &line, 24, 80, &[]);
+    let screen = terminal.wait_for(|screen| screen.contains("downloading")).await;
+    assert_eq!(screen, "task a: SUCCESS, generated in 0 s\na  downloading …");
+    terminal.press("\x03");
+    let (code, screen) = terminal.end().await;
+    assert_eq!(code, 130);
+    assert!(screen.contains("1 task is unfinished: a\nTo go on: luma-watch wait a --download "), "{screen}");
+}

@@ -26,6 +26,8 @@ use crate::units::Limit;
 
 /// How often the screen is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
+/// With more tasks, an event does not draw the screen.
+const DRAWN_AT_ONCE: usize = 100;
 /// How often a line says where the tasks stand, without a screen.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 
@@ -170,7 +172,8 @@ impl Run {
         } else {
             self.report.event(id, event, is_first)?;
         }
-        if self.report.has_screen() {
+        // For many tasks, the next tick does.
+        if self.report.has_screen() && self.board.len() <= DRAWN_AT_ONCE {
             self.report.tick(&self.board);
         }
         Ok(())
