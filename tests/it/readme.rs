@@ -22,7 +22,8 @@ fn rust_code_of_the_pages_is_compiled() {
     let guide = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide")).unwrap();
     let pages = guide.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
     for kind in pages.chain([README.to_owned()]).flat_map(|page| code_blocks(&page)) {
-        assert!(["rust", "rust,no_run", "toml", "console"].contains(&kind.as_str()), "a code block of kind {kind:?}");
+        let kinds = ["rust", "rust,no_run", "toml", "console", "text", "json"];
+        assert!(kinds.contains(&kind.as_str()), "a code block of kind {kind:?}");
     }
 }
 
