@@ -60,7 +60,7 @@ fn tests_that_the_guide_names_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("src/guide/answers.md")).unwrap();
     let tests = sources(&root.join("src")) + &sources(&root.join("tests"));
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix("` |")?.rsplit_once("| `"));
+    let rows = page.lines().filter_map(|line| line.strip_suffix(" --> |")?.rsplit_once(" <!-- test: "));
     let named: Vec<_> = rows.map(|(_, name)| name).collect();
     assert!(named.len() > 40, "{named:?}");
     for name in named {
