@@ -5,7 +5,7 @@
 //! | What does flag 4 mean? | [first wait](first_wait#what-ok-means) |
 //! | What do I do after a deadline? | [deadlines](deadlines#never-create-the-task-again) |
 //! | How do I wait for 5,000 tasks? | [limits](limits#5000-tasks) |
-//! | How do I keep the result files? | [downloads](downloads) |
+//! | How do I keep the result files? | [downloads] |
 //! | How do I go on after a restart? | [restarts](restarts#one-process-that-restarts) |
 //! | How do I use it in a terminal? | [command line](command_line) |
 //! | How do I test my program? | [testing](testing#give-your-code-a-client) |
