@@ -2,7 +2,7 @@
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderMap, LAST_MODIFIED};
 
-use super::part::Version;
+use super::record::Version;
 
 /// How the bytes of an answer stand to those that are on disk.
 #[derive(Debug, PartialEq, Eq)]
