@@ -194,8 +194,9 @@ impl Part {
             OnCollision::Number => rename_to_free_name(&self.path, folder, name)?,
         };
         self.settled = true;
-        drop(self.record.remove()); // the file is kept, whatever comes of this
-        sync_folder(folder)?;
+        // The file is kept, whatever comes of these.
+        drop(self.record.remove());
+        drop(sync_folder(folder));
         Ok(path)
     }
 
@@ -236,11 +237,7 @@ fn rename_to_free_name(from: &Path, folder: &Path, name: &str) -> io::Result<Pat
 /// Else the new name may be lost when the machine loses its power.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        // Some file systems cannot do this with folders.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        result => result,
-    }
+    File::open(folder)?.sync_all()
 }
 
 /// Folders cannot be opened there.
