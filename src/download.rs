@@ -9,6 +9,7 @@ mod file;
 mod name;
 mod options;
 mod part;
+mod record;
 mod response;
 mod speed;
 mod stream;

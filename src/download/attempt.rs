@@ -58,7 +58,7 @@ impl Attempt {
         let Some(response) = timeout_with_grace(speed.timeout(), fetch).await else {
             return Err(of_host(Error::new(
                 ErrorKind::Timeout,
-                format!("no answer came within {:?}", speed.timeout()),
+                format!("{} did not answer within {:?}", url.host_str().unwrap_or_default(), speed.timeout()),
             )));
         };
         let mut response = response.map_err(of_host)?;
@@ -83,7 +83,7 @@ impl Attempt {
             }
             Meaning::Rest { size } => {
                 check_media(&response.host, &response.headers)?;
-                size
+                Some(size)
             }
         };
         let max_size = options.max_file_size;

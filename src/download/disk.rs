@@ -9,7 +9,8 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use super::failure::of_storage;
 use super::options::OnCollision;
-use super::part::{Part, Version};
+use super::part::Part;
+use super::record::Version;
 use crate::error::Error;
 
 /// Where a file comes to be.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::error::{Error, ErrorKind};
 
@@ -16,7 +16,8 @@ pub(super) const MAX_PAGE: usize = 4096;
 /// The error of an answer that is no file. `page`: the beginning of its body.
 pub(super) fn of_status(host: &str, status: u16, page: &[u8]) -> Error {
     let (kind, detail) = match status {
-        401 | 403 | 404 | 410 => (ErrorKind::Expired, format!("{host} does not have it any more; {NEXT_LINK}")),
+        401 | 403 => (ErrorKind::Expired, format!("{host} does not give it out, or no longer; {NEXT_LINK}")),
+        404 | 410 => (ErrorKind::Expired, format!("{host} does not have it any more; {NEXT_LINK}")),
         _ if says_expired(page) => (ErrorKind::Expired, format!("{host} says that it has expired; {NEXT_LINK}")),
         408 | 421 | 425 => (ErrorKind::Transport, format!("{host} did not get the request")),
         407 => (ErrorKind::Transport, "the proxy asks for a user name and a password".to_owned()),
@@ -65,12 +66,12 @@ pub(super) fn of_storage(doing: &str, error: io::Error) -> Error {
 /// Refuses what the headers of a good answer say is no media file. Without a content type, [its first bytes](looks_like_page)
 /// decide.
 pub(super) fn check_media(host: &str, headers: &HeaderMap) -> Result<(), Error> {
-    let text =
-        |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase());
-    if let Some(encoding) = text(CONTENT_ENCODING).filter(|encoding| !matches!(encoding.as_str(), "" | "identity")) {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(text);
+    if let Some(encoding) = encodings.find(|encoding| !matches!(encoding.as_str(), "" | "identity")) {
         return Err(refused(format!("{host} sends it compressed ({encoding}), which was not asked for")));
     }
-    let Some(content_type) = text(CONTENT_TYPE) else { return Ok(()) };
+    let Some(content_type) = headers.get(CONTENT_TYPE).map(text) else { return Ok(()) };
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let is_media = ["video/", "audio/", "image/"].iter().any(|start| essence.starts_with(start))
         && essence != "image/svg+xml"

@@ -95,7 +95,8 @@ impl DownloadOptions {
     }
 
     /// Sets how many times a file is retried. Default: 8, which takes about 2 minutes. The count begins anew when an attempt
-    /// brings the file further, by 4 KiB at least. With 0, the first failure ends the file.
+    /// brings the file further, by 4 KiB at least, or by 64 KiB if it was [too slow](Self::stall_timeout). With 0, the first failure
+    /// ends the file.
     pub const fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
@@ -111,7 +112,7 @@ impl DownloadOptions {
     }
 
     /// Sets the HTTP client that fetches the files: for certificates and proxies of your own. Build it with
-    /// `redirect::Policy::none()`, and without default headers that hold secrets: it talks to file hosts.
+    /// `redirect::Policy::none()`, without decompression, and without default headers that hold secrets: it talks to file hosts.
     ///
     /// It looks up names itself, so only addresses in URLs are checked for being private. By default the library makes a client
     /// of its own, which follows the proxies of the environment.

@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::{PathPersistError, TempPath};
 
 use super::name::numbered;
 use super::options::OnCollision;
+use super::record::{Record, RecordFile, Version, remove};
 
 /// In bytes. So much is read at once, and collected before it is written.
 pub(super) const BUFFER: usize = 64 * 1024;
@@ -22,20 +22,12 @@ pub(super) const BUFFER: usize = 64 * 1024;
 /// How many names are tried while other downloads have the same URL's file open.
 const MAX_NAMES: u32 = 100;
 
-/// How a file that is partly there is asked for: which version of which size it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Version {
-    /// For `If-Range`: a strong `ETag`, or else a `Last-Modified` that is strong.
-    pub(super) validator: String,
-    /// Of the whole file, in bytes.
-    pub(super) size: Option<u64>,
-}
-
 /// A file of which all, some or no bytes are there. Its lock is released when it is dropped.
 #[derive(Debug)]
 pub(super) struct Part {
     path: PathBuf,
     file: File,
+    record: RecordFile,
     hasher: Sha256,
     /// How many bytes are on disk.
     written: u64,
@@ -76,7 +68,7 @@ impl Part {
         let mut pauses = PAUSES.iter();
         loop {
             // A link leads to a file that is not ours, and a folder or a device is none.
-            if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            if path.symlink_metadata().is_ok_and(|found| !found.is_file() || has_another_name(&found)) {
                 return Ok(None);
             }
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
@@ -96,39 +88,46 @@ impl Part {
         }
     }
 
-    /// Reads what is there already.
+    /// Reads what is there already, and goes on with it if it is what the record says.
     fn restored(path: PathBuf, file: File) -> io::Result<Self> {
-        let mut part = Self { path, file, hasher: Sha256::new(), written: 0, version: None, settled: false };
-        let version = fs::read(part.version_path()).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        let Some(version) = version else {
+        let record = RecordFile::beside(&path);
+        let (found, hasher) = (record.read(), Sha256::new());
+        let mut part = Self { path, file, record, hasher, written: 0, version: None, settled: false };
+        let Some(Record { version, bytes, sha256 }) = found else {
             part.start_over(None)?;
             return Ok(part);
         };
+        part.hash(bytes)?;
+        if part.written != bytes || part.sha256() != sha256 || version.size.is_some_and(|size| bytes > size) {
+            part.start_over(None)?;
+            return Ok(part);
+        }
+        part.cut_to_written()?;
+        part.record.remove()?;
         part.version = Some(version);
+        part.save()?;
+        Ok(part)
+    }
+
+    /// Hashes so many bytes of the file, or those that there are.
+    fn hash(&mut self, bytes: u64) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
+        let mut rest = (&self.file).take(bytes);
         loop {
-            match part.file.read(&mut buffer) {
-                Ok(0) => break,
+            match rest.read(&mut buffer) {
+                Ok(0) => return Ok(()),
                 Ok(read) => {
-                    part.hasher.update(buffer.get(..read).unwrap_or_default());
-                    part.written = part.written.saturating_add(read as u64);
+                    self.hasher.update(buffer.get(..read).unwrap_or_default());
+                    self.written = self.written.saturating_add(read as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        if part.size().is_some_and(|size| part.written > size) {
-            part.start_over(None)?;
-        }
-        Ok(part)
     }
 
     pub(super) const fn written(&self) -> u64 {
         self.written
-    }
-
-    pub(super) fn size(&self) -> Option<u64> {
-        self.version.as_ref()?.size
     }
 
     /// With which version the file can be gone on with, if some of it is there.
@@ -138,36 +137,44 @@ impl Part {
 
     /// Whether all of the file is there, and is known to be.
     pub(super) fn is_whole(&self) -> bool {
-        self.written > 0 && self.size() == Some(self.written)
+        self.resumable().is_some_and(|version| version.size == Some(self.written))
     }
 
     /// Forgets what is there. `version`: of the bytes that come.
     pub(super) fn start_over(&mut self, version: Option<Version>) -> io::Result<()> {
         // In this order: bytes of one version never stand beside the name of another.
         self.version = None;
-        remove(&self.version_path())?;
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
+        self.record.remove()?;
         self.hasher = Sha256::new();
         self.written = 0;
-        if let Some(version) = version {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(self.version_path())?;
-            file.write_all(&serde_json::to_vec(&version)?)?;
-            self.version = Some(version);
-        }
-        Ok(())
+        self.cut_to_written()?;
+        self.version = version;
+        self.save()
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(bytes) {
-            // How much of it was written is not known: back to where it was.
-            self.file.set_len(self.written)?;
-            self.file.seek(SeekFrom::Start(self.written))?;
+            // How much of it was written is not known.
+            self.cut_to_written()?;
             return Err(error);
         }
         self.hasher.update(bytes);
         self.written = self.written.saturating_add(bytes.len() as u64);
+        self.save()
+    }
+
+    /// Cuts off what is not counted as written, and goes on from there.
+    fn cut_to_written(&mut self) -> io::Result<()> {
+        self.file.set_len(self.written)?;
+        self.file.seek(SeekFrom::Start(self.written))?;
         Ok(())
+    }
+
+    /// Writes down what is there. Without a version, it is of no use to a later process.
+    fn save(&mut self) -> io::Result<()> {
+        let Some(version) = self.version.clone() else { return Ok(()) };
+        let record = Record { version, bytes: self.written, sha256: self.sha256() };
+        self.record.write(&record)
     }
 
     /// The SHA-256 of the bytes, in hexadecimal digits.
@@ -187,8 +194,9 @@ impl Part {
             OnCollision::Number => rename_to_free_name(&self.path, folder, name)?,
         };
         self.settled = true;
-        drop(remove(&self.version_path())); // the file is kept, whatever comes of this
-        sync_folder(folder)?;
+        // The file is kept, whatever comes of these.
+        drop(self.record.remove());
+        drop(sync_folder(folder));
         Ok(path)
     }
 
@@ -198,15 +206,9 @@ impl Part {
         self.clear()
     }
 
-    fn clear(&self) -> io::Result<()> {
-        remove(&self.version_path())?;
+    fn clear(&mut self) -> io::Result<()> {
+        self.record.remove()?;
         remove(&self.path)
-    }
-
-    fn version_path(&self) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".json");
-        path.into()
     }
 }
 
@@ -235,11 +237,7 @@ fn rename_to_free_name(from: &Path, folder: &Path, name: &str) -> io::Result<Pat
 /// Else the new name may be lost when the machine loses its power.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        // Some file systems cannot do this with folders.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        result => result,
-    }
+    File::open(folder)?.sync_all()
 }
 
 /// Folders cannot be opened there.
@@ -247,6 +245,20 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[allow(clippy::unnecessary_wraps)] // as on Unix
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether it is another file as well: a copy by hard links, or, on file systems whose renames may overwrite, one that was kept
+/// just before a crash.
+#[cfg(unix)]
+fn has_another_name(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    found.nlink() > 1
+}
+
+/// Whether it is another file as well: there, this is not known.
+#[cfg(not(unix))]
+const fn has_another_name(_found: &fs::Metadata) -> bool {
+    false
 }
 
 /// Whether the path still leads to the open file.
@@ -263,14 +275,6 @@ fn is_same_file(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(_file: &File, path: &Path) -> bool {
     path.exists()
-}
-
-/// Removes a file. It is no error if there is none.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,15 +2,15 @@
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderMap, LAST_MODIFIED};
 
-use super::part::Version;
+use super::record::Version;
 
 /// How the bytes of an answer stand to those that are on disk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// They are the file from its beginning. `None`: it cannot be gone on with later.
     Whole { size: Option<u64>, version: Option<Version> },
-    /// They follow those on disk. With the size of the whole file, if it is known.
-    Rest { size: Option<u64> },
+    /// They follow those on disk. With the size of the whole file.
+    Rest { size: u64 },
     /// They fit to nothing: what is on disk is of no use. With the reason.
     StartOver(String),
     /// It is no file.
@@ -38,7 +38,7 @@ pub(super) fn meaning(status: u16, headers: &HeaderMap, sent: Option<(u64, &Vers
 }
 
 /// Whether it is what was asked for (RFC 9110 §14.4). Returns the size of the whole file.
-fn is_rest(headers: &HeaderMap, offset: u64, version: &Version) -> Result<Option<u64>, String> {
+fn is_rest(headers: &HeaderMap, offset: u64, version: &Version) -> Result<u64, String> {
     let Some(range) = text(headers, &CONTENT_RANGE).and_then(|text| ContentRange::parse(&text)) else {
         return Err("without a range that can be read".to_owned());
     };
@@ -46,21 +46,22 @@ fn is_rest(headers: &HeaderMap, offset: u64, version: &Version) -> Result<Option
         return Err(format!("from byte {}, not from byte {offset}", range.first));
     }
     let last = range.last.checked_add(1);
-    let size = version.size.or(range.total);
-    match size {
-        Some(size) if range.total.is_some_and(|total| total != size) || last != Some(size) => {
-            return Err(format!("with another size than {size} bytes"));
-        }
-        _ => {}
+    let Some(size) = version.size.or(range.total) else {
+        // It may be only some of what was asked for.
+        return Err("without the size of the file".to_owned());
+    };
+    if range.total.is_some_and(|total| total != size) || last != Some(size) {
+        return Err(format!("with another size than {size} bytes"));
     }
     let length = number(headers, &CONTENT_LENGTH);
     if length.is_some_and(|length| offset.checked_add(length) != last) {
         return Err("with a length that does not fit to its range".to_owned());
     }
-    match text(headers, &ETAG) {
-        Some(tag) if version.validator.starts_with('"') && tag != version.validator => {
-            Err("with another ETag".to_owned())
-        }
+    // Some file hosts do not look at If-Range.
+    let (header, name) =
+        if version.validator.starts_with('"') { (ETAG, "ETag") } else { (LAST_MODIFIED, "Last-Modified") };
+    match text(headers, &header) {
+        Some(now) if now != version.validator => Err(format!("with another {name}")),
         _ => Ok(size),
     }
 }
@@ -147,7 +148,7 @@ mod tests {
             &[("content-range", "bytes 40-99/100")][..],
             &[("content-range", "Bytes 40-99/*"), ("content-length", "60"), ("etag", "\"a\"")],
         ] {
-            assert_eq!(of(lines), Meaning::Rest { size: Some(100) }, "{lines:?}");
+            assert_eq!(of(lines), Meaning::Rest { size: 100 }, "{lines:?}");
         }
         for lines in [
             &[][..],
@@ -165,6 +166,17 @@ mod tests {
         ] {
             assert!(matches!(of(lines), Meaning::StartOver(_)), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn rest_of_other_date_or_unknown_size_does_not_follow() {
+        let of = |version: &Version, lines: &[_]| meaning(206, &headers(lines), Some((40, version)));
+        let dated = version(DAY, None);
+        let range = ("content-range", "bytes 40-99/100");
+        assert_eq!(of(&dated, &[range]), Meaning::Rest { size: 100 });
+        assert_eq!(of(&dated, &[range, ("last-modified", DAY), ("etag", "\"b\"")]), Meaning::Rest { size: 100 });
+        assert!(matches!(of(&dated, &[range, ("last-modified", SECOND_LATER)]), Meaning::StartOver(_)));
+        assert!(matches!(of(&dated, &[("content-range", "bytes 40-99/*")]), Meaning::StartOver(_)));
     }
 
     #[test]

@@ -156,7 +156,7 @@ async fn whole_part_is_kept_without_request() {
     let Some(DownloadEvent::Kept { path, url, sha256, .. }) = events.last() else { panic!("{events:?}") };
     // As a process leaves it that ends before the rename.
     let mut part = super::part::Part::open(host.folder.path(), &format!("{}.mp4", host.id), url).unwrap();
-    let version = super::part::Version { validator: "\"a\"".to_owned(), size: Some(SIZE as u64) };
+    let version = super::record::Version { validator: "\"a\"".to_owned(), size: Some(SIZE as u64) };
     part.start_over(Some(version)).unwrap();
     part.append(&fs::read(path).unwrap()).unwrap();
     drop(part);

@@ -41,6 +41,11 @@ fn set_up(builder: ClientBuilder) -> Result<Client, Error> {
     let builder = builder
         .user_agent(USER_AGENT_NAME)
         .referer(false)
+        // Another library in the program may turn on reqwest's decompression. What is on disk could not be gone on with then.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         // Each target is checked first.
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never().max_retries_per_request(0))

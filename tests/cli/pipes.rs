@@ -1,15 +1,23 @@
 //! Ids from stdin, and readers that go away.
 
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use luma_watch::simulator::SimulatedTask;
 
-use crate::support::{Folder, Gateway, end_of, ended, ended_with_stdin};
+use crate::support::{Folder, Gateway, ended, ended_with_stdin};
 
 fn ended_task() -> SimulatedTask {
     SimulatedTask::new().generates_for(Duration::ZERO)
+}
+
+/// A pipe whose reader has gone already.
+fn closed_pipe() -> Stdio {
+    let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
+    let writer = reader.stdin.take().unwrap();
+    assert!(reader.wait().unwrap().success());
+    writer.into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,9 +64,9 @@ async fn closed_pipe_ends_it_quietly_and_keeps_the_state() {
         "completions bash".to_owned(),
         "simulate --port 0".to_owned(),
     ] {
-        let mut child = gateway.command(&line).spawn().unwrap();
-        drop(child.stdout.take());
-        let ended = end_of(child).await;
+        let mut command = gateway.command(&line);
+        command.stdout(closed_pipe());
+        let ended = ended(command).await;
         assert_eq!(ended.code, Some(141), "{line}: {}", ended.stderr);
         assert!(!ended.stderr.contains("error"), "{line}: {}", ended.stderr);
     }
@@ -69,9 +77,9 @@ async fn closed_pipe_ends_it_quietly_and_keeps_the_state() {
 async fn closed_stderr_changes_nothing() {
     let gateway = Gateway::start().await;
     gateway.simulator.add_as("one", ended_task());
-    let mut child = gateway.command("wait one").spawn().unwrap();
-    drop(child.stderr.take());
-    let ended = end_of(child).await;
+    let mut command = gateway.command("wait one");
+    command.stderr(closed_pipe());
+    let ended = ended(command).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), gateway.line("one").as_str()));
 }
 

@@ -125,14 +125,14 @@ async fn resized_terminal_gets_lines_of_the_new_width() {
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_prints_each_event_above_the_lines() {
     let gateway = Gateway::start().await;
-    gateway.simulator.add_as("a", task(1500));
+    gateway.simulator.add_as("a", task(2600));
     gateway.simulator.add_as("b", SimulatedTask::new().never_ends());
     let mut terminal = Terminal::start(&gateway, "watch a b --every 1s", 24, 100, &[]);
     let screen =
         terminal.wait_for(|screen| screen.contains("SUCCESS") && screen.ends_with("1 of 2 tasks have ended")).await;
     let events = screen.matches("task a: GENERATING, next poll in 1 s").count();
     assert!(events >= 2, "{screen}");
-    let end = format!("task a: SUCCESS, generated in 2 s {}", gateway.line("a"));
+    let end = format!("task a: SUCCESS, generated in 3 s {}", gateway.line("a"));
     assert!(screen.contains(&end), "{screen}");
     terminal.press("\x03");
     assert_eq!(terminal.end().await.0, 130);
@@ -163,4 +163,33 @@ async fn terminal_without_a_cursor_gets_plain_lines() {
         assert!(!terminal.bytes().contains(&0x1b));
         assert_eq!(terminal.end().await.0, 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_the_command_while_ids_are_typed() {
+    let gateway = Gateway::start().await;
+    let mut terminal = Terminal::start(&gateway, "wait -", 24, 80, &[]);
+    terminal.press("774d9a7d\r");
+    terminal.wait_for(|screen| screen.contains("774d9a7d")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await; // it reads on by now
+    terminal.press("\x03");
+    let (code, _) = terminal.end().await;
+    assert_ne!(code, 0);
+    assert!(gateway.simulator.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn download_has_a_line() {
+    let gateway = Gateway::start().await;
+    let folder = Folder::new();
+    gateway.simulator.add_as("a", task(0));
+    gateway.simulator.inject(Fault::stall().on_files());
+    let line = format!("wait a --download {}", folder.file("videos"));
+    let mut terminal = Terminal::start(&gateway, &line, 24, 80, &[]);
+    let screen = terminal.wait_for(|screen| screen.contains("downloading")).await;
+    assert_eq!(screen, "task a: SUCCESS, generated in 0 s\na  downloading …");
+    terminal.press("\x03");
+    let (code, screen) = terminal.end().await;
+    assert_eq!(code, 130);
+    assert!(screen.contains("1 task is unfinished: a\nTo go on: luma-watch wait a --download "), "{screen}");
 }

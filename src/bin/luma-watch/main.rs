@@ -12,6 +12,7 @@ mod exit;
 mod go_on;
 mod ids;
 mod learn;
+mod lines;
 mod log;
 mod output;
 mod pages;

@@ -26,6 +26,8 @@ use crate::units::Limit;
 
 /// How often the screen is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
+/// With more tasks, an event does not draw the screen.
+const DRAWN_AT_ONCE: usize = 100;
 /// How often a line says where the tasks stand, without a screen.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 
@@ -56,14 +58,15 @@ struct Run {
 pub(crate) async fn run(job: Job) -> Result<Exit, Failure> {
     let arguments = &job.arguments;
     log::start(arguments.gateway.verbose);
-    let signals = Signals::new();
-    let mut signals =
-        signals.map_err(|error| Failure::new(Exit::File, format!("no signal can be received: {error}")))?;
     let learn = arguments.learn.as_deref().map(LearnFile::open).transpose()?;
     let history = arguments.history.as_deref().map(learn::read).transpose()?;
     let client = connect::client(&arguments.gateway, schedule(arguments, learn.as_ref()))?;
     let resume = arguments.resume.as_deref().map(ResumeFile::open).transpose()?;
     let ids = ids(&job, resume.as_ref())?;
+    // After stdin was read: until then, Ctrl-C ends the process by itself.
+    let signals = Signals::new();
+    let mut signals =
+        signals.map_err(|error| Failure::new(Exit::File, format!("no signal can be received: {error}")))?;
 
     let expected = learn.as_ref().map(LearnFile::history).or(history.as_ref()).and_then(usual_time);
     let report = Report::new(&arguments.gateway, job.name == "watch", ids.len(), expected);
@@ -169,7 +172,8 @@ impl Run {
         } else {
             self.report.event(id, event, is_first)?;
         }
-        if self.report.has_screen() {
+        // For many tasks, the next tick does.
+        if self.report.has_screen() && self.board.len() <= DRAWN_AT_ONCE {
             self.report.tick(&self.board);
         }
         Ok(())

@@ -1,13 +1,15 @@
 //! The terminal: a line for each task that has not ended, and one about all, below what is printed.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::board::Board;
+use crate::lines::Lines;
 use crate::row;
 
 /// More tasks than this are only counted.
@@ -20,8 +22,9 @@ pub(crate) struct Screen {
     term: Term,
     /// How long tasks usually take.
     expected: Option<Duration>,
-    /// What is drawn. The cursor stands at the begin of the last line, so that `^C` and other keys do not move the lines.
-    lines: Vec<String>,
+    progress: MultiProgress,
+    /// A bar for each line.
+    bars: Vec<ProgressBar>,
 }
 
 impl Screen {
@@ -29,15 +32,24 @@ impl Screen {
     pub(crate) fn new(expected: Option<Duration>) -> Option<Self> {
         let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let is_terminal = io::stderr().is_terminal() && (cfg!(windows) || !is_dumb);
-        is_terminal.then(|| Self { term: Term::stderr(), expected, lines: Vec::new() })
+        let progress = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(Lines::on_stderr())));
+        is_terminal.then(|| Self { term: Term::stderr(), expected, progress, bars: Vec::new() })
     }
 
     /// Draws the tasks anew, if there is something new.
     pub(crate) fn draw(&mut self, board: &Board) {
         let lines = self.lines_of(board);
-        if lines != self.lines {
-            write(&format!("{}{}", self.to_start(), drawn(&lines)));
-            self.lines = lines;
+        for gone in self.bars.drain(lines.len().min(self.bars.len())..) {
+            gone.finish_and_clear();
+            self.progress.remove(&gone);
+        }
+        while self.bars.len() < lines.len() {
+            self.bars.push(self.progress.add(bar()));
+        }
+        for (bar, line) in self.bars.iter().zip(lines) {
+            if bar.message() != line {
+                bar.set_message(line);
+            }
         }
     }
 
@@ -60,36 +72,18 @@ impl Screen {
 
     /// Prints something above the tasks.
     pub(crate) fn above<R>(&self, print: impl FnOnce() -> R) -> R {
-        write(&format!("{}\x1b[J", self.to_start()));
-        let result = print();
-        write(&drawn(&self.lines));
-        result
+        self.progress.suspend(print)
     }
 
     /// Removes the tasks from the terminal.
     pub(crate) fn close(&mut self) {
-        write(&format!("{}\x1b[J", self.to_start()));
-        self.lines.clear();
-    }
-
-    /// Moves the cursor to the begin of the first line.
-    fn to_start(&self) -> String {
-        match self.lines.len() {
-            0 | 1 => "\r".to_owned(),
-            lines => format!("\r\x1b[{}A", lines.saturating_sub(1)),
-        }
+        self.progress.clear().unwrap_or_default(); // a terminal that has gone needs none of it
+        self.bars.clear();
     }
 }
 
-/// The lines from here on. What stood there is overwritten line by line, so that nothing flickers.
-fn drawn(lines: &[String]) -> String {
-    // After each line the rest of it is cleared, after the last one all that is below.
-    let lines = lines.join("\x1b[K\n");
-    format!("{lines}\x1b[J\r")
-}
-
-/// In one piece.
-fn write(text: &str) {
-    let mut stderr = io::stderr().lock();
-    stderr.write_all(text.as_bytes()).unwrap_or_default();
+/// A bar whose line is its message: [`row`] fits it to the terminal.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style)
 }

@@ -92,6 +92,8 @@ async fn body_compressed_unasked_is_not_kept() {
         let text = refused(File::new(1_000, 1).whole().header("content-encoding", coding)).await;
         assert!(text.contains("compress") || text.contains(coding), "{text}");
     }
+    let twice = File::new(1_000, 1).whole().header("content-encoding", "identity").header("Content-Encoding", "gzip");
+    refused(twice).await;
 }
 
 #[tokio::test]

@@ -27,11 +27,14 @@ async fn through_proxy(proxy: &FileServer, url: &str, redirects: Policy) -> Vec<
 #[tokio::test]
 async fn plain_http_url_of_a_record_is_fetched_as_it_is() {
     let proxy = FileServer::start(|request| File::new(1_000, 1).reply(request)).await;
-    let events = through_proxy(&proxy, "http://files.example.com/video.mp4", Policy::none()).await;
-    assert!(matches!(events.last(), Some(DownloadEvent::Kept { bytes: 1_000, .. })), "{events:?}");
-    let [request] = proxy.requests().try_into().unwrap();
-    assert_eq!(request.target(), "http://files.example.com/video.mp4");
-    assert!(!request.head.contains(KEY) && request.header("authorization").is_none(), "{request:?}");
+    for url in ["http://files.example.com/video.mp4", "http://files.example.com/video.mp4#t=10"] {
+        let events = through_proxy(&proxy, url, Policy::none()).await;
+        assert!(matches!(events.last(), Some(DownloadEvent::Kept { bytes: 1_000, .. })), "{events:?}");
+    }
+    for request in proxy.requests() {
+        assert_eq!(request.target(), "http://files.example.com/video.mp4");
+        assert!(!request.head.contains(KEY) && request.header("authorization").is_none(), "{request:?}");
+    }
 }
 
 #[tokio::test]

@@ -78,6 +78,34 @@ async fn rest_with_weak_etag_is_not_appended() {
 }
 
 #[tokio::test]
+async fn rest_with_other_date_is_not_appended() {
+    let of = |seed, date| File::new(LENGTH, seed).etag(None).last_modified(date);
+    let changed = of(2, "Fri, 27 Nov 2026 10:00:00 GMT");
+    let first = of(1, "Fri, 27 Nov 2026 09:00:00 GMT");
+    let requests = second_answer(first, changed.clone(), move |_| changed.from(CUT)).await;
+    assert_eq!(requests[1].header("if-range"), Some("Fri, 27 Nov 2026 09:00:00 GMT"));
+    assert_eq!(requests.last().unwrap().range(), None);
+}
+
+/// All of the rest that was asked for, or only some of it: the answer does not say.
+#[tokio::test]
+async fn some_of_the_rest_without_total_is_not_kept() {
+    let server = FileServer::start(|request| match request.attempt {
+        0 => file().reply(request).chunked().cut_after(CUT),
+        1 => {
+            let some = &file().bytes[CUT..CUT + 50_000];
+            file().from(CUT).header("content-range", "bytes 100000-149999/*").body(some)
+        }
+        _ => file().reply(request),
+    })
+    .await;
+    let dir = folder();
+    let events = events(download(&server.url("/video.mp4"), &dir)).await;
+    kept_one(&events, &file().bytes);
+    assert_eq!(server.ranges(), [None, Some(CUT), None]);
+}
+
+#[tokio::test]
 async fn other_range_than_asked_is_not_appended() {
     let starts = [0, CUT - 1, CUT + 1];
     let requests = starts.map(|start| second_answer(file(), file(), move |_| file().from(start)));

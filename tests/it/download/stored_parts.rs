@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -96,13 +97,53 @@ async fn part_with_all_bytes_is_kept() {
     unfinished.finish().await;
 }
 
-/// A power failure may leave a part shorter than what was written last.
+/// A power failure may leave a part shorter than what was written last, or with zeros in it.
 #[tokio::test]
-async fn shortened_part_is_resumed_from_its_end() {
+async fn part_that_lost_bytes_starts_over() {
+    let lose: [fn(&mut Vec<u8>); 3] =
+        [|bytes| bytes.truncate(1_234), |bytes| bytes[50_000..].fill(0), |bytes| bytes[30_000] ^= 1];
+    for lose in lose {
+        let unfinished = Unfinished::new().await;
+        let mut bytes = fs::read(&unfinished.part).unwrap();
+        lose(&mut bytes);
+        fs::write(&unfinished.part, bytes).unwrap();
+        unfinished.finish().await;
+        assert_eq!(unfinished.server.ranges(), [None, None]);
+    }
+}
+
+/// The earlier process was killed before it wrote down that these bytes are there.
+#[tokio::test]
+async fn bytes_beyond_the_state_are_fetched_again() {
     let unfinished = Unfinished::new().await;
-    fs::write(&unfinished.part, &file().bytes[..1_234]).unwrap();
+    let mut bytes = fs::read(&unfinished.part).unwrap();
+    let written = bytes.len();
+    bytes.extend([7; 1_000]);
+    fs::write(&unfinished.part, bytes).unwrap();
     unfinished.finish().await;
-    assert_eq!(unfinished.server.ranges(), [None, Some(1_234)]);
+    assert_eq!(unfinished.server.ranges(), [None, Some(written)]);
+}
+
+#[tokio::test]
+async fn pipe_in_the_place_of_the_state_starts_over() {
+    let unfinished = Unfinished::new().await;
+    fs::remove_file(&unfinished.state).unwrap();
+    assert!(Command::new("mkfifo").arg(&unfinished.state).status().unwrap().success());
+    unfinished.finish().await;
+    assert_eq!(unfinished.server.ranges(), [None, None]);
+}
+
+/// Where a file system cannot rename without overwriting, a file has both names for a moment, or for good after a crash.
+#[tokio::test]
+async fn part_with_a_second_name_is_not_written() {
+    let unfinished = Unfinished::new().await;
+    let precious = unfinished.dir.path().join("precious");
+    fs::hard_link(&unfinished.part, &precious).unwrap();
+    fs::remove_file(&unfinished.state).unwrap();
+    let content = fs::read(&precious).unwrap();
+    let events = events(download(&unfinished.server.url("/video.mp4"), &unfinished.dir)).await;
+    kept_one(&events, &file().bytes);
+    assert!(fs::read(&precious).unwrap() == content);
 }
 
 #[tokio::test]
