@@ -1,4 +1,6 @@
-//! Longer explanations than the [front page](crate) has room for. The questions that come first:
+//! Longer explanations than the [front page](crate) has room for.
+//!
+//! The questions that come first:
 //!
 //! | question | the answer is in |
 //! |---|---|
