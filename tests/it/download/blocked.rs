@@ -2,9 +2,7 @@
 
 use luma_watch::{Client, DownloadOptions, ErrorKind};
 
-use crate::support::downloads::{
-    client, events, failed, failed_one, folder, impatient, kept_one, names, task, whole_text,
-};
+use crate::support::downloads::{client, events, failed, failed_one, folder, kept_one, names, task, whole_text};
 use crate::support::file::File;
 use crate::support::file_server::FileServer;
 
@@ -131,7 +129,8 @@ async fn user_and_password_of_a_url_are_not_sent() {
     let server = server().await;
     let url = format!("http://user:pa55word@{}/video.mp4", server.address);
     let dir = folder();
-    let events = events(client().download(&task(&[url]), dir.path()).options(impatient().max_retries(0))).await;
+    let events =
+        events(client().download(&task(&[url]), dir.path()).options(DownloadOptions::new().max_retries(0))).await;
     assert!(server.requests().iter().all(|request| request.header("authorization").is_none()), "{events:?}");
     for error in failed(&events) {
         assert!(!whole_text(error).contains("pa55word"), "{error:?}");

@@ -1,9 +1,9 @@
 //! Downloads from a real nginx, if there is one. With `LUMA_WATCH_NGINX=required` there must be.
 
-use luma_watch::ErrorKind;
+use luma_watch::{DownloadOptions, ErrorKind};
 
 use crate::support::downloads::{
-    download, drop_after, events, failed_one, folder, impatient, kept_one, names, parts, retried, started,
+    download, drop_after, events, failed_one, folder, kept_one, names, parts, retried, started,
 };
 use crate::support::file::File;
 use crate::support::nginx::Nginx;
@@ -106,7 +106,7 @@ async fn nginx_that_ends_in_the_middle_leaves_a_part() {
     let file = File::new(LENGTH, 1);
     let Some(server) = nginx(&file.bytes).await else { return };
     let dir = folder();
-    let options = impatient().max_retries(0);
+    let options = DownloadOptions::new().max_retries(0);
     let mut download = download(&server.url("/slow/video.mp4"), &dir).options(options);
     let mut server = Some(server);
     let mut seen = Vec::new();

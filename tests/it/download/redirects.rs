@@ -1,8 +1,8 @@
 //! Redirects: followed ten times at most, and to web servers only.
 
-use luma_watch::ErrorKind;
+use luma_watch::{DownloadOptions, ErrorKind};
 
-use crate::support::downloads::{KEY, download, events, failed_one, folder, impatient, kept, kept_one, names};
+use crate::support::downloads::{KEY, download, events, failed_one, folder, kept, kept_one, names};
 use crate::support::file::File;
 use crate::support::file_reply::Reply;
 use crate::support::file_server::FileServer;
@@ -112,7 +112,7 @@ async fn redirect_without_a_place_keeps_nothing() {
     ] {
         let server = FileServer::start(move |_| reply.clone()).await;
         let dir = folder();
-        let options = impatient().max_retries(0);
+        let options = DownloadOptions::new().max_retries(0);
         let events = events(download(&server.url("/video.mp4"), &dir).options(options)).await;
         assert_eq!((kept(&events), names(&dir)), (vec![], vec![]));
         assert!(events.last().unwrap().is_terminal());
@@ -130,7 +130,7 @@ async fn password_in_a_redirect_is_not_sent() {
     })
     .await;
     let dir = folder();
-    let events = events(download(&server.url("/video.mp4"), &dir).options(impatient().max_retries(0))).await;
+    let events = events(download(&server.url("/video.mp4"), &dir).options(DownloadOptions::new().max_retries(0))).await;
     assert!(server.requests().iter().all(|request| request.header("authorization").is_none()), "{events:?}");
 }
 

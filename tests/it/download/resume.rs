@@ -4,7 +4,7 @@ use futures::StreamExt;
 use luma_watch::{DownloadEvent, DownloadOptions, ErrorKind};
 
 use crate::support::downloads::{
-    client, download, drop_after, events, folder, impatient, kept_one, names, parts, retried, started, task, until,
+    client, download, drop_after, events, folder, kept_one, names, parts, retried, started, task, until,
 };
 use crate::support::file::File;
 use crate::support::file_server::FileServer;
@@ -167,7 +167,7 @@ async fn two_files_are_resumed_each_from_its_own_byte() {
     .await;
     let dir = folder();
     let task = task(&[server.url("/a.mp4"), server.url("/b.mp4")]);
-    let files = client().download(&task, dir.path()).options(impatient()).await.unwrap();
+    let files = client().download(&task, dir.path()).await.unwrap();
     assert!(std::fs::read(&files[0].path).unwrap() == File::new(200_000, 1).bytes);
     assert!(std::fs::read(&files[1].path).unwrap() == File::new(100_000, 2).bytes);
     let mut ranges = server.ranges();

@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use luma_watch::{DownloadEvent, DownloadOptions, ErrorKind};
 
-use crate::support::downloads::{
-    download, events, failed_one, folder, impatient, kept_one, names, parts, retried, started,
-};
+use crate::support::downloads::{download, events, failed_one, folder, kept_one, names, parts, retried, started};
 use crate::support::file::File;
 use crate::support::file_reply::Reply;
 use crate::support::file_server::{FileRequest, FileServer};
@@ -144,7 +142,7 @@ async fn refused_connection_is_repeated_and_fails() {
     let url = format!("http://{}/video.mp4", listener.local_addr().unwrap());
     drop(listener);
     let dir = folder();
-    let events = events(download(&url, &dir).options(impatient().max_retries(1))).await;
+    let events = events(download(&url, &dir).options(DownloadOptions::new().max_retries(1))).await;
     assert!(failed_one(&events, ErrorKind::Transport).is_transient());
     assert_eq!(retried(&events), [ErrorKind::Transport]);
 }
@@ -159,7 +157,7 @@ async fn server_that_speaks_no_http_fails() {
         }
     });
     let dir = folder();
-    let events = events(download(&url, &dir).options(impatient().max_retries(1))).await;
+    let events = events(download(&url, &dir).options(DownloadOptions::new().max_retries(1))).await;
     failed_one(&events, ErrorKind::Transport);
     assert_eq!(names(&dir), [""; 0]);
 }

@@ -7,11 +7,11 @@ use luma_watch::{DownloadEvent, DownloadOptions, ErrorKind};
 use tokio::time::sleep;
 
 use crate::support::downloads::{
-    client, download, events, failed, failed_one, folder, impatient, kept, kept_one, names, retried, task,
+    client, download, events, failed, failed_one, folder, kept, kept_one, names, retried, stall_timeout, task,
 };
 use crate::support::file::File;
 use crate::support::file_server::FileServer;
-use crate::support::in_memory::ms;
+use crate::support::in_memory::{ms, secs};
 
 async fn server() -> FileServer {
     FileServer::start(|request| File::new(300_000, 1).reply(request)).await
@@ -44,16 +44,19 @@ async fn least_settings_end() {
 /// What the program does between two polls of the stream is no fault of the server.
 #[tokio::test]
 async fn slow_consumer_is_no_stall() {
-    let server = server().await;
+    let server = FileServer::start(|request| File::new(150_000, 1).reply(request)).await;
     let dir = folder();
-    let mut download = download(&server.url("/video.mp4"), &dir).options(impatient());
+    let options = stall_timeout(ms(800));
+    let mut download = download(&server.url("/video.mp4"), &dir).options(options);
     let mut seen = Vec::new();
     while let Some(event) = download.next().await {
         seen.push(event);
-        sleep(ms(300)).await;
+        if seen.len() < 4 {
+            sleep(secs(1)).await;
+        }
     }
-    kept_one(&seen, &File::new(300_000, 1).bytes);
-    assert_eq!((retried(&seen), server.requests().len()), (vec![], 1));
+    kept_one(&seen, &File::new(150_000, 1).bytes);
+    assert_eq!((retried(&seen), server.requests().len()), (vec![], 1), "{seen:#?}");
 }
 
 #[tokio::test]

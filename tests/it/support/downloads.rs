@@ -33,7 +33,13 @@ pub(crate) fn folder() -> TempDir {
 
 /// Options for tests: a stalled connection is noticed after 200 ms.
 pub(crate) fn impatient() -> DownloadOptions {
-    DownloadOptions::new().stall_timeout(ms(200))
+    stall_timeout(ms(200))
+}
+
+/// The HTTP client is made before. On a busy machine, that takes longer than such a short time.
+pub(crate) fn stall_timeout(time: Duration) -> DownloadOptions {
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    DownloadOptions::new().http_client(client).stall_timeout(time)
 }
 
 /// The download of one URL.
