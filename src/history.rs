@@ -142,6 +142,24 @@ impl History {
         self.recorded() == 0
     }
 
+    /// The time within which this share of tasks ends, 0 to 1, counted from their creation: with 0.5 half of them. `None` until
+    /// a task that has ended is known.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use luma_watch::History;
+    ///
+    /// let history: History = [250, 350, 300].into_iter().cycle().take(60).map(Duration::from_secs).collect();
+    /// let half = history.quantile(0.5).expect("tasks are known");
+    /// assert!((280..320).contains(&half.as_secs()));
+    /// assert!(history.quantile(0.9) > Some(half));
+    /// assert_eq!(History::new().quantile(0.5), None);
+    /// ```
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        self.lock().survival().quantile(share)
+    }
+
     /// The pause after a poll that found a task of this age unfinished. `offset` is the watch's place between two polls
     /// of the plan, 0 to 1. 0: the watch is not staggered.
     pub(crate) fn pause(&self, targets: Targets, age: Duration, offset: f64) -> Duration {

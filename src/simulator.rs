@@ -313,7 +313,26 @@ impl Simulator {
     /// # }
     /// ```
     pub async fn serve(&self) -> io::Result<Server> {
-        Server::start(self.engine.clone()).await
+        self.serve_on(0).await
+    }
+
+    /// The same on this port, or on a free one if it is 0.
+    ///
+    /// # Errors
+    /// If the port cannot be opened.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its I/O driver enabled.
+    ///
+    /// ```no_run
+    /// # async fn run(simulator: luma_watch::simulator::Simulator) -> std::io::Result<()> {
+    /// let server = simulator.serve_on(8765).await?;
+    /// assert_eq!(server.url(), "http://127.0.0.1:8765");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn serve_on(&self, port: u16) -> io::Result<Server> {
+        Server::start(self.engine.clone(), port).await
     }
 
     /// Where a client that uses this simulator in memory downloads from.

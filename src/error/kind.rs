@@ -289,7 +289,7 @@ mod tests {
         }
         let error = from_value::<ErrorKind>(json!("RateLimited")).unwrap_err().to_string();
         assert!(error.contains("expected an error kind: config, unauthorized, out_of_credit, "), "{error}");
-        assert!(error.contains(", rate_limited, ") && error.ends_with(", closed"), "{error}");
+        assert!(error.contains(", rate_limited, ") && error.ends_with(", storage"), "{error}");
         assert_eq!(format!("[{:>9}]", ErrorKind::Server), "[   server]");
     }
 

@@ -80,6 +80,17 @@ impl Survival {
         Some((after, Point { at: age, survival, tail_area })).filter(|_| survival > 1e-9)
     }
 
+    /// The age at which this share of tasks, 0 to 1, has ended.
+    pub(super) fn quantile(&self, share: f64) -> Option<Duration> {
+        let left = 1.0 - share;
+        let next = self.points.partition_point(|point| point.survival > left);
+        let end = self.points.get(next).or_else(|| self.points.last())?;
+        let start = next.checked_sub(1).and_then(|start| self.points.get(start)).unwrap_or(end);
+        let step = start.survival - end.survival;
+        let part = if step > 0.0 { ((start.survival - left) / step).clamp(0.0, 1.0) } else { 1.0 };
+        Duration::try_from_secs_f64(start.at + (end.at - start.at) * part).ok()
+    }
+
     /// What a poll gains of a task that was unfinished at the age `last`, and has the age `now`.
     pub(super) fn expected_gain(&self, last: Duration, now: Duration) -> f64 {
         self.end_estimate(last, now).gain()

@@ -42,8 +42,8 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(engine: SharedEngine) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub(super) async fn start(engine: SharedEngine, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         engine.lock().files_folder = format!("http://{address}{FILES_PATH}");
         let accepting = tokio::spawn(accept(listener, engine));

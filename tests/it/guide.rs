@@ -1,4 +1,4 @@
-//! The pages of the guide: each is in the index, and opens with a program.
+//! The pages of the guide: each is in the index, and opens with a program, or with a command for the terminal.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +39,8 @@ fn index_lists_each_page_with_its_question() {
 #[test]
 fn each_page_opens_with_a_program() {
     for (name, text) in pages() {
-        let opens = text.lines().take(OPENING).any(|line| line.starts_with("```rust"));
+        let is_program = |line: &str| line.starts_with("```rust") || line.starts_with("```console");
+        let opens = text.lines().take(OPENING).any(is_program);
         assert_eq!(opens, !TABLES.contains(&name.as_str()), "{name}");
     }
 }

@@ -22,7 +22,8 @@ fn rust_code_of_the_pages_is_compiled() {
     let guide = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide")).unwrap();
     let pages = guide.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
     for kind in pages.chain([README.to_owned()]).flat_map(|page| code_blocks(&page)) {
-        assert!(["rust", "rust,no_run", "toml", "console"].contains(&kind.as_str()), "a code block of kind {kind:?}");
+        let kinds = ["rust", "rust,no_run", "toml", "console", "text", "json"];
+        assert!(kinds.contains(&kind.as_str()), "a code block of kind {kind:?}");
     }
 }
 
@@ -59,7 +60,7 @@ fn tests_that_the_guide_names_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("src/guide/answers.md")).unwrap();
     let tests = sources(&root.join("src")) + &sources(&root.join("tests"));
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix("` |")?.rsplit_once("| `"));
+    let rows = page.lines().filter_map(|line| line.strip_suffix(" --> |")?.rsplit_once(" <!-- test: "));
     let named: Vec<_> = rows.map(|(_, name)| name).collect();
     assert!(named.len() > 40, "{named:?}");
     for name in named {

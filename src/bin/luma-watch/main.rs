@@ -1,0 +1,63 @@
+//! The command `luma-watch`: asks for the status of tasks, watches them, and waits for their results.
+//!
+//! The guide page `command_line` describes it. Each file beside this one holds one part.
+
+mod args;
+mod ask;
+mod board;
+mod connect;
+mod describe;
+mod download;
+mod exit;
+mod go_on;
+mod ids;
+mod learn;
+mod lines;
+mod log;
+mod output;
+mod pages;
+mod report;
+mod resume;
+mod row;
+mod run;
+mod saved_file;
+mod screen;
+mod signals;
+mod simulate;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Subcommand};
+use exit::Exit;
+use output::Failure;
+use run::Job;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse(); // a wrong command line ends here, with exit code 2
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(arguments.subcommand)),
+        Err(error) => Err(Failure::new(Exit::File, format!("the program cannot start: {error}"))),
+    };
+    let exit = result.unwrap_or_else(|failure| {
+        if let Some(message) = &failure.message {
+            output::note(&format!("error: {message}"));
+        }
+        failure.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+async fn dispatch(subcommand: Subcommand) -> Result<Exit, Failure> {
+    match subcommand {
+        Subcommand::Status(status) => ask::status(&status).await,
+        Subcommand::Watch(arguments) => run::run(Job { name: "watch", arguments, download: None }).await,
+        Subcommand::Wait(wait) => run::run(Job { name: "wait", arguments: wait.watch, download: wait.download }).await,
+        Subcommand::Simulate(simulate) => simulate::simulate(&simulate).await,
+        Subcommand::Completions { shell } => pages::completions(shell),
+        Subcommand::Man => pages::man(),
+    }
+}
