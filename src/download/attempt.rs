@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use reqwest::Url;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::disk::Disk;
 use super::failure::{
@@ -46,6 +47,20 @@ impl Attempt {
         options: &DownloadOptions,
         disk: &mut Disk,
     ) -> Result<Self, Error> {
+        loop {
+            if let Some(attempt) = Self::ask(files, url, options, disk).await? {
+                return Ok(attempt);
+            }
+        }
+    }
+
+    /// `None`: what was on disk was of no use. It is gone, so that the whole file is asked for now.
+    async fn ask(
+        files: &FileSource,
+        url: &Url,
+        options: &DownloadOptions,
+        disk: &mut Disk,
+    ) -> Result<Option<Self>, Error> {
         let on_disk = disk.resumable();
         let speed = Speed::new(options.stall_timeout);
         let request = FileRequest {
@@ -71,10 +86,11 @@ impl Attempt {
             }
             Meaning::StartOver(reason) => {
                 disk.start_over(None).await?;
-                return Err(of_host(Error::new(
-                    ErrorKind::Server,
-                    format!("{reason}; it is fetched from its beginning"),
-                )));
+                if on_disk.is_none() {
+                    return Err(of_host(Error::new(ErrorKind::Server, reason)));
+                }
+                debug!(host = response.host, reason, "result file is fetched from its beginning");
+                return Ok(None);
             }
             Meaning::Whole { size, version } => {
                 check_media(&response.host, &response.headers)?;
@@ -91,7 +107,7 @@ impl Attempt {
             return Err(too_large(max_size));
         }
         let (host, body) = (response.host, response.body);
-        Ok(Self {
+        Ok(Some(Self {
             host,
             body,
             size,
@@ -100,7 +116,7 @@ impl Attempt {
             flushed_at: Instant::now(),
             speed,
             max_size,
-        })
+        }))
     }
 
     /// The size of the whole file, in bytes, if it is known.

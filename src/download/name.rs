@@ -53,8 +53,9 @@ fn file_name(url: &Url, task_id: &str) -> String {
 
 fn harmless(text: &str) -> String {
     let replaced: String = text.chars().map(|c| if is_allowed(c) { c } else { '_' }).collect();
-    // A leading dot hides a file, or leads to the folder above. Windows takes trailing dots and blanks away.
-    let trimmed = replaced.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']);
+    // A leading dot hides a file, or leads to the folder above. Commands take a leading hyphen for an option. Windows takes trailing
+    // dots and blanks away.
+    let trimmed = replaced.trim_start_matches(['.', ' ', '-']).trim_end_matches(['.', ' ']);
     if is_reserved(trimmed) { shortened(&format!("_{trimmed}")) } else { shortened(trimmed) }
 }
 

@@ -11,7 +11,7 @@ pub(super) enum Meaning {
     Whole { size: Option<u64>, version: Option<Version> },
     /// They follow those on disk. With the size of the whole file.
     Rest { size: u64 },
-    /// They fit to nothing: what is on disk is of no use. With the reason.
+    /// They fit to nothing: what is on disk, if anything, is of no use. With the reason.
     StartOver(String),
     /// It is no file.
     NoFile,

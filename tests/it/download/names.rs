@@ -39,7 +39,7 @@ fn is_harmless(name: &str) -> bool {
     !is_device
         && !name.is_empty()
         && name.len() <= 120
-        && !name.starts_with(['.', ' '])
+        && !name.starts_with(['.', ' ', '-'])
         && !name.ends_with(['.', ' '])
         && !name.contains(is_bad)
         && Path::new(name).components().count() == 1

@@ -1,9 +1,9 @@
 //! A rest that does not fit what is on disk: the file is downloaded again from its first byte.
 
 use futures::future::join_all;
-use luma_watch::DownloadEvent;
+use luma_watch::{DownloadEvent, DownloadOptions, ErrorKind};
 
-use crate::support::downloads::{download, events, folder, kept_one, names, started};
+use crate::support::downloads::{download, events, failed_one, folder, kept_one, names, retried, started};
 use crate::support::file::File;
 use crate::support::file_reply::Reply;
 use crate::support::file_server::{FileRequest, FileServer};
@@ -156,6 +156,27 @@ async fn range_not_satisfiable_starts_over() {
     let shorter = File::new(50_000, 2);
     let requests = second_answer(file(), shorter, |_| Reply::new(416).header("content-range", "bytes */50000")).await;
     assert_eq!(requests.last().unwrap().range(), None);
+}
+
+/// A part of no use is no failure: it costs no retry.
+#[tokio::test]
+async fn stale_part_starts_over_without_retry() {
+    let changed = File::new(250_000, 2);
+    let content = changed.clone();
+    let server = FileServer::start(move |request| match (request.attempt, request.range()) {
+        (0, _) => file().reply(request).cut_after(CUT),
+        (_, Some(start)) => content.from(start), // it disobeys If-Range
+        (_, None) => content.whole(),
+    })
+    .await;
+    let dir = folder();
+    let url = server.url("/video.mp4");
+    let options = DownloadOptions::new().max_retries(0);
+    let first = events(download(&url, &dir).options(options.clone())).await;
+    failed_one(&first, ErrorKind::Transport);
+    let second = events(download(&url, &dir).options(options)).await;
+    kept_one(&second, &changed.bytes);
+    assert_eq!((retried(&second), server.ranges()), (vec![], vec![None, Some(CUT), None]));
 }
 
 #[tokio::test]
