@@ -53,7 +53,7 @@ use crate::task::{Task, TaskId};
 /// ```
 ///
 /// Awaited, it gives all files, in the order of the record, or the first failure, after all files have ended:
-/// `let files = client.download(&task, "videos").await?`. See [the guide](crate::guide::downloads) for what happens on the way.
+/// `let files = client.download(&task, "videos").await?`. What ended before it is awaited counts, too. See [the guide](crate::guide::downloads) for what happens on the way.
 ///
 /// # Cancel safety
 /// Dropping a future that polls the stream loses nothing. Dropping the download stops it: requests are aborted, and what is on
@@ -63,8 +63,11 @@ use crate::task::{Task, TaskId};
 /// Polled outside a tokio runtime with its timer and I/O enabled.
 #[must_use = "a download does nothing unless it is polled or awaited"]
 pub struct Download {
-    task_id: TaskId,
+    task: Task,
     state: State,
+    kept: Vec<KeptFile>,
+    /// The first one.
+    failed: Option<Error>,
 }
 
 enum State {
@@ -76,10 +79,10 @@ enum State {
 
 impl Download {
     pub(crate) fn new(core: &ClientCore, task: Task, folder: PathBuf) -> Self {
-        let task_id = task.id().clone();
         let (files, retry_after_cap) = (Arc::clone(&core.files), core.config.retry_after_cap);
-        let job = Job { files, task, folder, options: DownloadOptions::new(), retry_after_cap };
-        Self { task_id, state: State::Unstarted(Box::new(job)) }
+        let options = DownloadOptions::new();
+        let state = State::Unstarted(Box::new(Job { files, task: task.clone(), folder, options, retry_after_cap }));
+        Self { task, state, kept: Vec::new(), failed: None }
     }
 
     /// Sets how the files are downloaded. Default: [`DownloadOptions::new`]. It has no effect on a download that has started.
@@ -92,8 +95,29 @@ impl Download {
 
     /// The task whose files these are.
     #[must_use]
-    pub const fn task_id(&self) -> &TaskId {
-        &self.task_id
+    pub fn task_id(&self) -> &TaskId {
+        self.task.id()
+    }
+
+    /// Keeps what the future gives.
+    fn note(&mut self, event: &DownloadEvent) {
+        match event {
+            DownloadEvent::Kept { url, path, bytes, sha256 } => {
+                let (url, path, bytes, sha256) = (url.clone(), path.clone(), *bytes, sha256.clone());
+                self.kept.push(KeptFile { url, path, bytes, sha256 });
+            }
+            DownloadEvent::Failed { error, .. } => self.failed = self.failed.take().or_else(|| Some(error.clone())),
+            _ => {}
+        }
+    }
+
+    fn outcome(self) -> Result<Vec<KeptFile>, Error> {
+        let mut kept = self.kept;
+        // Where a URL stands twice, its first place counts.
+        let places = self.task.result_urls().iter().enumerate().rev().map(|(place, url)| (url, place));
+        let places: HashMap<&String, usize> = places.collect();
+        kept.sort_by_key(|file| places.get(&file.url).copied());
+        self.failed.map_or(Ok(kept), Err)
     }
 }
 
@@ -120,8 +144,9 @@ impl Stream for Download {
             match &mut self.state {
                 State::Running(events) => {
                     let event = ready!(events.as_mut().poll_next(cx));
-                    if event.is_none() {
-                        self.state = State::Ended;
+                    match &event {
+                        Some(event) => self.note(event),
+                        None => self.state = State::Ended,
                     }
                     return Poll::Ready(event);
                 }
@@ -146,28 +171,11 @@ impl IntoFuture for Download {
     type Output = Result<Vec<KeptFile>, Error>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
-    /// A fold over the rest of the stream.
+    /// Reads the rest of the stream. The files that ended before count, too.
     fn into_future(mut self) -> Self::IntoFuture {
-        let urls: Vec<String> = match &self.state {
-            State::Unstarted(job) => job.task.result_urls().to_vec(),
-            State::Running(_) | State::Ended => Vec::new(),
-        };
         Box::pin(async move {
-            let (mut kept, mut failed) = (Vec::new(), None);
-            while let Some(event) = self.next().await {
-                match event {
-                    DownloadEvent::Kept { url, path, bytes, sha256 } => {
-                        kept.push(KeptFile { url, path, bytes, sha256 });
-                    }
-                    DownloadEvent::Failed { error, .. } => failed = failed.or(Some(error)),
-                    _ => {}
-                }
-            }
-            // Where a URL stands twice, its first place counts.
-            let places = urls.iter().enumerate().rev().map(|(place, url)| (url, place));
-            let places: HashMap<&String, usize> = places.collect();
-            kept.sort_by_key(|file| places.get(&file.url).copied());
-            failed.map_or(Ok(kept), Err)
+            while self.next().await.is_some() {}
+            self.outcome()
         })
     }
 }
@@ -179,6 +187,6 @@ impl fmt::Debug for Download {
             State::Running(_) => "running",
             State::Ended => "ended",
         };
-        f.debug_struct("Download").field("task_id", &self.task_id).field("state", &state).finish()
+        f.debug_struct("Download").field("task_id", self.task.id()).field("state", &state).finish()
     }
 }

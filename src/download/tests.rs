@@ -237,3 +237,21 @@ async fn task_without_result_fails_once() {
     assert_eq!(error.kind(), ErrorKind::MissingResult);
     assert!(events[0].url().is_none() && events[0].is_terminal());
 }
+
+#[tokio::test(start_paused = true)]
+async fn future_counts_files_that_ended_before() {
+    let urls = ["https://a.example/z.mp4", "https://b.example/a.mp4"];
+    let host = host_of(SimulatedTask::new().result_urls(urls));
+    let task = host.client.status(&host.id).await.unwrap();
+    let download = || host.client.download(&task, host.folder.path()).options(DownloadOptions::new().files_at_once(1));
+    let mut some = download();
+    while !some.next().await.unwrap().is_terminal() {}
+    let kept: Vec<_> = some.await.unwrap().into_iter().map(|file| file.url).collect();
+    assert_eq!(kept, urls);
+
+    host.simulator.inject(Fault::status(404).on_files());
+    let mut failing = download();
+    while failing.next().await.is_some() {}
+    assert!(failing.next().await.is_none());
+    assert_eq!(failing.await.unwrap_err().kind(), ErrorKind::Expired);
+}

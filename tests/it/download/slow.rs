@@ -20,9 +20,7 @@ async fn first_attempt(first: impl Fn(&File, &FileRequest) -> Reply + Send + Syn
     })
     .await;
     let dir = folder();
-    // A busy machine may take some time for the second attempt.
-    let options = DownloadOptions::new().stall_timeout(ms(600));
-    let events = events(download(&server.url("/video.mp4"), &dir).options(options)).await;
+    let events = events(download(&server.url("/video.mp4"), &dir).options(impatient())).await;
     kept_one(&events, &file.bytes);
     // On a busy machine, the right one may seem to stall as well.
     let retried = retried(&events);
