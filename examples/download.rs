@@ -2,6 +2,7 @@
 //!
 //! `cargo run --features download --example download`: a simulated gateway on loopback, whose file host fails once.
 //! `cargo run --features download --example download -- TASK_ID FOLDER`: the real one, with `APIKLEY_API_KEY`.
+#![allow(clippy::print_stdout)] // the output of an example
 
 use std::env;
 use std::error::Error;

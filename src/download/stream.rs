@@ -187,6 +187,6 @@ impl fmt::Debug for Download {
             State::Running(_) => "running",
             State::Ended => "ended",
         };
-        f.debug_struct("Download").field("task_id", self.task.id()).field("state", &state).finish()
+        f.debug_struct("Download").field("task_id", self.task.id()).field("state", &state).finish_non_exhaustive()
     }
 }

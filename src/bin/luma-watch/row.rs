@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn row(state: State) -> (Row, Instant) {
-        let now = Instant::now() + Duration::from_secs(3600);
+        let now = Instant::now().checked_add(Duration::from_secs(3600)).unwrap();
         let started = now.checked_sub(Duration::from_secs(65));
         let next_poll = now.checked_add(Duration::from_millis(11_200));
         let id = TaskId::from("774d9a7dd608a0e49293903095e45a4c");
