@@ -108,13 +108,29 @@ async fn expired_link_exits_with_6_and_its_record_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn folder_that_cannot_be_written_exits_with_6() {
+async fn file_instead_of_the_folder_exits_with_2_at_once() {
     let gateway = Gateway::start().await;
     let folder = Folder::new();
     let videos = folder.file("videos");
     fs::write(&videos, "not a folder").unwrap();
-    gateway.simulator.add_as("one", task());
     let ended = gateway.run(&format!("wait one --download {videos}")).await;
+    assert_eq!((ended.code, gateway.requests("one")), (Some(2), 0));
+    assert_eq!(ended.stderr, format!("error: the folder {videos} cannot be used: File exists (os error 17)\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_that_becomes_a_file_exits_with_6() {
+    let gateway = Gateway::start().await;
+    let folder = Folder::new();
+    let videos = folder.file("videos");
+    gateway.simulator.add_as("one", SimulatedTask::new().never_ends());
+    let line = format!("wait one --every 200ms --quiet --download {videos}");
+    let child = gateway.command(&line).spawn().unwrap();
+    until(|| gateway.requests("one") >= 1).await;
+    fs::remove_dir(&videos).unwrap();
+    fs::write(&videos, "not a folder").unwrap();
+    gateway.simulator.add_as("one", task());
+    let ended = end_of(child).await;
     assert_eq!(ended.code, Some(6));
     assert_snapshot("wait-storage", &normalised(&gateway.shown(&ended), &[(&*videos, "VIDEOS")]));
 }

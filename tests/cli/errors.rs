@@ -64,6 +64,25 @@ async fn id_that_cannot_be_one_exits_with_2_without_a_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn control_character_in_an_id_is_shown_escaped() {
+    let gateway = Gateway::start().await;
+    let mut command = gateway.command("wait");
+    command.arg("a\u{1b}b");
+    let ended = ended(command).await;
+    let message = "no request was sent: the task id holds a control character: give it without that";
+    assert_eq!((ended.code, ended.stderr), (Some(2), format!("task a\\u{{1b}}b: {message}\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resume_file_is_not_made_without_an_id() {
+    let gateway = Gateway::start().await;
+    let folder = Folder::new();
+    let file = folder.file("state");
+    assert_eq!(gateway.run(&format!("wait --resume {file}")).await.code, Some(2));
+    assert!(!fs::exists(&file).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stdin_without_an_id_exits_with_2() {
     let gateway = Gateway::start().await;
     for text in ["", " \n\n"] {

@@ -50,6 +50,10 @@ async fn completions_are_valid_in_bash_and_there_for_each_shell() {
             let check =
                 Command::new("bash").args(["-n", "-c", &script.stdout]).stderr(Stdio::piped()).output().unwrap();
             assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+            let press_tab = "COMP_WORDS=(luma-watch wait --d); COMP_CWORD=2; _luma__watch luma-watch --d wait; \
+                echo \"${COMPREPLY[@]}\"";
+            let bash = Command::new("bash").args(["-c", &format!("{}\n{press_tab}", script.stdout)]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&bash.stdout), "--download\n");
         }
     }
 }

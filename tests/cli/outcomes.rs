@@ -115,12 +115,14 @@ async fn refused_key_exits_with_5_and_asks_no_more() {
         assert_eq!(ended.code, Some(5), "{command}");
         assert_snapshot(&format!("{command}-unauthorized"), &gateway.shown(&ended));
     }
-    let before = gateway.simulator.requests().len();
     let ids: Vec<_> = (0..40).map(|number| format!("task-{number}")).collect();
-    let ended = gateway.run(&format!("wait {} --rate 10/s", ids.join(" "))).await;
-    assert_eq!(ended.code, Some(5));
-    assert!(gateway.simulator.requests().len() - before <= 20, "it went on");
-    assert!(ended.stderr.contains("40 tasks are unfinished"), "{}", ended.stderr);
+    for (command, note) in [("wait", "40 tasks are unfinished"), ("status", "39 more tasks are not asked about")] {
+        let before = gateway.simulator.requests().len();
+        let ended = gateway.run(&format!("{command} {} --rate 10/s", ids.join(" "))).await;
+        assert_eq!(ended.code, Some(5), "{command}");
+        assert!(gateway.simulator.requests().len() - before <= 20, "{command} went on");
+        assert!(ended.stderr.contains(note), "{}", ended.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +149,13 @@ async fn exit_code_of_many_tasks_is_the_first_of_the_documented_order() {
     gateway.simulator.add_as("good", ended_task());
     gateway.simulator.add_as("dark", failed_task());
     gateway.simulator.add_as("slow", SimulatedTask::new().never_ends());
-    for (ids, code) in [("good", 0), ("good dark", 1), ("dark nope", 4), ("nope slow dark good", 3)] {
+    for (ids, code) in [
+        ("good", 0),
+        ("good dark", 1),
+        ("dark nope", 4),
+        ("dark nope 'quoted'", 2),
+        ("nope slow dark 'quoted' good", 3),
+    ] {
         assert_eq!(gateway.run(&format!("status {ids}")).await.code, Some(code), "{ids}");
     }
 }

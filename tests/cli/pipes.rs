@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use luma_watch::simulator::SimulatedTask;
 
-use crate::support::{Folder, Gateway, ended, ended_with_stdin};
+use crate::support::{Folder, Gateway, ended, ended_with_stdin, signal, until};
 
 fn ended_task() -> SimulatedTask {
     SimulatedTask::new().generates_for(Duration::ZERO)
@@ -71,6 +71,23 @@ async fn closed_pipe_ends_it_quietly_and_keeps_the_state() {
         assert!(!ended.stderr.contains("error"), "{line}: {}", ended.stderr);
     }
     assert!(std::fs::read_to_string(&file).unwrap().contains("\"state\":\"ended\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signal_ends_it_although_its_output_is_not_read() {
+    let gateway = Gateway::start().await;
+    gateway.simulator.add_as("slow", SimulatedTask::new().never_ends());
+    let mut child = gateway.command("watch slow --json --every 1ms").spawn().unwrap();
+    // When the pipe is full, no request comes any more.
+    until(|| gateway.requests("slow") > 100).await;
+    let mut before = 0;
+    while before != gateway.requests("slow") {
+        before = gateway.requests("slow");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    signal(&child, "TERM");
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap(); // nothing is read
+    assert_eq!(status.code(), Some(143));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,7 @@ pub(crate) async fn status(arguments: &StatusArgs) -> Result<Exit, Failure> {
     }
     let client = &connect::client(gateway, Schedule::default())?;
     let mut answers = stream::iter(&ids).map(|id| async move { (id, client.status(id).await) }).buffered(AT_ONCE);
-    let mut exit = Exit::Results;
+    let (mut exit, mut asked) = (Exit::Results, 0_usize);
     while let Some((id, answer)) = answers.next().await {
         match answer {
             Ok(task) => {
@@ -56,6 +56,14 @@ pub(crate) async fn status(arguments: &StatusArgs) -> Result<Exit, Failure> {
                 }
             }
         }
+        asked = asked.saturating_add(1);
+        if exit == Exit::Refused {
+            break; // so would be the others
+        }
+    }
+    let left = ids.len().saturating_sub(asked);
+    if left > 0 && !gateway.quiet {
+        output::note(&format!("{left} more tasks are not asked about"));
     }
     Ok(exit)
 }

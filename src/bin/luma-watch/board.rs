@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use luma_watch::{DownloadEvent, Status, StatusEvent, Task, TaskId};
 use tokio::time::Instant;
 
+use crate::describe::without_id;
 use crate::exit::Exit;
 
 /// All tasks of the command, in its order.
@@ -160,11 +161,6 @@ impl Row {
         let age = self.created_at.and_then(|created| SystemTime::now().duration_since(created).ok());
         age.unwrap_or_else(|| self.elapsed(now))
     }
-}
-
-/// An error's sentence without the id of its task at the begin.
-pub(crate) fn without_id(sentence: &str, id: &TaskId) -> String {
-    sentence.strip_prefix(&format!("task {id}: ")).unwrap_or(sentence).to_owned()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use luma_watch::{DownloadEvent, ErrorKind, StatusEvent, Task, TaskId};
 
-use crate::board::without_id;
 use crate::output;
 use crate::units::{bytes, spoken};
 
@@ -67,4 +66,9 @@ pub(crate) fn file(id: &TaskId, event: &DownloadEvent) -> Option<String> {
 /// A sentence about a task, as the library's errors begin.
 pub(crate) fn about(id: &TaskId, text: &str) -> String {
     format!("task {}: {text}", output::one_line(id.as_str()))
+}
+
+/// An error's sentence without the id of its task at the begin.
+pub(crate) fn without_id(sentence: &str, id: &TaskId) -> String {
+    sentence.strip_prefix(&about(id, "")).unwrap_or(sentence).to_owned()
 }

@@ -1,12 +1,15 @@
 //! The downloads of `wait --download`: a few tasks at a time.
 
 use std::collections::{HashSet, VecDeque};
+use std::fs;
 use std::path::PathBuf;
 
 use futures::stream::{BoxStream, SelectAll};
 use futures::{StreamExt, future, stream};
 use luma_watch::{Client, DownloadEvent, Task, TaskId};
 use serde_json::Value;
+
+use crate::output::Failure;
 
 /// Tasks whose files are downloaded at the same time. The others wait.
 const TASKS_AT_ONCE: usize = 4;
@@ -24,8 +27,11 @@ pub(crate) struct Downloads {
 }
 
 impl Downloads {
-    pub(crate) fn new(client: Client, folder: PathBuf) -> Self {
-        Self { client, folder, waiting: VecDeque::new(), running: SelectAll::new(), unfinished: 0 }
+    /// Makes the folder, if it is not there.
+    pub(crate) fn open(client: Client, folder: PathBuf) -> Result<Self, Failure> {
+        fs::create_dir_all(&folder)
+            .map_err(|error| Failure::usage(format!("the folder {} cannot be used: {error}", folder.display())))?;
+        Ok(Self { client, folder, waiting: VecDeque::new(), running: SelectAll::new(), unfinished: 0 })
     }
 
     /// Downloads the results of a task that are missing. Returns `false` if none is.

@@ -43,7 +43,7 @@ Exit codes:
   130  interrupted by Ctrl-C (143: by SIGTERM)
   141  the reader of the output has gone
 
-If tasks end differently, the first of these is used: 5, 2, 7, 3, 6, 4, 1. So what can still change
+If tasks end differently, the first of these is used: 5, 7, 3, 6, 2, 4, 1. So what can still change
 comes before what is final.";
 
 impl Exit {
@@ -53,10 +53,10 @@ impl Exit {
         Self::Terminated,
         Self::Interrupted,
         Self::Refused,
-        Self::Usage,
         Self::NoAnswer,
         Self::Unfinished,
         Self::File,
+        Self::Usage,
         Self::NotFound,
         Self::Failed,
         Self::Results,
@@ -118,8 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_task_comes_before_a_failed_one() {
+    fn unfinished_task_comes_before_what_is_final() {
         assert_eq!(Exit::Failed.and(Exit::Unfinished), Exit::Unfinished);
+        assert_eq!(Exit::Usage.and(Exit::Unfinished), Exit::Unfinished);
         assert_eq!(Exit::Unfinished.and(Exit::Results), Exit::Unfinished);
         assert_eq!(Exit::Results.and(Exit::Results), Exit::Results);
     }

@@ -36,17 +36,22 @@ pub(crate) fn advice(
 /// The command that waits for the unfinished tasks.
 fn command(name: &str, arguments: &WatchArgs, download: Option<&Path>, unfinished: &[&TaskId]) -> String {
     let gateway = &arguments.gateway;
-    let mut words: Vec<OsString> = vec!["luma-watch".into(), name.into()];
-    let from_stdin = ids::from_stdin(&gateway.ids);
-    if arguments.resume.is_some() {
+    let ids: Vec<OsString> = if arguments.resume.is_some() {
         // The file knows the ids of stdin, and what the other tasks came to.
-        words.extend(gateway.ids.iter().filter(|_| !from_stdin).map(OsString::from));
+        let from_stdin = ids::from_stdin(&gateway.ids);
+        gateway.ids.iter().filter(|_| !from_stdin).map(OsString::from).collect()
     } else if unfinished.len() <= MAX_IDS {
-        words.extend(unfinished.iter().map(|id| id.as_str().into()));
+        unfinished.iter().map(|id| id.as_str().into()).collect()
     } else {
         return "run the same command with the same ids again".to_owned();
+    };
+    let options = options(arguments, download);
+    let mut words: Vec<OsString> = vec!["luma-watch".into(), name.into()];
+    if ids.iter().any(|id| id.as_encoded_bytes().starts_with(b"-")) {
+        words.extend(options.into_iter().chain(["--".into()]).chain(ids));
+    } else {
+        words.extend(ids.into_iter().chain(options));
     }
-    words.extend(options(arguments, download));
     words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
@@ -122,6 +127,12 @@ mod tests {
         let expected = "luma-watch wait b --rate 20/10s --every 500ms --max-wait none --key-file 'my key' \
             --history h --download 'it'\\''s' --json --quiet -v -v";
         assert_eq!(next(&[&["a", "b"], &options[..]].concat(), &["b"]), expected);
+    }
+
+    #[test]
+    fn ids_that_look_like_options_come_last() {
+        assert_eq!(next(&["--quiet", "--", "-a", "b"], &["-a", "b"]), "luma-watch wait --quiet -- -a b");
+        assert_eq!(next(&["--resume", "f", "--", "b", "-a"], &["b"]), "luma-watch wait --resume f -- b -a");
     }
 
     #[test]

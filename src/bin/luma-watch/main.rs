@@ -27,6 +27,7 @@ mod simulate;
 mod units;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -35,11 +36,18 @@ use exit::Exit;
 use output::Failure;
 use run::Job;
 
+/// Disks have this time at the end. The look-up of a host name, which can take much longer, is not waited for.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse(); // a wrong command line ends here, with exit code 2
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(arguments.subcommand)),
+        Ok(runtime) => {
+            let result = runtime.block_on(dispatch(arguments.subcommand));
+            runtime.shutdown_timeout(SHUTDOWN);
+            result
+        }
         Err(error) => Err(Failure::new(Exit::File, format!("the program cannot start: {error}"))),
     };
     let exit = result.unwrap_or_else(|failure| {

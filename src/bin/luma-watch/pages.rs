@@ -13,6 +13,11 @@ use crate::output::{self, Failure};
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "luma-watch", &mut script);
+    if shell == Shell::Bash {
+        // clap_complete spells a name with a hyphen in two ways, so that no subcommand is completed (clap-rs/clap issue 6421).
+        let mended = String::from_utf8_lossy(&script).replace("luma__subcmd__watch", "luma__watch");
+        script = mended.into_bytes();
+    }
     output::all(&script).map(|()| Exit::Results)
 }
 

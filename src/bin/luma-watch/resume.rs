@@ -43,8 +43,8 @@ pub(crate) enum Entry {
 }
 
 impl ResumeFile {
-    /// Opens the file, and checks that it can be written.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+    /// Reads the file, if there is one.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let file = SavedFile::new(path, "the resume file")?;
         let content = match file.read()? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| file.mangled(&error))?,
@@ -53,8 +53,12 @@ impl ResumeFile {
         if content.luma_watch_resume != VERSION {
             return Err(Failure::usage(format!("{file} was written by another version of luma-watch")));
         }
-        let mut resume = Self { file, content };
-        resume.save([]).map_or(Ok(resume), |error| Err(Failure::usage(error)))
+        Ok(Self { file, content })
+    }
+
+    /// Checks that it can be written.
+    pub(crate) fn check(&mut self) -> Result<(), Failure> {
+        self.save([]).map_or(Ok(()), |error| Err(Failure::usage(error)))
     }
 
     /// The tasks in it, in no particular order.

@@ -61,8 +61,10 @@ pub(crate) async fn run(job: Job) -> Result<Exit, Failure> {
     let learn = arguments.learn.as_deref().map(LearnFile::open).transpose()?;
     let history = arguments.history.as_deref().map(learn::read).transpose()?;
     let client = connect::client(&arguments.gateway, schedule(arguments, learn.as_ref()))?;
-    let resume = arguments.resume.as_deref().map(ResumeFile::open).transpose()?;
+    let mut resume = arguments.resume.as_deref().map(ResumeFile::read).transpose()?;
     let ids = ids(&job, resume.as_ref())?;
+    resume.as_mut().map_or(Ok(()), ResumeFile::check)?;
+    let downloads = job.download.clone().map(|folder| Downloads::open(client.clone(), folder)).transpose()?;
     // After stdin was read: until then, Ctrl-C ends the process by itself.
     let signals = Signals::new();
     let mut signals =
@@ -70,7 +72,6 @@ pub(crate) async fn run(job: Job) -> Result<Exit, Failure> {
 
     let expected = learn.as_ref().map(LearnFile::history).or(history.as_ref()).and_then(usual_time);
     let report = Report::new(&arguments.gateway, job.name == "watch", ids.len(), expected);
-    let downloads = job.download.as_ref().map(|folder| Downloads::new(client.clone(), folder.clone()));
     let (board, seen) = (Board::new(&ids), HashSet::new());
     let mut run = Run { job, resume, learn, report, board, seen, downloads, refused: false };
     let mut all = client.watch_all(Vec::<TaskId>::new());

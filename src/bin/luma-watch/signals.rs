@@ -1,8 +1,13 @@
 //! Ctrl-C and SIGTERM.
 
 use std::io;
+use std::process;
+use std::time::Duration;
 
 use crate::exit::Exit;
+
+/// How long the command may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What asks the command to stop.
 #[derive(Debug)]
@@ -14,8 +19,21 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    #[cfg(unix)]
+    /// Listens from now on. A process that cannot stop by itself, because nobody reads its output, ends soon after a signal.
+    ///
+    /// The listener for that case needs a thread other than the blocked one: a runtime with a worker.
     pub(crate) fn new() -> io::Result<Self> {
+        let mut signals = Self::listen()?;
+        drop(tokio::spawn(async move {
+            let exit = signals.next().await;
+            tokio::time::sleep(GRACE).await;
+            process::exit(exit.code().into());
+        }));
+        Self::listen()
+    }
+
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
@@ -23,7 +41,7 @@ impl Signals {
 
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps)] // as on Unix
-    pub(crate) fn new() -> io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
