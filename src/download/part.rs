@@ -226,7 +226,8 @@ fn rename_to_free_name(from: &Path, folder: &Path, name: &str) -> io::Result<Pat
                 // Otherwise the part is removed.
                 unnamed.keep().map_err(|failed| failed.error)?;
                 if error.kind() != io::ErrorKind::AlreadyExists {
-                    return Err(error);
+                    // Some file systems know neither a rename that overwrites nothing nor links. There, the look above must do.
+                    return fs::rename(from, &path).map(|()| path);
                 }
             }
         }
