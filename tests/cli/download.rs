@@ -1,13 +1,15 @@
 //! `wait --download`.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use luma_watch::simulator::{Fault, SimulatedTask};
 use serde_json::Value;
 
-use crate::support::{Folder, Gateway, assert_snapshot, end_of, normalised, signal, until};
+use crate::support::{Folder, Gateway, assert_snapshot, end_of, ended, normalised, signal, until};
 
 fn task() -> SimulatedTask {
     SimulatedTask::new().generates_for(Duration::ZERO)
@@ -116,6 +118,18 @@ async fn file_instead_of_the_folder_exits_with_2_at_once() {
     let ended = gateway.run(&format!("wait one --download {videos}")).await;
     assert_eq!((ended.code, gateway.requests("one")), (Some(2), 0));
     assert_eq!(ended.stderr, format!("error: the folder {videos} cannot be used: File exists (os error 17)\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_whose_name_is_not_utf_8_exits_with_2() {
+    let gateway = Gateway::start().await;
+    let folder = Folder::new();
+    let videos = folder.0.join(OsStr::from_bytes(b"videos\xff"));
+    let mut command = gateway.command("wait one --json --download");
+    command.arg(&videos);
+    let ended = ended(command).await;
+    assert_eq!((ended.code, gateway.requests("one"), ended.stdout.as_str()), (Some(2), 0, ""));
+    assert!(ended.stderr.ends_with(" cannot be used: its name is not valid UTF-8\n"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

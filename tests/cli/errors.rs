@@ -64,13 +64,19 @@ async fn id_that_cannot_be_one_exits_with_2_without_a_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn control_character_in_an_id_is_shown_escaped() {
+async fn id_that_has_to_be_escaped_is_shown_once() {
     let gateway = Gateway::start().await;
-    let mut command = gateway.command("wait");
-    command.arg("a\u{1b}b");
-    let ended = ended(command).await;
-    let message = "no request was sent: the task id holds a control character: give it without that";
-    assert_eq!((ended.code, ended.stderr), (Some(2), format!("task a\\u{{1b}}b: {message}\n")));
+    for (id, shown, what) in [
+        ("a\u{1b}b", "a\\u{1b}b", "a control character"),
+        ("\u{feff}a", "\\u{feff}a", "an invisible character"),
+        ("😀\u{200d}😀", "😀\u{200d}😀", "an invisible character"),
+    ] {
+        let mut command = gateway.command("wait");
+        command.arg(id);
+        let ended = ended(command).await;
+        let message = format!("task {shown}: no request was sent: the task id holds {what}: give it without that\n");
+        assert_eq!((ended.code, ended.stderr), (Some(2), message));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -116,7 +116,7 @@ async fn refused_key_exits_with_5_and_asks_no_more() {
         assert_snapshot(&format!("{command}-unauthorized"), &gateway.shown(&ended));
     }
     let ids: Vec<_> = (0..40).map(|number| format!("task-{number}")).collect();
-    for (command, note) in [("wait", "40 tasks are unfinished"), ("status", "39 more tasks are not asked about")] {
+    for (command, note) in [("wait", "40 tasks are unfinished"), ("status", "stopped after 1 of 40 tasks")] {
         let before = gateway.simulator.requests().len();
         let ended = gateway.run(&format!("{command} {} --rate 10/s", ids.join(" "))).await;
         assert_eq!(ended.code, Some(5), "{command}");

@@ -61,9 +61,8 @@ pub(crate) async fn status(arguments: &StatusArgs) -> Result<Exit, Failure> {
             break; // so would be the others
         }
     }
-    let left = ids.len().saturating_sub(asked);
-    if left > 0 && !gateway.quiet {
-        output::note(&format!("{left} more tasks are not asked about"));
+    if asked < ids.len() && !gateway.quiet {
+        output::note(&format!("stopped after {asked} of {} tasks", ids.len()));
     }
     Ok(exit)
 }

@@ -19,10 +19,10 @@ pub(crate) fn event(id: &TaskId, event: &StatusEvent) -> String {
             format!("held back for {} after an answer to {}", spoken(hold.next_poll_in), hold.error)
         }
         StatusEvent::Done(finished) => match event.outcome() {
-            Some(Err(error)) => without_id(&error.to_string(), id),
+            Some(Err(error)) => return error.to_string(), // it begins with the id
             _ => status(&finished.task),
         },
-        StatusEvent::GaveUp(error) => without_id(&error.to_string(), id),
+        StatusEvent::GaveUp(error) => return error.to_string(),
         _ => event.name().to_owned(),
     };
     about(id, &text)

@@ -27,10 +27,13 @@ pub(crate) struct Downloads {
 }
 
 impl Downloads {
-    /// Makes the folder, if it is not there.
+    /// Makes the folder, if it is not there. Its name has to be UTF-8, as that of each file, because JSON holds them.
     pub(crate) fn open(client: Client, folder: PathBuf) -> Result<Self, Failure> {
-        fs::create_dir_all(&folder)
-            .map_err(|error| Failure::usage(format!("the folder {} cannot be used: {error}", folder.display())))?;
+        let unusable = |why: &str| Failure::usage(format!("the folder {} cannot be used: {why}", folder.display()));
+        if folder.to_str().is_none() {
+            return Err(unusable("its name is not valid UTF-8"));
+        }
+        fs::create_dir_all(&folder).map_err(|error| unusable(&error.to_string()))?;
         Ok(Self { client, folder, waiting: VecDeque::new(), running: SelectAll::new(), unfinished: 0 })
     }
 

@@ -1,6 +1,5 @@
 //! What is shown of the events, and where: results go to stdout, all else to stderr, apart from the events of `watch`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use luma_watch::{DownloadEvent, StatusEvent, Task, TaskId};
@@ -103,7 +102,7 @@ impl Report {
             return json(id, event);
         }
         if let DownloadEvent::Kept { path, .. } = event {
-            return self.path(path);
+            return self.line(&path.to_string_lossy()); // it is UTF-8, as that of the folder
         }
         let is_shown = event.is_terminal() || self.screen.is_none();
         if let Some(text) = describe::file(id, event).filter(|_| is_shown) {
@@ -116,14 +115,9 @@ impl Report {
     pub(crate) fn kept(&self, id: &TaskId, event: &Value) -> Result<(), Failure> {
         match event.get("path").and_then(Value::as_str) {
             _ if self.json => json(id, event),
-            Some(path) => self.path(Path::new(path)),
+            Some(path) => self.line(path),
             None => Ok(()),
         }
-    }
-
-    fn path(&self, path: &Path) -> Result<(), Failure> {
-        let bytes = [path.as_os_str().as_encoded_bytes(), b"\n"].concat();
-        self.above(|| output::all(&bytes))
     }
 
     /// A result of `wait`: a URL. (`watch` and `--json` show it with its event.)

@@ -80,7 +80,7 @@ impl ResumeFile {
         self.file.change();
     }
 
-    /// Notes a file of a task. One whose path is not UTF-8 is downloaded again by the next command.
+    /// Notes a file of a task.
     pub(crate) fn keep(&mut self, id: &TaskId, url: &str, event: &DownloadEvent) {
         if let Ok(event) = serde_json::to_value(event) {
             self.content.files.entry(id.clone()).or_default().insert(url.to_owned(), event);
