@@ -122,7 +122,7 @@ async fn failed_extra_polls_leave_the_schedule_unchanged() {
 
         // Twelve failed extra polls: the scheduled poll comes in time.
         let (simulator, client, id) = gateway(SimulatedTask::new().never_ends(), Schedule::every(secs(180)));
-        simulator.inject(Fault::status(500).times(13).after(1));
+        simulator.inject(Fault::status(500).times(12).after(1));
         let events = driver.spawn(&client, std::slice::from_ref(&id));
         sleep(secs(167)).await;
         for _ in 0..12 {

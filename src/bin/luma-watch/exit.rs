@@ -41,7 +41,7 @@ Exit codes:
     6  a result could not be downloaded, or a file could not be written
     7  the gateway could not be asked, or its answer could not be used
   130  interrupted by Ctrl-C (143: by SIGTERM)
-  141  the reader of the output has gone
+  141  the program that reads the output has ended
 
 If tasks end differently, the first of these is used: 5, 7, 3, 6, 2, 4, 1. So what can still change
 comes before what is final.";
