@@ -103,6 +103,15 @@ pub(crate) struct WaitArgs {
     pub(crate) download: Option<PathBuf>,
 }
 
+/// What `watch` or `wait` is asked for.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The subcommand.
+    pub(crate) name: &'static str,
+    pub(crate) arguments: WatchArgs,
+    pub(crate) download: Option<PathBuf>,
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SimulateArgs {
     /// The port to listen on; 0 for any free one

@@ -25,16 +25,16 @@ mod screen;
 mod signals;
 mod simulate;
 mod units;
+mod wait;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 
-use args::{Arguments, Subcommand};
+use args::{Arguments, Job, Subcommand};
 use exit::Exit;
 use output::Failure;
-use run::Job;
 
 /// Disks have this time at the end. The look-up of a host name, which can take much longer, is not waited for.
 const SHUTDOWN: Duration = Duration::from_secs(1);
@@ -62,8 +62,10 @@ fn main() -> ExitCode {
 async fn dispatch(subcommand: Subcommand) -> Result<Exit, Failure> {
     match subcommand {
         Subcommand::Status(status) => ask::status(&status).await,
-        Subcommand::Watch(arguments) => run::run(Job { name: "watch", arguments, download: None }).await,
-        Subcommand::Wait(wait) => run::run(Job { name: "wait", arguments: wait.watch, download: wait.download }).await,
+        Subcommand::Watch(arguments) => wait::wait(Job { name: "watch", arguments, download: None }).await,
+        Subcommand::Wait(wait) => {
+            wait::wait(Job { name: "wait", arguments: wait.watch, download: wait.download }).await
+        }
         Subcommand::Simulate(simulate) => simulate::simulate(&simulate).await,
         Subcommand::Completions { shell } => pages::completions(shell),
         Subcommand::Man => pages::man(),

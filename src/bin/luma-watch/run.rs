@@ -1,28 +1,22 @@
-//! `watch` and `wait`: the loop of events, files, signals and time.
+//! The loop of `watch` and `wait`: events, files, signals and time.
 
 use std::collections::HashSet;
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt;
-use luma_watch::{Checkpoint, DownloadEvent, ErrorKind, History, Schedule, StatusEvent, Task, TaskId, WatchAll};
+use luma_watch::{Checkpoint, DownloadEvent, ErrorKind, StatusEvent, Task, TaskId, WatchAll};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::args::WatchArgs;
+use crate::args::Job;
 use crate::board::Board;
-use crate::connect;
 use crate::download::{Downloads, FileEvent};
 use crate::exit::Exit;
 use crate::go_on;
-use crate::ids;
-use crate::learn::{self, LearnFile};
-use crate::log;
+use crate::learn::LearnFile;
 use crate::output::Failure;
 use crate::report::Report;
 use crate::resume::{Entry, ResumeFile};
 use crate::signals::Signals;
-use crate::units::Limit;
 
 /// How often the screen is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
@@ -31,17 +25,8 @@ const DRAWN_AT_ONCE: usize = 100;
 /// How often a line says where the tasks stand, without a screen.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 
-/// What the command line asks for.
-#[derive(Debug)]
-pub(crate) struct Job {
-    /// The subcommand.
-    pub(crate) name: &'static str,
-    pub(crate) arguments: WatchArgs,
-    pub(crate) download: Option<PathBuf>,
-}
-
-/// What changes while it is done.
-struct Run {
+/// What changes during the wait.
+pub(crate) struct Run {
     job: Job,
     resume: Option<ResumeFile>,
     learn: Option<LearnFile>,
@@ -54,65 +39,34 @@ struct Run {
     refused: bool,
 }
 
-/// Watches the tasks up to their end.
-pub(crate) async fn run(job: Job) -> Result<Exit, Failure> {
-    let arguments = &job.arguments;
-    log::start(arguments.gateway.verbose);
-    let learn = arguments.learn.as_deref().map(LearnFile::open).transpose()?;
-    let history = arguments.history.as_deref().map(learn::read).transpose()?;
-    let client = connect::client(&arguments.gateway, schedule(arguments, learn.as_ref()))?;
-    let mut resume = arguments.resume.as_deref().map(ResumeFile::read).transpose()?;
-    let ids = ids(&job, resume.as_ref())?;
-    resume.as_mut().map_or(Ok(()), ResumeFile::check)?;
-    let downloads = job.download.clone().map(|folder| Downloads::open(client.clone(), folder)).transpose()?;
-    // After stdin was read: until then, Ctrl-C ends the process by itself.
-    let signals = Signals::new();
-    let mut signals =
-        signals.map_err(|error| Failure::new(Exit::File, format!("no signal can be received: {error}")))?;
-
-    let expected = learn.as_ref().map(LearnFile::history).or(history.as_ref()).and_then(usual_time);
-    let report = Report::new(&arguments.gateway, job.name == "watch", ids.len(), expected);
-    let (board, seen) = (Board::new(&ids), HashSet::new());
-    let mut run = Run { job, resume, learn, report, board, seen, downloads, refused: false };
-    let mut all = client.watch_all(Vec::<TaskId>::new());
-    let result = match run.start(&ids, &mut all) {
-        Ok(()) => run.watch(&mut all, &mut signals).await,
-        Err(failure) => Err(failure),
-    };
-    run.report.close();
-    run.save(&all, true);
-    let exit = result?.unwrap_or_else(|| run.board.exit());
-    Ok(run.conclude(exit))
-}
-
-/// The ids of the command line, or else those in the resume file.
-fn ids(job: &Job, resume: Option<&ResumeFile>) -> Result<Vec<TaskId>, Failure> {
-    let mut ids = ids::collect(&job.arguments.gateway.ids, io::stdin())?;
-    if let Some(resume) = resume.filter(|_| ids.is_empty()) {
-        ids.extend(resume.ids().cloned());
-    }
-    if ids.is_empty() { Err(ids::missing(job.name)) } else { Ok(ids) }
-}
-
-fn schedule(arguments: &WatchArgs, learn: Option<&LearnFile>) -> Schedule {
-    let schedule = match (learn, arguments.every) {
-        (Some(learn), _) => Schedule::learned(learn.history()),
-        (None, Some(interval)) => Schedule::every(interval),
-        (None, None) => Schedule::default(),
-    };
-    match arguments.max_wait {
-        Some(Limit::After(time)) => schedule.max_wait(time),
-        Some(Limit::Never) => schedule.no_max_wait(),
-        None => schedule,
-    }
-}
-
-/// How long tasks usually take: half of them take no longer.
-fn usual_time(history: &History) -> Option<Duration> {
-    history.quantile(0.5)
-}
-
 impl Run {
+    pub(crate) fn new(
+        job: Job,
+        ids: &[TaskId],
+        (resume, learn): (Option<ResumeFile>, Option<LearnFile>),
+        report: Report,
+        downloads: Option<Downloads>,
+    ) -> Self {
+        Self { job, resume, learn, report, board: Board::new(ids), seen: HashSet::new(), downloads, refused: false }
+    }
+
+    /// Watches the tasks up to their end, or up to a signal.
+    pub(crate) async fn run(
+        mut self,
+        ids: &[TaskId],
+        mut all: WatchAll,
+        signals: &mut Signals,
+    ) -> Result<Exit, Failure> {
+        let result = match self.start(ids, &mut all) {
+            Ok(()) => self.watch(&mut all, signals).await,
+            Err(failure) => Err(failure),
+        };
+        self.report.close();
+        self.save(&all, true);
+        let exit = result?.unwrap_or_else(|| self.board.exit());
+        Ok(self.conclude(exit))
+    }
+
     /// Starts each task from where it stands.
     fn start(&mut self, ids: &[TaskId], all: &mut WatchAll) -> Result<(), Failure> {
         for id in ids {
