@@ -167,7 +167,7 @@ impl ClientBuilder {
     /// [`Duration::MAX`]: each is obeyed; more than 24 h is read as 24 h.
     ///
     /// By mistake, or because of a wrong clock, a gateway may ask for hours. For all of that time no watch would see that its
-    /// task has ended. [`Error::retry_after`] still says what the gateway asked for.
+    /// task has ended. [`Error::retry_after`](crate::Error::retry_after) still says what the gateway asked for.
     pub const fn retry_after_cap(mut self, cap: Duration) -> Self {
         self.retry_after_cap = cap;
         self

@@ -18,7 +18,7 @@ impl Client {
     ///
     /// It is not retried, with these exceptions: if a kept connection breaks at the moment of its use, the request is sent
     /// again at once; one redirect within the base URL's origin is followed; and a request whose key was refused is repeated
-    /// once with a fresh key, if there is a [source](ClientBuilder::api_key_from). It waits for the rate limit and for the bound
+    /// once with a fresh key, if there is a [source](crate::ClientBuilder::api_key_from). It waits for the rate limit and for the bound
     /// on requests in flight, but not for a gateway that has asked the watches to hold back: its good answer lets them go on.
     ///
     /// ```
@@ -200,7 +200,7 @@ impl Client {
     /// event, and says when to come again. Only the final poll at the deadline waits for its permit, for the request timeout at
     /// most.
     ///
-    /// A backoff policy ([`Schedule::from_backoff`]) begins anew with each step, and the polls of steps are not spread.
+    /// A backoff policy ([`Schedule::from_backoff`](crate::Schedule::from_backoff)) begins anew with each step, and the polls of steps are not spread.
     ///
     /// ```
     /// # use luma_watch::simulator::{SimulatedTask, Simulator};
