@@ -100,8 +100,11 @@ impl Watch {
     /// A watch of these events.
     #[cfg(test)]
     pub(super) fn of_events(events: impl Stream<Item = StatusEvent> + Send + 'static) -> Self {
-        let client = crate::client::Client::builder("key").base_url("http://localhost").build().unwrap(); // without TLS
-        Self { state: WatchState::Running(Box::pin(events)), ..client.watch("t") }
+        use crate::client::Client;
+        // One for all tests: to make it reads the certificates of the operating system.
+        static CLIENT: std::sync::LazyLock<Client> =
+            std::sync::LazyLock::new(|| Client::builder("key").base_url("http://localhost").build().unwrap());
+        Self { state: WatchState::Running(Box::pin(events)), ..CLIENT.watch("t") }
     }
 
     /// The task that is watched.
