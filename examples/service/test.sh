@@ -82,7 +82,7 @@ if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
     wait_for "the page shows a success" shows meadow CALLBACK_FAILED
     wait_for "the page shows why a task failed" shows cellar "The video is too dark."
     wait_for "the page counts down to the next poll" shows endless "next poll in"
-    wait_for "the page shows a result" shows harbour "https://"
+    wait_for "the page shows a result" shows harbour "/files/"
     ask "/$session/execute/sync" '{"script":"document.querySelector(\"input\").value = \"new one\"; document.querySelector(\"button\").click()","args":[]}' >/dev/null
     wait_for "the page watches another task" shows "new one" "no record"
     echo "ok: the page in Chromium"
