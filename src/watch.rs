@@ -8,9 +8,11 @@ mod shared_state;
 mod shared_watches;
 mod single;
 mod subscribed;
+mod waiting;
 mod waker_set;
 
 pub use drive::Drive;
 pub use shared::{SharedWait, SharedWatch};
 pub(crate) use shared_watches::SharedWatches;
-pub use single::{Wait, Watch};
+pub use single::Watch;
+pub use waiting::Wait;
