@@ -109,7 +109,7 @@ impl Part {
         Ok(part)
     }
 
-    /// Hashes so many bytes of the file, or those that there are.
+    /// Hashes this number of bytes of the file, or fewer if it has fewer.
     fn hash(&mut self, bytes: u64) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
         let mut rest = (&self.file).take(bytes);

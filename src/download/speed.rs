@@ -60,7 +60,7 @@ impl Speed {
         }
         let min = MIN_SPEED.saturating_mul(u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX)) / 1000;
         let slow = Slow { bytes: self.bytes, window: self.window };
-        // After so long a silence, bytes come because the program polls the download again: it was away.
+        // Bytes after a silence of a whole window come because the program polls the download again: it was away.
         let was_away = bytes > 0 && since_last >= self.window;
         let is_slow = slow.bytes < min.max(1) && !was_away;
         (self.since, self.bytes) = (now, 0);

@@ -1,4 +1,4 @@
-//! A file that is written as a whole, again and again: whoever reads it finds the old content or the new one.
+//! A file that is written as a whole, again and again. A reader finds the old content or the new one, never a part.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
