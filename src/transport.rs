@@ -31,5 +31,9 @@ pub(crate) use http::NAME as USER_AGENT_NAME;
 pub(crate) use http::{Http, HttpConfig};
 pub(crate) use key_source::{Ask, Key, KeySource, NoKey, ask};
 #[cfg(feature = "download")]
+pub(crate) use own_client::base_settings;
+#[cfg(feature = "download")]
 pub(crate) use per_runtime::PerRuntime;
+#[cfg(feature = "download")]
+pub(crate) use redirect::target;
 pub(crate) use variation::Variation;

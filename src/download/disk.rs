@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::failure::of_storage;
 use super::options::OnCollision;
@@ -33,7 +33,7 @@ impl Disk {
     pub(super) async fn open(place: Arc<Place>, url: &str) -> Result<Self, Error> {
         let (at, url) = (Arc::clone(&place), url.to_owned());
         let opened = spawn_blocking(move || Part::open(&at.folder, &at.name, &url)).await;
-        let part = opened.unwrap_or_else(|ended| Err(of_thread(ended)));
+        let part = opened.unwrap_or_else(|ended| Err(io::Error::other(ended)));
         let doing = || format!("{} cannot be begun in {}", place.name, place.folder.display());
         let part = part.map_err(|error| of_storage(&doing(), error))?;
         Ok(Self { place, part: Some(part) })
@@ -89,13 +89,9 @@ impl Disk {
                 self.part = Some(part);
                 result
             }
-            Err(ended) => Err(of_thread(ended)),
+            Err(ended) => Err(io::Error::other(ended)),
         };
         let doing = || format!("{} cannot be written in {}", self.place.name, self.place.folder.display());
         result.map_err(|error| of_storage(&doing(), error))
     }
-}
-
-fn of_thread(ended: JoinError) -> io::Error {
-    io::Error::other(ended)
 }

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use reqwest::{Client, ClientBuilder, Url, redirect};
+use reqwest::{Client, ClientBuilder, Url};
 
 use super::resolver::PublicOnly;
 use crate::error::Error;
-use crate::transport::{PerRuntime, USER_AGENT_NAME, is_loopback, no_client};
+use crate::transport::{PerRuntime, USER_AGENT_NAME, base_settings, is_loopback, no_client};
 
 /// Made when the first file is fetched: most programs fetch none with them, and TLS needs the certificates of the operating
 /// system.
@@ -38,21 +38,16 @@ impl FileClients {
 }
 
 fn set_up(builder: ClientBuilder) -> Result<Client, Error> {
-    let builder = builder
+    base_settings(builder)
         .user_agent(USER_AGENT_NAME)
-        .referer(false)
         // Another library in the program may turn on reqwest's decompression. What is on disk could not be gone on with then.
         .no_gzip()
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        // Each target is checked first.
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never().max_retries_per_request(0))
         // With HTTP/2, what has come and is not read yet is kept in memory: some megabytes per connection. With HTTP/1.1 the
         // operating system keeps it, and holds back the file host.
-        .http1_only();
-    #[cfg(feature = "rustls")]
-    let builder = builder.tls_backend_rustls();
-    builder.build().map_err(no_client)
+        .http1_only()
+        .build()
+        .map_err(no_client)
 }

@@ -2,14 +2,14 @@
 
 use std::error::Error as StdError;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_RANGE, LOCATION, RANGE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_RANGE, RANGE};
 use reqwest::{Method, Request, Response, Url};
 
 use super::address::{Blocked, check};
 use super::clients::FileClients;
 use super::message::{FileBody, FileRequest, FileResponse, host};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{causes, failure};
+use crate::transport::{causes, failure, target};
 
 const MAX_REDIRECTS: u32 = 10;
 
@@ -38,7 +38,7 @@ impl HttpFiles {
                 // The user's client has followed a redirect by itself.
                 check(response.url(), true, private_allowed).map_err(|blocked| of_blocked(response.url(), blocked))?;
             }
-            match target(&response) {
+            match target(response.url(), response.status().as_u16(), response.headers()) {
                 Some(next) => url = next,
                 None => return Ok(of_response(response)),
             }
@@ -62,15 +62,6 @@ fn to_send(url: Url, rest: Option<(u64, &str)>) -> Request {
         }
     }
     request
-}
-
-/// Where a redirect leads.
-fn target(response: &Response) -> Option<Url> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let location = std::str::from_utf8(response.headers().get(LOCATION)?.as_bytes()).ok()?;
-    response.url().join(location).ok()
 }
 
 fn of_response(mut response: Response) -> FileResponse {

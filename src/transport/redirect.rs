@@ -6,13 +6,18 @@ use reqwest::header::{HeaderMap, LOCATION};
 /// The URL that a response to a request for `from` leads to. `None`: it is no redirect, or it leads to another origin. The key
 /// goes to the base URL's origin only.
 pub(super) fn within_origin(from: &Url, status: u16, headers: &HeaderMap) -> Option<Url> {
+    let to = target(from, status, headers)?;
+    let is_at_home = to.origin() == from.origin() && to.username().is_empty() && to.password().is_none();
+    is_at_home.then_some(to)
+}
+
+/// The URL that a response to a request for `from` leads to, wherever that is. `None`: it is no redirect.
+pub(crate) fn target(from: &Url, status: u16, headers: &HeaderMap) -> Option<Url> {
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = std::str::from_utf8(headers.get(LOCATION)?.as_bytes()).ok()?;
-    let to = from.join(location).ok()?;
-    let is_at_home = to.origin() == from.origin() && to.username().is_empty() && to.password().is_none();
-    is_at_home.then_some(to)
+    from.join(location).ok()
 }
 
 #[cfg(test)]
